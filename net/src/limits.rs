@@ -1,0 +1,34 @@
+//! Every bound of the wire, in one place. What a peer sends beyond one is a typed error.
+
+/// Bytes of a frame's messages, encoded.
+pub const MAX_FRAME_MESSAGES: usize = 16 << 20;
+/// Messages of one frame.
+pub const MAX_MESSAGES: usize = 1 << 20;
+/// Raw segments of one frame.
+pub const MAX_SEGMENTS: usize = 1 << 12;
+/// Bytes of a segment, and of all of a frame's together, that the receiver did not ask for.
+pub const MAX_UNSOLICITED_SEGMENTS: u64 = 1 << 20;
+/// Bytes of one value: what a receiver that asked for it accepts at most.
+pub const MAX_VALUE: u64 = 1 << 40;
+/// Bytes of a task's arguments; larger ones are scattered.
+pub const MAX_ARGS: usize = 1 << 20;
+/// Arguments larger than this are scattered by the client.
+pub const SCATTER_ARGS: usize = 64 << 10;
+/// Bytes of a value that travels with the message that its task has finished.
+pub const INLINE_VALUE: usize = 64;
+/// Dependencies of one task.
+pub const MAX_DEPENDENCIES: usize = 1 << 20;
+/// Tasks of one submit message; a larger submission takes several.
+pub const MAX_SUBMIT: usize = 1 << 10;
+/// Keys of one release or cancel message.
+pub const MAX_KEYS: usize = 1 << 14;
+/// Holders of an input that a worker is told.
+pub const MAX_HOLDERS: usize = 8;
+/// Bytes of any name: a worker's, a function's.
+pub const MAX_NAME: usize = 1 << 10;
+/// Bytes of a failure's texts together; longer ones are cut.
+pub const MAX_FAILURE_TEXT: usize = 16 << 10;
+/// Specs defined on one connection.
+pub const MAX_SPECS: usize = 1 << 20;
+/// Bytes of an encoded hello.
+pub const MAX_HELLO: usize = 4 << 10;

@@ -1,0 +1,164 @@
+//! Client ↔ scheduler. The same words serve a run that submits tasks of its own: they then travel
+//! inside the worker's stream ([`WorkerMessage::FromRun`](super::WorkerMessage::FromRun)).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use super::task::{NewTask, TaskSpec};
+use crate::names::{Key, RunId, SpecId, WorkerId};
+use crate::payload::SmallValue;
+
+/// What a client says to the scheduler.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientMessage {
+    /// From now on `spec` is called `id` on this connection. Each id is defined once, in order from 0.
+    Define {
+        /// The client's number for it.
+        id: SpecId,
+        /// What it stands for.
+        spec: TaskSpec,
+    },
+    /// New tasks, each after those it depends on. Tasks of one submission may come in several
+    /// messages.
+    Submit {
+        /// Which submission, counted by the client.
+        submission: u64,
+        /// The tasks.
+        tasks: Vec<NewTask>,
+    },
+    /// The client no longer wants these keys.
+    Release {
+        /// Keys it wanted.
+        keys: Vec<Key>,
+    },
+    /// Do not compute these keys, if nobody else wants them; whoever wants them is told `Erred`
+    /// with [`Failure::Cancelled`].
+    Cancel {
+        /// Keys it wants.
+        keys: Vec<Key>,
+    },
+    /// Where is this key's value? Sent when a worker that should have it did not answer. The
+    /// scheduler answers with what it knows now, and again when that changes.
+    Locate {
+        /// The key.
+        key: Key,
+        /// The worker that did not have it or did not answer.
+        failed: Option<WorkerId>,
+    },
+    /// A question about the cluster.
+    Query {
+        /// Chosen by the client; the answer repeats it.
+        id: u64,
+        /// What is asked.
+        query: Query,
+    },
+    /// The client leaves on purpose and wants nothing any more.
+    Goodbye,
+}
+
+/// What the scheduler says to a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SchedulerToClient {
+    /// The worker called `id` listens at `address`. Precedes the first message that names it.
+    Peer {
+        /// The worker.
+        id: WorkerId,
+        /// Where it serves values, `tcp://host:port`.
+        address: String,
+    },
+    /// The key has a value.
+    InMemory {
+        /// The key.
+        key: Key,
+        /// The run that made the value.
+        run: RunId,
+        /// Its size in bytes.
+        nbytes: u64,
+        /// A worker that holds it.
+        worker: WorkerId,
+        /// The value, if it is small and at hand.
+        value: Option<SmallValue>,
+    },
+    /// The key will have no value.
+    Erred {
+        /// The key.
+        key: Key,
+        /// The task that failed first; `key` itself or one it depends on.
+        blame: Key,
+        /// Why.
+        failure: Arc<Failure>,
+    },
+    /// Every copy of the key's value is gone; it is computed again.
+    Recomputing {
+        /// The key.
+        key: Key,
+    },
+    /// Send the scattered value of `key` to `worker`, as `run`.
+    Send {
+        /// The key.
+        key: Key,
+        /// The run it will be the value of.
+        run: RunId,
+        /// Where to.
+        worker: WorkerId,
+    },
+    /// The answer to a question.
+    Answer {
+        /// The question's id.
+        id: u64,
+        /// The answer.
+        answer: QueryAnswer,
+    },
+}
+
+/// A question about the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Query {
+    /// Who is there and how much there is to do.
+    Info,
+    /// Why a key is not done, in words.
+    Explain(Key),
+    /// Answer once this many workers are there.
+    WaitForWorkers(u32),
+}
+
+/// The answer to a [`Query`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum QueryAnswer {
+    /// To [`Query::Info`] and [`Query::WaitForWorkers`].
+    Info(SchedulerInfo),
+    /// To [`Query::Explain`].
+    Explanation(String),
+}
+
+/// The scheduler's view of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchedulerInfo {
+    /// The workers, by id.
+    pub workers: Vec<WorkerInfo>,
+    /// Connected clients.
+    pub clients: u32,
+    /// How many tasks are in which state, by the state's name.
+    pub tasks: Vec<(String, u64)>,
+}
+
+/// The scheduler's view of one worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerInfo {
+    /// Its id.
+    pub id: WorkerId,
+    /// Its name.
+    pub name: String,
+    /// Where it serves values.
+    pub address: String,
+    /// Tasks it runs at a time.
+    pub nthreads: u32,
+    /// Tasks assigned to it.
+    pub processing: u64,
+    /// Values it holds.
+    pub values: u64,
+    /// Their size in bytes.
+    pub nbytes: u64,
+}

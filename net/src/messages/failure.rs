@@ -1,0 +1,61 @@
+//! Why a task has no value. Data, not errors: it flows through the machines like any value.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a task has no value, as the task that failed first has it; dependents carry the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Failure {
+    /// The client that wanted it called it off.
+    Cancelled,
+    /// A value was not of the type, or not in the format, that its reader expected.
+    Decode {
+        /// The type and format that the reader wanted.
+        expected: String,
+        /// What it got.
+        found: String,
+    },
+    /// The connection that would have carried it broke.
+    Disconnected {
+        /// What broke, in words.
+        reason: String,
+    },
+    /// The task returned an error or panicked.
+    Failed {
+        /// The error's own message, or the panic's.
+        message: String,
+        /// Messages of the error's sources, outermost first.
+        chain: Vec<String>,
+        /// Whether it was a panic.
+        panic: bool,
+        /// `file:line:column` of a panic.
+        location: Option<String>,
+        /// Address of the worker that ran it last.
+        worker: String,
+        /// How often it was run.
+        attempts: u32,
+    },
+    /// Data without a recipe, of which the last copy is gone.
+    Lost {
+        /// How it was lost, in words.
+        reason: String,
+    },
+    /// No worker could ever run it, or none was there for too long.
+    NoWorker {
+        /// Why none qualifies, in words.
+        reason: String,
+    },
+    /// The submission itself is wrong.
+    Rejected {
+        /// What is wrong and what to do, in words.
+        reason: String,
+    },
+    /// It ran longer than it was allowed to.
+    TimedOut,
+    /// Workers died while running it.
+    WorkerDied {
+        /// Deaths charged to it.
+        deaths: u32,
+        /// Address of the last of them.
+        last_worker: String,
+    },
+}

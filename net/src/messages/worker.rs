@@ -1,0 +1,170 @@
+//! Worker ↔ scheduler. One ordered stream each way carries everything.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::client::{ClientMessage, SchedulerToClient};
+use super::failure::Failure;
+use super::task::TaskSpec;
+use crate::names::{Key, Priority, RunId, SpecId, WorkerId};
+use crate::payload::{Blob, SmallValue};
+
+/// What a worker is, said once after hello.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// Unique among connected workers.
+    pub name: String,
+    /// Where it serves values, `tcp://host:port`; unique among connected workers.
+    pub address: String,
+    /// Tasks it runs at a time.
+    pub nthreads: u32,
+    /// Native functions that its executable registered.
+    pub functions: Vec<FunctionName>,
+}
+
+/// A native function that a worker offers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FunctionName {
+    /// Its name.
+    pub name: String,
+    /// Fingerprint of its argument and result types.
+    pub signature: u64,
+}
+
+/// What the scheduler says to a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SchedulerToWorker {
+    /// From now on `spec` is called `id` on this connection.
+    Define {
+        /// The scheduler's number for it.
+        id: SpecId,
+        /// What it stands for.
+        spec: TaskSpec,
+    },
+    /// The worker called `id` listens at `address`. Precedes the first message that names it.
+    Peer {
+        /// The worker.
+        id: WorkerId,
+        /// Where it serves values.
+        address: String,
+    },
+    /// Run this.
+    Compute(Compute),
+    /// This run, or its value, is not needed any more, whatever has become of it.
+    Free {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+    },
+    /// The answer to [`WorkerMessage::Locate`]: who holds the value. Empty: nobody, and a `Free` of
+    /// what needs it follows or has come already.
+    Holders {
+        /// The task.
+        key: Key,
+        /// The run that made the value.
+        run: RunId,
+        /// Who holds it.
+        workers: SmallVec<[WorkerId; 2]>,
+    },
+    /// For a run that submitted tasks.
+    ToRun {
+        /// The run that is the client.
+        run: RunId,
+        /// What it is told.
+        message: SchedulerToClient,
+    },
+}
+
+/// One run of a task, assigned to a worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compute {
+    /// The task.
+    pub key: Key,
+    /// This run of it.
+    pub run: RunId,
+    /// What to run, as defined on this connection.
+    pub spec: SpecId,
+    /// When to run it, relative to others.
+    pub priority: Priority,
+    /// Say [`WorkerMessage::Started`], and have it leave, before the body is entered.
+    pub announce: bool,
+    /// Values it needs, in the order in which its arguments count them.
+    pub inputs: SmallVec<[Input; 1]>,
+    /// Its arguments.
+    pub args: Blob,
+}
+
+/// A value that a run needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// The task that makes it.
+    pub key: Key,
+    /// The run that made it, or that will: an input without holders is made by a run that this
+    /// worker was given before (sub-graph dispatch).
+    pub run: RunId,
+    /// Its size in bytes; 0 if not yet known.
+    pub nbytes: u64,
+    /// Who holds it, at most [`MAX_HOLDERS`](crate::limits::MAX_HOLDERS).
+    pub holders: SmallVec<[WorkerId; 2]>,
+}
+
+/// What a worker says to the scheduler.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WorkerMessage {
+    /// A run made a value, which this worker holds.
+    Finished {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+        /// Size of the value in bytes.
+        nbytes: u64,
+        /// How long the body took, in nanoseconds.
+        duration: u64,
+        /// The value, if it is small.
+        value: Option<SmallValue>,
+    },
+    /// A run ended without a value.
+    Failed {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+        /// Why.
+        failure: Arc<Failure>,
+    },
+    /// An announced run is about to enter its body.
+    Started {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+    },
+    /// This worker holds one more copy of a value.
+    Fetched {
+        /// The task.
+        key: Key,
+        /// The run that made it.
+        run: RunId,
+    },
+    /// Nobody known to this worker gives it a value that it needs. It asks again, with back-off,
+    /// while it needs the value.
+    Locate {
+        /// The task.
+        key: Key,
+        /// The run that made it.
+        run: RunId,
+    },
+    /// From a run that submits tasks: it is their client.
+    FromRun {
+        /// The run's task.
+        key: Key,
+        /// The run.
+        run: RunId,
+        /// What it says.
+        message: ClientMessage,
+    },
+}
