@@ -36,6 +36,11 @@ pub struct FunctionName {
 /// What the scheduler says to a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SchedulerToWorker {
+    /// The answer to a registration: the worker's id.
+    Registered {
+        /// Its id.
+        worker: WorkerId,
+    },
     /// From now on `spec` is called `id` on this connection.
     Define {
         /// The scheduler's number for it.
@@ -114,6 +119,8 @@ pub struct Input {
 /// What a worker says to the scheduler.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorkerMessage {
+    /// The first message, and only the first.
+    Register(Registration),
     /// A run made a value, which this worker holds.
     Finished {
         /// The task.

@@ -1,0 +1,76 @@
+//! What a client machine asks its driver to do.
+
+use std::sync::Arc;
+
+use raddle_net::messages::{ClientMessage, Failure, QueryAnswer};
+use raddle_net::names::{Key, RunId, WorkerId};
+use raddle_net::payload::SmallValue;
+
+/// Something that the driver must do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The answer to a question.
+    Answer {
+        /// The question's id.
+        id: u64,
+        /// The answer.
+        answer: QueryAnswer,
+    },
+    /// Pull a value; end with [`Event::Fetched`](super::Event::Fetched).
+    Fetch {
+        /// The key.
+        key: Key,
+        /// The run that made the value.
+        run: RunId,
+        /// Its size in bytes.
+        nbytes: u64,
+        /// Who holds it.
+        worker: WorkerId,
+        /// Where that worker listens.
+        address: Arc<str>,
+    },
+    /// Push scattered data; end with [`Event::Sent`](super::Event::Sent).
+    Send {
+        /// The key.
+        key: Key,
+        /// The run it will be the value of.
+        run: RunId,
+        /// Where to.
+        address: Arc<str>,
+    },
+    /// The key has a value, or will have none. Said again whenever that changes.
+    Settled {
+        /// The key.
+        key: Key,
+        /// What it is now.
+        settled: Settled,
+    },
+    /// Send a message to the scheduler.
+    ToScheduler(ClientMessage),
+    /// The key has no value any more; it is computed again.
+    Unsettled {
+        /// The key.
+        key: Key,
+    },
+}
+
+/// How a future ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// No value.
+    Erred {
+        /// The task that failed first.
+        blame: Key,
+        /// Why.
+        failure: Arc<Failure>,
+    },
+    /// A value, held by a worker.
+    InMemory {
+        /// The run that made it.
+        run: RunId,
+        /// Its size in bytes.
+        nbytes: u64,
+        /// The value itself, if it is small and came with the news.
+        value: Option<SmallValue>,
+    },
+}

@@ -1,0 +1,158 @@
+//! A table by key: numbered keys are found by array index, only hashed ones by search.
+//!
+//! This module must not know what is kept under a key.
+
+use std::collections::BTreeMap;
+
+use raddle_net::names::{Key, KeyKind, Session};
+
+/// Numbers of one page. A page is the unit of allocation, and so of what a client that leaves gaps
+/// between its numbers can waste.
+const PAGE: u64 = 64;
+
+/// What is kept under each key.
+#[derive(Clone, Debug)]
+pub struct KeyTable<V> {
+    hashed: BTreeMap<u128, V>,
+    numbered: BTreeMap<Session, BTreeMap<u64, Box<Page<V>>>>,
+    len: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Page<V> {
+    values: [Option<V>; PAGE as usize],
+    used: u32,
+}
+
+impl<V: Copy> KeyTable<V> {
+    /// An empty table.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { hashed: BTreeMap::new(), numbered: BTreeMap::new(), len: 0 }
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// What is kept under `key`.
+    #[must_use]
+    pub fn get(&self, key: Key) -> Option<V> {
+        match key.kind() {
+            KeyKind::Hashed(hash) => self.hashed.get(&hash).copied(),
+            KeyKind::Numbered { session, number } => {
+                let page = self.numbered.get(&session)?.get(&(number / PAGE))?;
+                page.values[slot(number)]
+            }
+        }
+    }
+
+    /// Keeps `value` under `key`; returns what was there.
+    pub fn insert(&mut self, key: Key, value: V) -> Option<V> {
+        let previous = match key.kind() {
+            KeyKind::Hashed(hash) => self.hashed.insert(hash, value),
+            KeyKind::Numbered { session, number } => {
+                let pages = self.numbered.entry(session).or_default();
+                let page = pages
+                    .entry(number / PAGE)
+                    .or_insert_with(|| Box::new(Page { values: [None; PAGE as usize], used: 0 }));
+                let previous = page.values[slot(number)].replace(value);
+                page.used += u32::from(previous.is_none());
+                previous
+            }
+        };
+        self.len += usize::from(previous.is_none());
+        previous
+    }
+
+    /// Removes `key`; returns what was there. Nothing is left of an empty page or session.
+    pub fn remove(&mut self, key: Key) -> Option<V> {
+        let removed = match key.kind() {
+            KeyKind::Hashed(hash) => self.hashed.remove(&hash),
+            KeyKind::Numbered { session, number } => self.remove_numbered(session, number),
+        };
+        self.len -= usize::from(removed.is_some());
+        removed
+    }
+
+    fn remove_numbered(&mut self, session: Session, number: u64) -> Option<V> {
+        let pages = self.numbered.get_mut(&session)?;
+        let page = pages.get_mut(&(number / PAGE))?;
+        let removed = page.values[slot(number)].take()?;
+        page.used -= 1;
+        if page.used == 0 {
+            pages.remove(&(number / PAGE));
+            if pages.is_empty() {
+                self.numbered.remove(&session);
+            }
+        }
+        Some(removed)
+    }
+
+    /// All keys with what is kept under them, in the order of keys.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, V)> + '_ {
+        let numbered = self.numbered.iter().flat_map(|(&session, pages)| {
+            pages.iter().flat_map(move |(&page, entries)| {
+                (0..PAGE).zip(&entries.values).filter_map(move |(slot, value)| {
+                    Some((Key::numbered(session, page * PAGE + slot), (*value)?))
+                })
+            })
+        });
+        numbered.chain(self.hashed.iter().map(|(&hash, &value)| (Key::hashed(hash), value)))
+    }
+}
+
+impl<V: Copy> Default for KeyTable<V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const fn slot(number: u64) -> usize {
+    (number % PAGE) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key() -> impl Strategy<Value = Key> {
+        let number = prop_oneof![0..200_u64, Just(u64::MAX), Just(u64::MAX - PAGE)];
+        prop_oneof![
+            (0..3_u64, number).prop_map(|(s, n)| Key::numbered(Session::truncate(s), n)),
+            (0..50_u128).prop_map(Key::hashed),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_map(steps in prop::collection::vec((key(), prop::option::of(0..9_u8)), 0..400)) {
+            let (mut table, mut model) = (KeyTable::new(), BTreeMap::new());
+            for (key, value) in steps {
+                match value {
+                    Some(value) => {
+                        prop_assert_eq!(table.insert(key, value), model.insert(key, value));
+                    }
+                    None => prop_assert_eq!(table.remove(key), model.remove(&key)),
+                }
+                prop_assert_eq!(table.get(key), model.get(&key).copied());
+                prop_assert_eq!(table.len(), model.len());
+            }
+            prop_assert!(table.iter().eq(model.iter().map(|(&key, &value)| (key, value))));
+            for key in model.into_keys() {
+                table.remove(key);
+            }
+            prop_assert!(table.numbered.is_empty() && table.hashed.is_empty());
+        }
+    }
+}
