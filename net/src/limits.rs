@@ -1,9 +1,21 @@
 //! Every bound of the wire, in one place. What a peer sends beyond one is a typed error.
 
+/// The protocol: what hellos, frames and messages mean. Both ends must speak the same.
+pub const PROTOCOL_VERSION: u16 = 1;
+/// The first byte of a frame.
+pub const FRAME_MAGIC: u8 = 0xd7;
+/// The layout of a frame.
+pub const FRAME_VERSION: u8 = 1;
 /// Bytes of a frame's messages, encoded.
 pub const MAX_FRAME_MESSAGES: usize = 16 << 20;
-/// Messages of one frame.
-pub const MAX_MESSAGES: usize = 1 << 20;
+/// A frame whose messages have this many bytes is closed and the next one opened.
+pub const FRAME_TARGET: usize = 256 << 10;
+/// Bytes of one message, encoded: it always fits into a frame that is not yet closed.
+pub const MAX_MESSAGE: usize = MAX_FRAME_MESSAGES - FRAME_TARGET;
+/// Messages of one frame. Decoded, a message may be a few hundred times as large as encoded.
+pub const MAX_MESSAGES: usize = 1 << 16;
+/// A segment of at most this many bytes is copied into the frame, rather than written apart.
+pub const COPIED_SEGMENT: usize = 4 << 10;
 /// Raw segments of one frame.
 pub const MAX_SEGMENTS: usize = 1 << 12;
 /// Bytes of a segment, and of all of a frame's together, that the receiver did not ask for.
@@ -32,3 +44,7 @@ pub const MAX_FAILURE_TEXT: usize = 16 << 10;
 pub const MAX_SPECS: usize = 1 << 20;
 /// Bytes of an encoded hello.
 pub const MAX_HELLO: usize = 4 << 10;
+/// Sequences, maps, options and variants within one another, in a decoded value.
+pub const MAX_DEPTH: u32 = 128;
+/// Elements without bytes, such as units, of all sequences of a decoded value.
+pub const MAX_EMPTY_ELEMENTS: u32 = 1 << 20;

@@ -97,6 +97,7 @@ impl FromStr for Key {
 /// One life of a client or worker process: 63 random bits drawn by that process itself, so that it
 /// survives a restart of the scheduler.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u64")]
 pub struct Session(u64);
 
 impl Session {
@@ -110,6 +111,19 @@ impl Session {
     #[must_use]
     pub const fn truncate(bits: u64) -> Self {
         Self(bits & !HASHED)
+    }
+}
+
+/// A session has 63 bits; a peer sent 64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:#x} is not a session: its top bit is set")]
+pub struct SessionError(u64);
+
+impl TryFrom<u64> for Session {
+    type Error = SessionError;
+
+    fn try_from(bits: u64) -> Result<Self, SessionError> {
+        Self::new(bits).ok_or(SessionError(bits))
     }
 }
 
@@ -183,6 +197,8 @@ pub struct Priority {
 
 #[cfg(test)]
 mod tests {
+    use serde::de::value::{self, U64Deserializer};
+
     use super::*;
 
     #[test]
@@ -208,5 +224,9 @@ mod tests {
     fn a_session_never_carries_the_tag_of_hashed_keys() {
         assert_eq!(Session::new(HASHED), None);
         assert_eq!(Session::truncate(HASHED | 9), Session(9));
+        for (bits, valid) in [(HASHED - 1, true), (HASHED, false), (u64::MAX, false)] {
+            let read = Session::deserialize(U64Deserializer::<value::Error>::new(bits));
+            assert_eq!(read.is_ok(), valid, "{bits:x}");
+        }
     }
 }

@@ -1,1 +1,176 @@
-//! raddle-tests: stub
+//! Tasks for the tests. They are in a library so that the test binary, which submits them, and the
+//! worker program (`src/bin/app.rs`), which runs them, are different executables with equal tasks.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use raddle::prelude::*;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// a + b
+#[raddle::task]
+pub fn add(a: u64, b: u64) -> u64 {
+    a + b
+}
+
+/// The sum of a list.
+#[raddle::task]
+pub fn total(xs: Vec<u64>) -> u64 {
+    xs.iter().sum()
+}
+
+/// The sum of a list that is only looked at.
+#[raddle::task]
+pub fn total_of(xs: &[u64]) -> u64 {
+    xs.iter().sum()
+}
+
+/// The number in a text that is only looked at.
+#[raddle::task]
+pub fn parse(text: &str) -> Result<f64, std::num::ParseFloatError> {
+    text.trim().parse()
+}
+
+/// Says hello.
+#[raddle::task]
+pub fn greet(name: String) -> String {
+    format!("hello {name}")
+}
+
+/// One or the other.
+#[raddle::task]
+pub fn or_zero(x: Option<u64>) -> u64 {
+    x.unwrap_or(0)
+}
+
+/// The names whose number is odd.
+#[raddle::task]
+pub fn odd(xs: BTreeMap<String, u64>) -> Vec<String> {
+    xs.into_iter().filter(|(_, x)| x % 2 == 1).map(|(name, _)| name).collect()
+}
+
+/// An async task.
+#[raddle::task]
+pub async fn later(x: u64) -> u64 {
+    x + 1
+}
+
+/// Panics.
+#[raddle::task]
+pub fn panics(why: String) -> u64 {
+    panic!("it panicked: {why}")
+}
+
+/// Fails with an error that has a source.
+#[raddle::task]
+pub fn fails(what: String) -> Result<u64, Outer> {
+    Err(Outer(what.parse::<u64>().expect_err("the tests give it what is no number")))
+}
+
+/// An error with a source.
+#[derive(Debug)]
+pub struct Outer(std::num::ParseIntError);
+
+impl std::fmt::Display for Outer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the outer error")
+    }
+}
+
+impl std::error::Error for Outer {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// Ends its process.
+#[raddle::task]
+pub fn exits(code: i32) -> u64 {
+    std::process::exit(code)
+}
+
+/// Fails until the file has `failures` lines, of which it writes one each time.
+#[raddle::task]
+pub fn flaky(file: PathBuf, failures: usize) -> Result<usize, std::io::Error> {
+    use std::io::Write;
+    let mut log = std::fs::OpenOptions::new().create(true).append(true).open(&file)?;
+    writeln!(log, "attempt")?;
+    let attempts = std::fs::read_to_string(&file)?.lines().count();
+    if attempts > failures { Ok(attempts) } else { Err(std::io::Error::other("not yet")) }
+}
+
+/// The id of the process that runs it.
+#[raddle::task]
+pub fn process(_n: u64) -> u32 {
+    std::process::id()
+}
+
+/// Waits until the file is there, and then returns `x`: tests decide when it ends.
+#[raddle::task]
+pub fn gate(file: PathBuf, x: u64) -> u64 {
+    while !file.exists() {
+        std::thread::yield_now();
+    }
+    x
+}
+
+/// So many bytes, of which each says where it is.
+#[raddle::task]
+pub fn blob(nbytes: usize) -> Bytes {
+    (0..nbytes).map(|i| (i % 251) as u8).collect::<Vec<_>>().into()
+}
+
+/// Length and sum of some bytes.
+#[raddle::task]
+pub fn checksum(bytes: Bytes) -> (usize, u64) {
+    (bytes.len(), bytes.iter().map(|b| u64::from(*b)).sum())
+}
+
+/// A value that can be written and not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unreadable(pub u64);
+
+impl<'de> Deserialize<'de> for Unreadable {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("nobody can read this"))
+    }
+}
+
+/// Makes a value that cannot be read.
+#[raddle::task]
+pub fn unreadable(x: u64) -> Unreadable {
+    Unreadable(x)
+}
+
+/// Uses a value that cannot be read.
+#[raddle::task]
+pub fn read(x: Unreadable) -> u64 {
+    x.0
+}
+
+/// Fibonacci's numbers, by tasks that submit tasks.
+#[raddle::task]
+pub async fn fib(ctx: TaskContext, n: u64) -> Result<u64, TaskError> {
+    if n < 2 {
+        return Ok(n);
+    }
+    let (a, b) = (ctx.submit(fib(n - 1)), ctx.submit(fib(n - 2)));
+    Ok(a.await? + b.await?)
+}
+
+/// The same on threads.
+#[raddle::task]
+pub fn fib_blocking(ctx: &TaskContext, n: u64) -> Result<u64, TaskError> {
+    if n < 2 {
+        return Ok(n);
+    }
+    let (a, b) = (ctx.submit(fib_blocking(n - 1)), ctx.submit(fib_blocking(n - 2)));
+    Ok(ctx.wait(a)? + ctx.wait(b)?)
+}
+
+/// Fails because a task that it submitted does.
+#[raddle::task]
+pub async fn delegates(ctx: TaskContext, what: String) -> Result<u64, TaskError> {
+    ctx.submit(fails(what)).await
+}

@@ -16,6 +16,12 @@ pub enum Effect {
         /// The answer.
         answer: QueryAnswer,
     },
+    /// Close the connection to the scheduler, which cannot be understood, and say
+    /// [`Event::Disconnected`](super::Event::Disconnected). Nothing else has changed.
+    Close {
+        /// What the scheduler did wrong.
+        reason: PeerError,
+    },
     /// Pull a value; end with [`Event::Fetched`](super::Event::Fetched).
     Fetch {
         /// The key.
@@ -73,4 +79,21 @@ pub enum Settled {
         /// The value itself, if it is small and came with the news.
         value: Option<SmallValue>,
     },
+}
+
+/// What the scheduler did wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerError {
+    /// It named a worker without having said where that worker listens.
+    UnknownPeer(WorkerId),
+}
+
+impl std::fmt::Display for PeerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::UnknownPeer(worker) => {
+                write!(f, "the scheduler named worker {worker} before saying where it listens")
+            }
+        }
+    }
 }

@@ -50,7 +50,8 @@ pub enum Event {
         /// The key: as often as it was submitted.
         key: Key,
     },
-    /// Data to put on a worker; the driver keeps it until `Sent`.
+    /// Data to put on a worker. The driver keeps it until its key settles, even if it is released: a
+    /// task may need it, and a worker that took it may die before the scheduler knows.
     Scatter {
         /// Its key.
         key: Key,

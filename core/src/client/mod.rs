@@ -1,7 +1,192 @@
-//! The client machine.
+//! The client machine: which keys its user holds, and what became of them.
+//!
+//! One file a story: `submit` (keys come and go), `settle` (what the scheduler says of them),
+//! `fetch` and `send` (values move). What leaves for the scheduler piles up in the `outbox` until
+//! [`Event::Flush`]. The machine holds no value and no handle: these are the driver's.
 
+mod check;
 mod effect;
 mod event;
+mod fetch;
+mod futures;
+mod order;
+mod outbox;
+mod send;
+mod settle;
+mod specs;
+mod submit;
+#[cfg(test)]
+mod tests;
+mod transfers;
 
-pub use effect::{Effect, Settled};
-pub use event::{Event, FetchOutcome, Task};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use raddle_net::messages::{ClientMessage, Failure, SchedulerToClient, TaskSpec};
+use raddle_net::names::{Key, WorkerId};
+
+pub use self::check::Violation;
+pub use self::effect::{Effect, PeerError, Settled};
+pub use self::event::{Event, FetchOutcome, Task};
+use self::futures::{Futures, Place, State};
+pub use self::order::{Graph, static_order};
+use self::outbox::Outbox;
+use self::transfers::Transfers;
+use crate::time::{Duration, Instant};
+
+/// How a client behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How long after a busy worker's answer it is asked again.
+    pub busy_delay: Duration,
+    /// How long after a first failed transfer it is tried again; each further failure doubles it.
+    pub min_backoff: Duration,
+    /// The longest time between two tries of a transfer.
+    pub max_backoff: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            busy_delay: Duration::from_millis(100),
+            min_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// To pull the value of this key again.
+    Fetch(Key),
+    /// To push the scattered value of this key again.
+    Send(Key),
+}
+
+/// The client machine.
+#[derive(Clone, Debug)]
+pub struct Client {
+    config: Config,
+    /// Why the scheduler is not there any more.
+    closed: Option<Arc<Failure>>,
+    futures: Futures,
+    outbox: Outbox,
+    /// Where workers listen. Invariant: whoever a future names is here.
+    peers: BTreeMap<WorkerId, Arc<str>>,
+    /// The spec of scattered data.
+    receive: Arc<TaskSpec>,
+    transfers: Transfers,
+}
+
+impl Client {
+    /// A client that has submitted nothing.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            closed: None,
+            futures: Futures::default(),
+            outbox: Outbox::default(),
+            peers: BTreeMap::new(),
+            receive: submit::receive(),
+            transfers: Transfers::default(),
+        }
+    }
+
+    /// Handles one event and everything that follows from it: adds to `out` what the driver must
+    /// do, in order.
+    pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Effect>) {
+        match event {
+            Event::Await { key } => self.on_await(key, out),
+            Event::Cancel { keys } => self.on_cancel(keys),
+            Event::Disconnected { reason } => self.on_disconnected(reason, out),
+            Event::Flush => self.on_flush(out),
+            Event::Fetched { key, run, outcome } => self.on_fetched(now, key, run, outcome, out),
+            Event::FromScheduler(message) => {
+                // What a scheduler said that is given up does not count.
+                if self.closed.is_none() {
+                    self.on_message(now, message, out);
+                }
+            }
+            Event::Query { id, query } => {
+                if self.closed.is_none() {
+                    self.outbox.push(ClientMessage::Query { id, query });
+                }
+            }
+            Event::Release { key } => self.on_release(key),
+            Event::Scatter { key } => self.on_scatter(key, out),
+            Event::Sent { key, run, delivered } => self.on_sent(now, key, run, delivered),
+            Event::Submit { tasks } => self.on_submit(tasks, out),
+            Event::Tick => self.on_tick(now, out),
+        }
+    }
+
+    fn on_message(&mut self, now: Instant, message: SchedulerToClient, out: &mut Vec<Effect>) {
+        match message {
+            SchedulerToClient::Answer { id, answer } => out.push(Effect::Answer { id, answer }),
+            SchedulerToClient::Erred { key, blame, failure } => {
+                self.on_erred(key, blame, failure, out);
+            }
+            SchedulerToClient::InMemory { key, run, nbytes, worker, value } => {
+                let place = Place { run, nbytes, worker, inline: value.is_some() };
+                self.on_in_memory(now, key, place, value, out);
+            }
+            SchedulerToClient::Peer { id, address } => {
+                self.peers.insert(id, Arc::from(address));
+            }
+            SchedulerToClient::Recomputing { key } => self.on_recomputing(key, out),
+            SchedulerToClient::Send { key, run, worker } => self.on_send(key, run, worker, out),
+        }
+    }
+
+    /// A transfer that was put off is tried again.
+    fn on_tick(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        while let Some((key, failures)) = self.transfers.pop_due(now) {
+            match self.timer(key) {
+                Timer::Fetch(key) => self.fetch(key, failures, out),
+                Timer::Send(key) => self.send(key, failures, out),
+            }
+        }
+    }
+
+    /// When to call `handle` with [`Event::Tick`], and why.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<(Instant, Timer)> {
+        let (until, key) = self.transfers.next_due()?;
+        Some((until, self.timer(key)))
+    }
+
+    /// What the timer of `key` is for: only values in memory are pulled, only others pushed.
+    fn timer(&self, key: Key) -> Timer {
+        match self.futures.get(key).map(|future| &future.state) {
+            Some(State::Sending { .. }) => Timer::Send(key),
+            Some(
+                State::Erred { .. }
+                | State::InMemory { .. }
+                | State::Pending
+                | State::Released
+                | State::Scattered,
+            )
+            | None => Timer::Fetch(key),
+        }
+    }
+
+    /// Whether there is something to say: the driver should flush when it can send.
+    #[must_use]
+    pub fn has_unsent(&self) -> bool {
+        self.outbox.has_unsent()
+    }
+
+    /// How many futures are held.
+    #[must_use]
+    pub fn futures(&self) -> usize {
+        self.futures.len() - self.outbox.releases().len()
+    }
+
+    /// How long to wait after so many failures in a row; at least one.
+    fn backoff(&self, failures: u32) -> Duration {
+        let factor = 1_u32.checked_shl(failures - 1).unwrap_or(u32::MAX);
+        self.config.min_backoff.saturating_mul(factor).min(self.config.max_backoff)
+    }
+}

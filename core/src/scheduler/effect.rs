@@ -28,6 +28,11 @@ pub enum Effect {
         /// The message.
         message: SchedulerToWorker,
     },
+    /// Tell whoever looks after the cluster.
+    Warn {
+        /// What is odd and what to do, in words.
+        text: String,
+    },
 }
 
 /// What a peer did wrong. It costs the peer its connection, and nobody else anything.
@@ -35,6 +40,8 @@ pub enum Effect {
 pub enum PeerError {
     /// Another connected worker serves values at this address.
     AddressTaken(String),
+    /// The worker was declared lost while it was connected.
+    DeclaredLost,
     /// A number, list or text beyond a limit of the wire.
     BeyondLimit(&'static str),
     /// A worker's first message was not its registration, or a later one was.
@@ -61,6 +68,7 @@ impl std::fmt::Display for PeerError {
                 "another worker serves values at {address}: give each worker an address of its own"
             ),
             Self::BeyondLimit(what) => write!(f, "{what} beyond the limit of the protocol"),
+            Self::DeclaredLost => f.write_str("the worker was declared lost"),
             Self::NotRegistered => {
                 f.write_str("a worker's first message, and no other, is its registration")
             }

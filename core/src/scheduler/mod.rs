@@ -1,11 +1,43 @@
-//! The scheduler machine.
+//! The scheduler machine: who is there, what is to be computed, and where.
+//!
+//! Read [`Event`] and [`Effect`] first, then `state/task.rs` for the states and `transitions.rs` for
+//! the table. A life of a task is told in `assign.rs`, `finish.rs` and `release.rs`; what peers say
+//! is judged in `on_client.rs` and `on_worker.rs`. The scheduler never looks at code or values.
 
+use std::collections::BTreeMap;
+
+use raddle_net::messages::{ClientMessage, WorkerMessage};
+use raddle_net::names::{RunId, Session, WorkerId};
+
+mod assign;
+mod check;
 mod effect;
 mod event;
+mod explain;
+mod finish;
+mod on_client;
+mod on_timer;
+mod on_worker;
+mod policy;
+mod release;
+mod send;
+mod state;
+#[cfg(test)]
+mod tests;
+mod transitions;
+mod turn;
 
 pub use effect::{Effect, PeerError};
 pub use event::{ConnectionId, Event};
+pub use on_timer::Timer;
+pub use policy::Policy;
+pub use state::{ClientId, Kind, Violation};
+pub use transitions::TABLE;
+
 use crate::time::{Duration, Instant};
+use explain::WaitingQuery;
+use state::State;
+use turn::Turn;
 
 /// How a scheduler behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +46,7 @@ pub struct Config {
     pub allowed_failures: u32,
     /// Which life of the scheduler this is; part of every run id.
     pub epoch: u32,
-    /// How long a cluster without any worker lets tasks wait before they fail.
+    /// How long work waits in a cluster without any worker before it fails.
     pub no_workers_timeout: Duration,
     /// Where tasks are placed.
     pub policy: Policy,
@@ -37,43 +69,131 @@ impl Default for Config {
     }
 }
 
-/// Where tasks are placed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
-    /// Where they are estimated to start first.
-    EarliestStart,
-    /// Anywhere that is allowed: the mechanism must be right under any policy.
-    Random,
-}
-
 /// The scheduler machine.
 #[derive(Clone, Debug)]
 pub struct Scheduler {
     config: Config,
+    state: State,
+    peers: BTreeMap<ConnectionId, Peer>,
+    run_clients: BTreeMap<RunId, ClientId>,
+    graces: BTreeMap<WorkerId, Instant>,
+    no_workers_since: Option<Instant>,
+    waiting_queries: Vec<WaitingQuery>,
 }
 
-/// What a deadline is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Timer {
-    /// The cluster has had no worker for long enough.
-    NoWorkers,
-    /// A worker did not come back in time.
-    WorkerGrace(raddle_net::names::WorkerId),
+/// Who is behind a connection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Peer {
+    Client(ClientId),
+    /// A worker that has not registered yet.
+    Newcomer(Session),
+    Worker(WorkerId),
 }
 
 impl Scheduler {
     /// A scheduler that knows nobody.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config }
+        Self {
+            state: State::new(config.epoch),
+            config,
+            peers: BTreeMap::new(),
+            run_clients: BTreeMap::new(),
+            graces: BTreeMap::new(),
+            no_workers_since: None,
+            waiting_queries: Vec::new(),
+        }
     }
+
     /// Handles one event and everything that follows from it.
-    pub fn handle(&mut self, _now: Instant, _event: Event, _out: &mut Vec<Effect>) {
-        let _ = &self.config;
+    pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Effect>) {
+        let turn = &mut Turn::new(now, out);
+        self.dispatch(event, turn);
+        self.settle(turn);
+        self.fill(turn);
+        self.watch_for_workers(now);
     }
-    /// When to call `handle` with [`Event::Tick`], and why.
+
+    fn dispatch(&mut self, event: Event, turn: &mut Turn<'_>) {
+        match event {
+            Event::ClientConnected { connection, session, name } => {
+                self.on_client_connected(connection, session, name, turn);
+            }
+            Event::ClientDisconnected { connection } => {
+                self.on_client_disconnected(connection, turn);
+            }
+            Event::FromClient { connection, message } => {
+                self.on_from_client(connection, message, turn);
+            }
+            Event::FromWorker { connection, message } => {
+                self.on_from_worker(connection, message, turn);
+            }
+            Event::Tick => self.on_tick(turn),
+            Event::WorkerConnected { connection, session } => {
+                self.on_worker_connected(connection, session, turn);
+            }
+            Event::WorkerDisconnected { connection, .. } => {
+                self.on_worker_disconnected(connection, turn);
+            }
+            Event::WorkerLost { worker, .. } => self.lose_worker(worker, turn),
+        }
+    }
+
+    /// What was said on a connection that is no more comes too late.
+    fn on_from_client(
+        &mut self,
+        connection: ConnectionId,
+        message: ClientMessage,
+        turn: &mut Turn<'_>,
+    ) {
+        let result = match self.peers.get(&connection).copied() {
+            Some(Peer::Client(client)) => self.on_client_message(client, message, turn),
+            Some(Peer::Newcomer(_) | Peer::Worker(_)) => Err(PeerError::NotItsRole),
+            None => Ok(()),
+        };
+        if let Err(reason) = result {
+            self.on_client_disconnected(connection, turn);
+            self.on_worker_disconnected(connection, turn);
+            turn.out.push(Effect::Close { connection, reason });
+        }
+    }
+
+    fn on_from_worker(
+        &mut self,
+        connection: ConnectionId,
+        message: WorkerMessage,
+        turn: &mut Turn<'_>,
+    ) {
+        let result = match (self.peers.get(&connection).copied(), message) {
+            (Some(Peer::Worker(worker)), message) => self.on_worker_message(worker, message, turn),
+            (Some(Peer::Newcomer(session)), WorkerMessage::Register(registration)) => {
+                self.on_register(connection, session, registration, turn)
+            }
+            (Some(Peer::Newcomer(_)), _) => Err(PeerError::NotRegistered),
+            (Some(Peer::Client(_)), _) => Err(PeerError::NotItsRole),
+            (None, _) => Ok(()),
+        };
+        if let Err(reason) = result {
+            self.on_client_disconnected(connection, turn);
+            self.on_worker_disconnected(connection, turn);
+            turn.out.push(Effect::Close { connection, reason });
+        }
+    }
+
+    fn refuse(&mut self, connection: ConnectionId, reason: PeerError, turn: &mut Turn<'_>) {
+        self.peers.remove(&connection);
+        turn.out.push(Effect::Close { connection, reason });
+    }
+
+    /// How many tasks are in this state.
     #[must_use]
-    pub fn next_deadline(&self) -> Option<(Instant, Timer)> {
-        None
+    pub fn count(&self, kind: Kind) -> u64 {
+        self.state.index().count(kind)
+    }
+
+    /// How many tasks are known.
+    #[must_use]
+    pub fn tasks(&self) -> u64 {
+        Kind::ALL.iter().map(|kind| self.count(*kind)).sum()
     }
 }

@@ -1,7 +1,7 @@
 //! What a worker asks its driver to do.
 
 use raddle_net::messages::{Item, SchedulerToClient, TaskSpec, WorkerMessage};
-use raddle_net::names::{Key, RunId, WorkerId};
+use raddle_net::names::{Key, RunId, SpecId, WorkerId};
 use raddle_net::payload::Blob;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -17,6 +17,12 @@ pub enum Effect {
         request: RequestId,
         /// The run.
         run: RunId,
+    },
+    /// Say why and close the connection to the scheduler; end with
+    /// [`Event::Disconnected`](super::Event::Disconnected). The message at fault changed nothing.
+    Close {
+        /// What the scheduler did wrong.
+        reason: PeerError,
     },
     /// Run this body. Its inputs are in the store.
     Execute(Execute),
@@ -94,4 +100,43 @@ pub struct Execute {
     pub inputs: SmallVec<[RunId; 1]>,
     /// Its arguments.
     pub args: Blob,
+}
+
+/// What the scheduler did wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerError {
+    /// A number, list or text beyond a limit of the wire.
+    BeyondLimit(&'static str),
+    /// A run given before the worker was told its own id.
+    NotRegistered,
+    /// A second registration on one connection, with another id.
+    Registered,
+    /// A run that was given before, or that made a value known here.
+    RepeatedRun(RunId),
+    /// A spec that was defined before as something else.
+    RepeatedSpec(SpecId),
+    /// A run that is an input of itself.
+    RunNeedsItself(RunId),
+    /// One run, two keys.
+    RunOfTwoKeys(RunId),
+    /// A peer that was never introduced.
+    UnknownPeer(WorkerId),
+    /// A spec that was never defined.
+    UnknownSpec(SpecId),
+}
+
+impl std::fmt::Display for PeerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BeyondLimit(what) => write!(f, "{what} beyond the limit of the protocol"),
+            Self::NotRegistered => f.write_str("a run before the answer to the registration"),
+            Self::Registered => f.write_str("a second registration on one connection"),
+            Self::RepeatedRun(run) => write!(f, "run {run} was given before"),
+            Self::RepeatedSpec(spec) => write!(f, "spec {} was defined before", spec.0),
+            Self::RunNeedsItself(run) => write!(f, "run {run} is an input of itself"),
+            Self::RunOfTwoKeys(run) => write!(f, "run {run} belongs to two keys"),
+            Self::UnknownPeer(worker) => write!(f, "worker {worker} was never introduced"),
+            Self::UnknownSpec(spec) => write!(f, "spec {} was never defined", spec.0),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use raddle_net::messages::{ClientMessage, Failure, Item, SchedulerToWorker};
-use raddle_net::names::{RunId, WorkerId};
+use raddle_net::names::{Key, RunId, WorkerId};
 use raddle_net::payload::SmallValue;
 
 /// A request of a peer for values, numbered by the driver.
@@ -84,7 +84,12 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// An error or a panic.
-    Failed(Arc<Failure>),
+    Failed {
+        /// The task that failed first, if the body returned the error of another one.
+        blame: Option<Key>,
+        /// Why.
+        failure: Arc<Failure>,
+    },
     /// A value.
     Finished {
         /// Its size in bytes.

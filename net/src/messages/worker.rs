@@ -140,6 +140,8 @@ pub enum WorkerMessage {
         key: Key,
         /// The run.
         run: RunId,
+        /// The task that failed first, if the run returned the error of another one that it awaited.
+        blame: Option<Key>,
         /// Why.
         failure: Arc<Failure>,
     },

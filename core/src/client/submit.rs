@@ -1,0 +1,178 @@
+//! Keys come and go: submit, scatter, cancel, release, flush.
+
+use std::sync::Arc;
+
+use raddle_net::messages::{ClientMessage, Failure, Function, NewTask, Runtime, TaskSpec};
+use raddle_net::names::{Key, SpecId};
+use raddle_net::payload::Blob;
+use smallvec::SmallVec;
+
+use super::Client;
+use super::effect::Effect;
+use super::event::Task;
+use super::futures::{Future, State};
+use super::order::{Graph, static_order};
+use super::outbox::refusal;
+use super::specs::Interned;
+use crate::keys::KeyTable;
+
+/// What scattered data is to the scheduler: a task that receives its value.
+pub(super) fn receive() -> Arc<TaskSpec> {
+    let name = String::from("receive");
+    let function = Function { runtime: Runtime::Receive, name, ..Function::default() };
+    Arc::new(TaskSpec { function, ..TaskSpec::default() })
+}
+
+impl Client {
+    pub(super) fn on_submit(&mut self, mut tasks: Vec<Task>, out: &mut Vec<Effect>) {
+        if tasks.len() <= 1 {
+            if let Some(task) = tasks.pop() {
+                let place = self.outbox.next_single();
+                self.submit(task, place, State::Pending, out);
+            }
+            return;
+        }
+        let submission = self.outbox.next_submission();
+        let order = self.order(&tasks);
+        for (position, task) in (0..).zip(tasks) {
+            let order = order.as_ref().map_or(position, |order| order[position as usize]);
+            self.submit(task, (submission, order), State::Pending, out);
+        }
+    }
+
+    pub(super) fn on_scatter(&mut self, key: Key, out: &mut Vec<Effect>) {
+        let spec = Arc::clone(&self.receive);
+        let (dependencies, args) = (SmallVec::new(), Blob::new());
+        let task = Task { key, spec, priority: 0, dependencies, args };
+        let place = self.outbox.next_single();
+        self.submit(task, place, State::Scattered, out);
+    }
+
+    /// Holds a key once more; tells the scheduler if that is new.
+    fn submit(&mut self, task: Task, place: (u64, u32), state: State, out: &mut Vec<Effect>) {
+        let key = task.key;
+        match self.futures.get(key) {
+            Some(Future { state: State::Released, .. }) => self.seal_releases(),
+            Some(_) => return self.hold_again(key, out),
+            None => {}
+        }
+        let refused = match &self.closed {
+            Some(failure) => Err(Arc::clone(failure)),
+            None => {
+                let said = self.say(task, place);
+                said.map_err(|reason| Arc::new(Failure::Rejected { reason }))
+            }
+        };
+        let mut future = Future::new(state);
+        if let Err(failure) = refused {
+            future.local = true;
+            future.state = State::Erred { blame: key, failure };
+        }
+        out.extend(future.settled(None).map(|settled| Effect::Settled { key, settled }));
+        self.futures.insert(key, future);
+    }
+
+    /// One more handle of a key that is held. Its driver may have forgotten what it was told.
+    fn hold_again(&mut self, key: Key, out: &mut Vec<Effect>) {
+        let future = self.futures.held(key).expect("it is not released");
+        future.refs = future.refs.saturating_add(1);
+        if let State::InMemory(place) = &mut future.state {
+            place.inline = false;
+        }
+        out.extend(future.settled(None).map(|settled| Effect::Settled { key, settled }));
+    }
+
+    /// Puts a task into the outbox, or says why it can never be submitted.
+    fn say(&mut self, task: Task, (submission, order): (u64, u32)) -> Result<(), String> {
+        let Task { key, spec, priority, dependencies, args } = task;
+        if let Some(reason) = refusal(dependencies.len(), args.len()) {
+            return Err(reason);
+        }
+        let spec = self.define(&spec)?;
+        let task = NewTask { key, spec, priority, order, dependencies, args };
+        self.outbox.submit(submission, task);
+        Ok(())
+    }
+
+    /// The number of a spec, which is defined before its first use.
+    fn define(&mut self, spec: &Arc<TaskSpec>) -> Result<SpecId, String> {
+        match self.outbox.specs.intern(spec) {
+            Some(Interned::Known(id)) => Ok(id),
+            Some(Interned::New(id)) => {
+                let spec = TaskSpec::clone(spec);
+                self.outbox.push(ClientMessage::Define { id, spec });
+                Ok(id)
+            }
+            None => Err(format!(
+                "this client has used {} combinations of function and options, and no more are \
+                 allowed: use the same options for many tasks",
+                self.outbox.specs.len()
+            )),
+        }
+    }
+
+    /// The order of tasks that depend on one another; `None` if none does.
+    fn order(&self, tasks: &[Task]) -> Option<Vec<u32>> {
+        // A task that is held already is not submitted, so nothing has to wait for its turn.
+        let is_new = |key: Key| self.futures.get(key).is_none_or(|future| future.refs == 0);
+        if !tasks.iter().flat_map(|task| &task.dependencies).any(|key| is_new(*key)) {
+            return None;
+        }
+        let mut positions = KeyTable::new();
+        let mut graph = Graph::default();
+        let mut internal = Vec::new();
+        let mut edges = 0;
+        for (position, task) in (0_u32..).zip(tasks) {
+            internal.clear();
+            internal.extend(task.dependencies.iter().filter_map(|key| positions.get(*key)));
+            edges += internal.len();
+            graph.push(&internal);
+            if is_new(task.key) && positions.get(task.key).is_none() {
+                positions.insert(task.key, position);
+            }
+        }
+        (edges > 0).then(|| static_order(&graph))
+    }
+
+    /// Keys that are not held need no word.
+    pub(super) fn on_cancel(&mut self, mut keys: Vec<Key>) {
+        if self.closed.is_none() {
+            keys.retain(|key| self.futures.known(*key).is_some());
+            self.outbox.cancel(&keys);
+        }
+    }
+
+    pub(super) fn on_release(&mut self, key: Key) {
+        let Some(future) = self.futures.held(key).filter(|future| future.refs > 0) else { return };
+        future.refs -= 1;
+        if future.refs > 0 || future.is_unsent() {
+            return;
+        }
+        self.let_go(key);
+    }
+
+    /// Nobody holds the key any more.
+    pub(super) fn let_go(&mut self, key: Key) {
+        let Some(future) = self.futures.get_mut(key) else { return };
+        self.transfers.remove(key);
+        if future.local || self.closed.is_some() {
+            self.futures.remove(key);
+        } else {
+            future.awaited = false;
+            future.state = State::Released;
+            self.outbox.release(key);
+        }
+    }
+
+    pub(super) fn on_flush(&mut self, out: &mut Vec<Effect>) {
+        self.seal_releases();
+        out.extend(self.outbox.flush().map(Effect::ToScheduler));
+    }
+
+    /// What was released is forgotten: the scheduler hears of it before whatever is said next.
+    pub(super) fn seal_releases(&mut self) {
+        for key in self.outbox.seal() {
+            self.futures.remove(key);
+        }
+    }
+}

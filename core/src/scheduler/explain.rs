@@ -1,0 +1,178 @@
+//! Answers in words: who is there, and why a task is not done.
+//!
+//! Nothing here changes a task.
+
+use raddle_net::messages::{Query, QueryAnswer, SchedulerInfo, SchedulerToClient, WorkerInfo};
+use raddle_net::names::Key;
+
+use super::Scheduler;
+use super::effect::Effect;
+use super::state::{ClientId, Kind, Spec, TaskId, TaskState};
+use super::turn::Turn;
+
+/// Names that an explanation lists.
+const NAMES: usize = 3;
+
+/// A question that is answered once enough workers are there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct WaitingQuery {
+    pub(super) client: ClientId,
+    id: u64,
+    pub(super) workers: u32,
+}
+
+impl Scheduler {
+    pub(super) fn on_query(
+        &mut self,
+        client: ClientId,
+        id: u64,
+        query: Query,
+        turn: &mut Turn<'_>,
+    ) {
+        let answer = match query {
+            Query::Explain(key) => QueryAnswer::Explanation(self.explain(key)),
+            Query::Info => QueryAnswer::Info(self.info()),
+            Query::WaitForWorkers(workers) => {
+                self.waiting_queries.push(WaitingQuery { client, id, workers });
+                return self.answer_waiting(turn);
+            }
+        };
+        self.to_client(client, SchedulerToClient::Answer { id, answer }, turn);
+    }
+
+    /// Answers those who wait for workers, if enough are there.
+    pub(super) fn answer_waiting(&mut self, turn: &mut Turn<'_>) {
+        let there = self.state.index().open_workers();
+        let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting_queries)
+            .into_iter()
+            .partition(|query| query.workers as usize <= there);
+        self.waiting_queries = waiting;
+        for WaitingQuery { client, id, .. } in ready {
+            let answer = QueryAnswer::Info(self.info());
+            self.to_client(client, SchedulerToClient::Answer { id, answer }, turn);
+        }
+    }
+
+    /// Who is there and how much there is to do.
+    #[must_use]
+    pub fn info(&self) -> SchedulerInfo {
+        let index = self.state.index();
+        let workers = self.state.workers().map(|worker| {
+            let load = index.load(worker.id).cloned().unwrap_or_default();
+            WorkerInfo {
+                id: worker.id,
+                name: worker.name.clone(),
+                address: worker.address.clone(),
+                nthreads: worker.nthreads,
+                processing: load.processing.len() as u64,
+                values: load.values.len() as u64,
+                nbytes: load.nbytes,
+            }
+        });
+        let processes = self.state.clients().filter(|(_, client)| client.depth == 0).count();
+        SchedulerInfo {
+            workers: workers.collect(),
+            clients: u32::try_from(processes).unwrap_or(u32::MAX),
+            tasks: Kind::ALL.map(|kind| (kind.name().to_owned(), index.count(kind))).to_vec(),
+        }
+    }
+
+    /// Why a key is not done, in words.
+    #[must_use]
+    pub fn explain(&self, key: Key) -> String {
+        let Some(id) = self.state.find(key) else {
+            return format!("{key} is not known: it was never submitted, or was released");
+        };
+        let task = self.state.task(id);
+        match task.state() {
+            TaskState::Erred { blame, .. } if *blame == key => format!("{key} failed"),
+            TaskState::Erred { blame, .. } => format!("{key} failed because {blame} did"),
+            TaskState::Memory { holders, nbytes, .. } => {
+                format!("{key} is done: {nbytes} bytes on {} worker(s)", holders.len())
+            }
+            TaskState::NoWorker => {
+                format!("{key} waits for a worker: {}", self.why_no_worker(self.state.spec_of(id)))
+            }
+            TaskState::Processing { worker, run, .. } => {
+                let address = self.state.worker(*worker).map_or("", |worker| &worker.address);
+                format!("{key} is on {address}, as run {run}, the {}. attempt", task.attempts)
+            }
+            TaskState::Queued if self.state.index().open_workers() == 0 => {
+                format!("{key} is ready and waits for a worker: none is connected")
+            }
+            TaskState::Queued => {
+                let queued = self.state.index().count(Kind::Queued);
+                format!("{key} is ready and waits for its turn among {queued}: no worker has room")
+            }
+            TaskState::Released => format!("{key} is needed by nobody right now"),
+            TaskState::Waiting { missing } => self.explain_waiting(id, *missing),
+        }
+    }
+
+    fn explain_waiting(&self, id: TaskId, missing: u32) -> String {
+        let task = self.state.task(id);
+        let inputs = task.dependencies.iter().map(|input| self.state.task(*input));
+        let missed = inputs.filter(|input| input.kind() != Kind::Memory).take(NAMES);
+        let missed: Vec<_> = missed.map(|i| format!("{} ({})", i.key, i.kind())).collect();
+        let total = task.dependencies.len();
+        format!("{} waits for {missing} of {total} inputs: {} …", task.key, missed.join(", "))
+    }
+
+    /// Why no connected worker may run tasks of this spec.
+    fn why_no_worker(&self, spec: &Spec) -> String {
+        let function = &spec.spec.function;
+        let connected = || self.state.workers().filter(|worker| worker.connection.is_some());
+        if connected().next().is_none() {
+            return "none is connected".to_owned();
+        }
+        if connected().any(|worker| worker.offers(function)) {
+            let allowed = spec.spec.options.workers.join(", ");
+            return format!(
+                "it may only run on {allowed}, which are not connected or do not offer it"
+            );
+        }
+        let known = connected().flat_map(|worker| &worker.functions);
+        let mut known: Vec<_> = known.map(|function| function.name.as_str()).collect();
+        known.sort_unstable();
+        known.dedup();
+        if known.contains(&function.name.as_str()) {
+            let name = &function.name;
+            return format!("`{name}` is registered with other argument or result types: rebuild");
+        }
+        known.sort_by_cached_key(|name| distance(name, &function.name));
+        let nearest = known.iter().take(NAMES).map(|name| format!("`{name}`"));
+        format!(
+            "no worker offers `{}`; {} functions are registered, the nearest: {}. A crate that is \
+             never named in the program registers nothing: add `use your_crate as _;`. Or start \
+             workers of your program: `./app --raddle-worker ADDRESS`",
+            function.name,
+            known.len(),
+            nearest.collect::<Vec<_>>().join(", "),
+        )
+    }
+
+    /// A task that no connected worker offers is worth a word, once a spec.
+    pub(super) fn warn_if_unknown(&mut self, task: TaskId, turn: &mut Turn<'_>) {
+        let spec = self.state.task(task).spec;
+        let index = self.state.index();
+        if index.open_workers() > 0 && index.no_worker(spec).take(2).count() == 1 {
+            let text = self.explain(self.key(task));
+            turn.out.push(Effect::Warn { text });
+        }
+    }
+}
+
+/// Edits that turn one name into the other (Levenshtein's distance).
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, l) in left.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, r) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(l != *r);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[right.len()]
+}

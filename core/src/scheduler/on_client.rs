@@ -1,0 +1,278 @@
+//! What clients say, judged in full before it changes anything.
+//!
+//! A client may be a process or a run; past the first lines of each handler nothing knows which.
+
+use std::sync::Arc;
+
+use raddle_net::limits::{MAX_ARGS, MAX_DEPENDENCIES, MAX_KEYS, MAX_NAME, MAX_SPECS, MAX_SUBMIT};
+use raddle_net::messages::{ClientMessage, Failure, NewTask, SchedulerToClient, TaskSpec};
+use raddle_net::names::{Key, Priority, Session, SpecId, WorkerId};
+use smallvec::SmallVec;
+
+use super::effect::PeerError;
+use super::event::ConnectionId;
+use super::state::{Channel, Client, ClientId, Kind, Task, TaskId, TaskState};
+use super::turn::{Goal, Turn};
+use super::{Peer, Scheduler};
+
+impl Scheduler {
+    /// A client said hello.
+    pub(super) fn on_client_connected(
+        &mut self,
+        connection: ConnectionId,
+        session: Session,
+        name: String,
+        turn: &mut Turn<'_>,
+    ) {
+        let taken = self.state.clients().any(|(_, client)| {
+            matches!(client.channel, Channel::Connection { session: s, .. } if s == session)
+        });
+        if taken {
+            return self.refuse(connection, PeerError::SessionTaken, turn);
+        }
+        let channel = Channel::Connection { connection, session };
+        let client = self.state.add_client(Client::new(channel, name, 0));
+        self.peers.insert(connection, Peer::Client(client));
+    }
+
+    /// A client is gone: what it wanted is released.
+    pub(super) fn on_client_disconnected(&mut self, connection: ConnectionId, turn: &mut Turn<'_>) {
+        if let Some(Peer::Client(client)) = self.peers.get(&connection).copied() {
+            self.peers.remove(&connection);
+            self.end_client(client, turn);
+        }
+    }
+
+    /// A client said something. An error is its own fault; nothing of the message was applied.
+    pub(super) fn on_client_message(
+        &mut self,
+        client: ClientId,
+        message: ClientMessage,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), PeerError> {
+        match message {
+            ClientMessage::Cancel { keys } => {
+                let keys = bounded(keys, MAX_KEYS, "keys of one message")?;
+                for key in keys {
+                    self.on_cancel(client, key, turn);
+                }
+            }
+            ClientMessage::Define { id, spec } => self.on_define(client, id, spec)?,
+            ClientMessage::Goodbye => self.release_all(client, turn),
+            ClientMessage::Locate { key, failed } => self.on_locate(client, key, failed, turn),
+            ClientMessage::Query { id, query } => self.on_query(client, id, query, turn),
+            ClientMessage::Release { keys } => {
+                for key in bounded(keys, MAX_KEYS, "keys of one message")? {
+                    if let Some(task) = self.state.find(key) {
+                        self.release_want(client, task, turn);
+                    }
+                }
+            }
+            ClientMessage::Submit { submission, tasks } => {
+                self.on_submit(client, submission, tasks, turn)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn on_define(&mut self, client: ClientId, id: SpecId, spec: TaskSpec) -> Result<(), PeerError> {
+        let options = &spec.options.workers;
+        let longest = options.iter().map(String::len).max().unwrap_or(0);
+        if spec.function.name.len().max(longest) > MAX_NAME || options.len() > MAX_KEYS {
+            return Err(PeerError::BeyondLimit("a name"));
+        }
+        let defined = self.state.client(client).map_or(0, |client| client.specs.len());
+        if id.0 as usize != defined {
+            return Err(PeerError::UnknownSpec);
+        }
+        if defined >= MAX_SPECS {
+            return Err(PeerError::BeyondLimit("task specs"));
+        }
+        let spec = self.state.intern(spec).ok_or(PeerError::BeyondLimit("task specs"))?;
+        if let Some(client) = self.state.client_mut(client) {
+            client.specs.push(spec);
+        }
+        Ok(())
+    }
+
+    /// New tasks. The whole message is judged before the first is taken in.
+    fn on_submit(
+        &mut self,
+        client: ClientId,
+        submission: u64,
+        tasks: Vec<NewTask>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), PeerError> {
+        let tasks = bounded(tasks, MAX_SUBMIT, "tasks of one message")?;
+        let Some(known) = self.state.client(client) else { return Ok(()) };
+        for task in &tasks {
+            if known.specs.get(task.spec.0 as usize).is_none() {
+                return Err(PeerError::UnknownSpec);
+            }
+            if task.args.len() > MAX_ARGS || task.dependencies.len() > MAX_DEPENDENCIES {
+                return Err(PeerError::BeyondLimit("arguments or dependencies of a task"));
+            }
+        }
+        let number = self.submission(client, submission);
+        for task in tasks {
+            self.submit(client, number, task, turn);
+        }
+        Ok(())
+    }
+
+    /// The scheduler's number for a submission of the client.
+    fn submission(&mut self, client: ClientId, submission: u64) -> u64 {
+        match self.state.client(client).and_then(|client| client.submission) {
+            Some((current, number)) if current == submission => number,
+            Some(_) | None => {
+                let number = self.state.next_submission();
+                if let Some(client) = self.state.client_mut(client) {
+                    client.submission = Some((submission, number));
+                }
+                number
+            }
+        }
+    }
+
+    fn submit(&mut self, client: ClientId, submission: u64, new: NewTask, turn: &mut Turn<'_>) {
+        let Some(known) = self.state.client(client) else { return };
+        let spec = known.specs[new.spec.0 as usize];
+        let priority = Priority {
+            share: 0,
+            negated: new.priority.saturating_neg(),
+            nesting: -known.depth,
+            submission,
+            order: new.order,
+        };
+        match self.state.find(new.key) {
+            Some(task) if self.is_same(task, spec, &new) => self.want_again(client, task, turn),
+            Some(_) => self.reject(client, new.key, turn),
+            None => self.create(client, spec, priority, new, turn),
+        }
+    }
+
+    /// Whether a task that is known is what `new` describes.
+    fn is_same(&self, task: TaskId, spec: SpecId, new: &NewTask) -> bool {
+        let task = self.state.task(task);
+        let dependencies = task.dependencies.iter().map(|d| self.key(*d));
+        task.spec == spec
+            && task.args == new.args
+            && dependencies.eq(new.dependencies.iter().copied())
+    }
+
+    /// A task that is known is wanted by one more client, which is told where it stands.
+    fn want_again(&mut self, client: ClientId, task: TaskId, turn: &mut Turn<'_>) {
+        self.state.want(client, task);
+        match self.kind(task) {
+            Kind::Erred | Kind::Memory => self.tell_where(client, task, None, turn),
+            Kind::Released => turn.recommend(task, Goal::Waiting),
+            Kind::NoWorker | Kind::Processing | Kind::Queued | Kind::Waiting => {}
+        }
+    }
+
+    fn reject(&self, client: ClientId, key: Key, turn: &mut Turn<'_>) {
+        let reason = format!(
+            "the key {key} already names another task: use another key, or release the first one"
+        );
+        let failure = Arc::new(Failure::Rejected { reason });
+        self.to_client(client, SchedulerToClient::Erred { key, blame: key, failure }, turn);
+    }
+
+    fn create(
+        &mut self,
+        client: ClientId,
+        spec: SpecId,
+        priority: Priority,
+        new: NewTask,
+        turn: &mut Turn<'_>,
+    ) {
+        let mut dependencies = SmallVec::with_capacity(new.dependencies.len());
+        let mut unknown = None;
+        for key in &new.dependencies {
+            match self.state.find(*key) {
+                Some(task) => dependencies.push(task),
+                None => unknown = unknown.or(Some(*key)),
+            }
+        }
+        let retries_left = self.state.specs().get(spec).spec.options.retries;
+        let task = self.state.add_task(Task::new(new.key, spec, priority, new.args, dependencies));
+        *self.state.record(task).retries_left = retries_left;
+        self.state.want(client, task);
+        turn.recommend(
+            task,
+            unknown.map_or(Goal::Waiting, |blame| {
+                let reason = format!("it depends on {blame}, which is not known, or is no more");
+                Goal::Erred { blame, failure: Arc::new(Failure::Lost { reason }) }
+            }),
+        );
+    }
+
+    /// The client does not want the task computed. Nobody else's wish is touched.
+    fn on_cancel(&mut self, client: ClientId, key: Key, turn: &mut Turn<'_>) {
+        let Some(task) = self.state.find(key) else { return };
+        let wanted = self.state.task(task).clients.contains(&client);
+        if !wanted || !self.kind(task).is_active() {
+            return;
+        }
+        let failure = Arc::new(Failure::Cancelled);
+        if self.state.task(task).clients.len() == 1 {
+            turn.recommend(task, Goal::Erred { blame: key, failure });
+        } else {
+            self.release_want(client, task, turn);
+            self.to_client(client, SchedulerToClient::Erred { key, blame: key, failure }, turn);
+        }
+    }
+
+    /// The client did not get a value from the worker it was told of.
+    fn on_locate(
+        &mut self,
+        client: ClientId,
+        key: Key,
+        failed: Option<WorkerId>,
+        turn: &mut Turn<'_>,
+    ) {
+        match self.state.find(key).filter(|task| self.state.task(*task).clients.contains(&client)) {
+            Some(task) => self.tell_where(client, task, failed, turn),
+            None => {
+                let reason = format!("{key} is not known to the scheduler, or not to be wanted");
+                let failure = Arc::new(Failure::Lost { reason });
+                self.to_client(client, SchedulerToClient::Erred { key, blame: key, failure }, turn);
+            }
+        }
+    }
+
+    /// Tells one client where a task stands that is done. One that is not is told when it is.
+    fn tell_where(
+        &mut self,
+        client: ClientId,
+        task: TaskId,
+        failed: Option<WorkerId>,
+        turn: &mut Turn<'_>,
+    ) {
+        let key = self.key(task);
+        match self.state.task(task).state() {
+            TaskState::Erred { blame, failure } => {
+                let (blame, failure) = (*blame, Arc::clone(failure));
+                self.to_client(client, SchedulerToClient::Erred { key, blame, failure }, turn);
+            }
+            TaskState::Memory { run, nbytes, holders } => {
+                let (run, nbytes) = (*run, *nbytes);
+                let other = holders.iter().copied().find(|holder| Some(*holder) != failed);
+                let worker = other.unwrap_or(holders[0]);
+                self.introduce_to_client(client, worker, turn);
+                let value = None;
+                let message = SchedulerToClient::InMemory { key, run, nbytes, worker, value };
+                self.to_client(client, message, turn);
+            }
+            TaskState::NoWorker
+            | TaskState::Processing { .. }
+            | TaskState::Queued
+            | TaskState::Released
+            | TaskState::Waiting { .. } => {}
+        }
+    }
+}
+
+fn bounded<T>(list: Vec<T>, limit: usize, what: &'static str) -> Result<Vec<T>, PeerError> {
+    if list.len() <= limit { Ok(list) } else { Err(PeerError::BeyondLimit(what)) }
+}

@@ -1,0 +1,72 @@
+//! What happens because time passes.
+
+use std::sync::Arc;
+
+use raddle_net::messages::Failure;
+use raddle_net::names::WorkerId;
+
+use super::Scheduler;
+use super::state::{Kind, TaskId};
+use super::turn::{Goal, Turn};
+use crate::time::Instant;
+
+impl Scheduler {
+    /// When to call `handle` with [`Event::Tick`](super::Event::Tick), and why.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<(Instant, Timer)> {
+        let grace = self.graces.iter().map(|(&worker, &at)| (at, Timer::WorkerGrace(worker))).min();
+        let no_workers = self
+            .no_workers_since
+            .map(|since| (since + self.config.no_workers_timeout, Timer::NoWorkers));
+        grace.into_iter().chain(no_workers).min()
+    }
+
+    /// Something is due, or nothing is: a tick that comes early does nothing.
+    pub(super) fn on_tick(&mut self, turn: &mut Turn<'_>) {
+        while let Some((at, timer)) = self.next_deadline()
+            && at <= turn.now
+        {
+            match timer {
+                Timer::NoWorkers => self.give_up_on_workers(turn),
+                Timer::WorkerGrace(worker) => self.lose_worker(worker, turn),
+            }
+            self.settle(turn);
+        }
+    }
+
+    /// Whether there is work and nobody to do it, and since when.
+    pub(super) fn watch_for_workers(&mut self, now: Instant) {
+        let index = self.state.index();
+        let work = index.count(Kind::NoWorker) + index.count(Kind::Queued);
+        if work == 0 || index.open_workers() > 0 {
+            self.no_workers_since = None;
+        } else {
+            self.no_workers_since.get_or_insert(now);
+        }
+    }
+
+    fn give_up_on_workers(&mut self, turn: &mut Turn<'_>) {
+        self.no_workers_since = None;
+        let index = self.state.index();
+        let unqualified = index.no_worker_specs().flat_map(|spec| index.no_worker(spec));
+        let tasks: Vec<TaskId> = unqualified.chain(index.queued()).collect();
+        let seconds = self.config.no_workers_timeout.as_secs();
+        let reason = format!(
+            "the cluster has had no worker for {seconds} s: start one with `raddle worker ADDRESS`"
+        );
+        let failure = Arc::new(Failure::NoWorker { reason });
+        for task in tasks {
+            let blame = self.key(task);
+            turn.recommend(task, Goal::Erred { blame, failure: Arc::clone(&failure) });
+        }
+    }
+}
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// There has been work, and no worker, for long enough.
+    NoWorkers,
+    /// A worker did not come back in time.
+    WorkerGrace(WorkerId),
+}

@@ -1,0 +1,380 @@
+//! What workers say, and what becomes of them. Reports are judged by run: only that of the current
+//! run, from the worker it was given to, changes anything; a late one costs a `Free`.
+
+use std::sync::Arc;
+
+use raddle_net::limits::{MAX_HOLDERS, MAX_NAME, MAX_VALUE};
+use raddle_net::messages::{
+    ClientMessage, Failure, Registration, SchedulerToWorker, WorkerMessage,
+};
+use raddle_net::names::{Key, RunId, Session, WorkerId};
+use raddle_net::payload::SmallValue;
+
+use super::effect::PeerError;
+use super::event::ConnectionId;
+use super::state::{Channel, Client, ClientId, TaskId, TaskState, Worker};
+use super::turn::{Goal, Turn};
+use super::{Peer, Scheduler};
+
+impl Scheduler {
+    /// A worker said hello; it registers next. A worker of the same session that is not connected is
+    /// the same process: what it had is given up, since its messages in between are lost.
+    pub(super) fn on_worker_connected(
+        &mut self,
+        connection: ConnectionId,
+        session: Session,
+        turn: &mut Turn<'_>,
+    ) {
+        let known = self.state.workers().find(|worker| worker.session == session);
+        match known.map(|worker| (worker.id, worker.connection)) {
+            Some((_, Some(_))) => return self.refuse(connection, PeerError::SessionTaken, turn),
+            Some((worker, None)) => self.lose_worker(worker, turn),
+            None => {}
+        }
+        self.peers.insert(connection, Peer::Newcomer(session));
+    }
+
+    /// The connection of a worker broke. It is lost when the grace is over.
+    pub(super) fn on_worker_disconnected(&mut self, connection: ConnectionId, turn: &mut Turn<'_>) {
+        let worker = match self.peers.get(&connection).copied() {
+            Some(Peer::Client(_)) | None => return,
+            Some(Peer::Newcomer(_)) => None,
+            Some(Peer::Worker(worker)) => Some(worker),
+        };
+        self.peers.remove(&connection);
+        let Some(worker) = worker else { return };
+        self.state.suspend_worker(worker);
+        if self.config.worker_grace.is_zero() {
+            self.lose_worker(worker, turn);
+        } else {
+            self.graces.insert(worker, turn.now + self.config.worker_grace);
+        }
+    }
+
+    /// A worker is gone, and with it its runs and replicas.
+    pub(super) fn lose_worker(&mut self, worker: WorkerId, turn: &mut Turn<'_>) {
+        let Some(connection) = self.state.worker(worker).map(|w| w.connection) else { return };
+        if let Some(connection) = connection {
+            self.peers.remove(&connection);
+            let reason = PeerError::DeclaredLost;
+            turn.out.push(super::Effect::Close { connection, reason });
+        }
+        self.graces.remove(&worker);
+        self.state.suspend_worker(worker);
+        let load = self.state.index().load(worker).cloned().unwrap_or_default();
+        for task in load.values {
+            self.lose_replica(task, worker, turn);
+        }
+        for task in load.processing {
+            self.lose_run(task, worker, turn);
+        }
+        self.settle(turn);
+        self.state.remove_worker(worker);
+    }
+
+    /// The worker of a processing task died. Only an announced run that has started is charged; any
+    /// other is a suspect, whose next run is announced.
+    fn lose_run(&mut self, task: TaskId, worker: WorkerId, turn: &mut Turn<'_>) {
+        let TaskState::Processing { worker: on, started, .. } = *self.state.task(task).state()
+        else {
+            return;
+        };
+        if on != worker {
+            return;
+        }
+        let options = &self.state.spec_of(task).spec.options;
+        let allowed = options.allowed_failures.unwrap_or(self.config.allowed_failures);
+        let record = self.state.record(task);
+        *record.suspect = true;
+        *record.deaths += u32::from(started);
+        let deaths = *record.deaths;
+        if deaths > allowed {
+            let last_worker = self.state.worker(worker).map(|w| w.address.clone());
+            let last_worker = last_worker.unwrap_or_default();
+            let failure = Arc::new(Failure::WorkerDied { deaths, last_worker });
+            let blame = self.key(task);
+            self.step(task, Goal::Erred { blame, failure }, turn);
+        } else {
+            self.step(task, Goal::Waiting, turn);
+        }
+    }
+
+    /// A worker said something. An error is its own fault; nothing of the message was applied.
+    pub(super) fn on_worker_message(
+        &mut self,
+        worker: WorkerId,
+        message: WorkerMessage,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), PeerError> {
+        match message {
+            WorkerMessage::Failed { key, run, blame, failure } => {
+                self.judge(worker, key, run)?;
+                self.on_failed(worker, (key, run), blame, failure, turn);
+            }
+            WorkerMessage::Fetched { key, run } => {
+                self.judge_value(key, run)?;
+                self.on_fetched(worker, key, run, turn);
+            }
+            WorkerMessage::Finished { key, run, nbytes, duration, value } => {
+                self.judge(worker, key, run)?;
+                if nbytes > MAX_VALUE {
+                    return Err(PeerError::BeyondLimit("bytes of a value"));
+                }
+                self.on_finished(worker, (key, run), nbytes, duration, value, turn);
+            }
+            WorkerMessage::FromRun { key, run, message } => {
+                self.judge(worker, key, run)?;
+                self.on_run_message(worker, key, run, message, turn)?;
+            }
+            WorkerMessage::Locate { key, run } => {
+                self.judge_run(run)?;
+                self.on_worker_locate(worker, key, run, turn);
+            }
+            WorkerMessage::Register(_) => return Err(PeerError::NotRegistered),
+            WorkerMessage::Started { key, run } => {
+                self.judge(worker, key, run)?;
+                if let Some(task) = self.current(worker, key, run) {
+                    self.state.mark_started(task);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A run that was never given out, or was given to another worker, is a lie.
+    fn judge(&self, worker: WorkerId, key: Key, run: RunId) -> Result<(), PeerError> {
+        self.judge_run(run)?;
+        let task = self.state.find(key).map(|task| self.state.task(task));
+        match task.and_then(super::state::Task::processing) {
+            Some((other, current)) if current == run && other != worker => {
+                Err(PeerError::NotItsRun)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn judge_run(&self, run: RunId) -> Result<(), PeerError> {
+        let last = self.state.last_run();
+        let given = run.epoch == last.epoch && run.counter <= last.counter && run.counter > 0;
+        if given { Ok(()) } else { Err(PeerError::NotItsRun) }
+    }
+
+    /// A copy of what a run that is still processing will make is a lie.
+    fn judge_value(&self, key: Key, run: RunId) -> Result<(), PeerError> {
+        self.judge_run(run)?;
+        let task = self.state.find(key).map(|task| self.state.task(task));
+        match task.and_then(super::state::Task::processing) {
+            Some((_, current)) if current == run => Err(PeerError::NotItsRun),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The task, if this is its current run and this worker has it.
+    fn current(&self, worker: WorkerId, key: Key, run: RunId) -> Option<TaskId> {
+        let task = self.state.find(key)?;
+        (self.state.task(task).processing() == Some((worker, run))).then_some(task)
+    }
+
+    fn on_finished(
+        &mut self,
+        worker: WorkerId,
+        (key, run): (Key, RunId),
+        nbytes: u64,
+        duration: u64,
+        value: Option<SmallValue>,
+        turn: &mut Turn<'_>,
+    ) {
+        match self.current(worker, key, run) {
+            Some(task) => {
+                let spec = self.state.task(task).spec;
+                self.state.learn(spec, duration);
+                turn.ended = Some(run);
+                turn.recommend(task, Goal::Memory { nbytes, value });
+            }
+            None => self.free_unless_held(worker, key, run, turn),
+        }
+    }
+
+    /// What a worker reports but should not have is freed. What it is known to hold is left alone:
+    /// the report came twice.
+    fn free_unless_held(&self, worker: WorkerId, key: Key, run: RunId, turn: &mut Turn<'_>) {
+        let state = self.state.find(key).map(|task| self.state.task(task).state());
+        let held = matches!(
+            state,
+            Some(TaskState::Memory { run: made, holders, .. })
+                if *made == run && holders.contains(&worker)
+        );
+        if !held {
+            self.to_worker(worker, SchedulerToWorker::Free { key, run }, turn);
+        }
+    }
+
+    fn on_failed(
+        &mut self,
+        worker: WorkerId,
+        (key, run): (Key, RunId),
+        blame: Option<Key>,
+        failure: Arc<Failure>,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(task) = self.current(worker, key, run) else { return };
+        turn.ended = Some(run);
+        *self.state.record(task).suspect = false;
+        if let Some(blame) = blame {
+            return turn.recommend(task, Goal::Erred { blame, failure });
+        }
+        let retries_left = self.state.record(task).retries_left;
+        if *retries_left > 0 {
+            *retries_left -= 1;
+            return turn.recommend(task, Goal::Waiting);
+        }
+        let failure = self.with_history(task, worker, &failure);
+        turn.recommend(task, Goal::Erred { blame: key, failure });
+    }
+
+    /// What only the scheduler knows of a failure: where, and after how many runs.
+    fn with_history(&self, task: TaskId, worker: WorkerId, failure: &Failure) -> Arc<Failure> {
+        let mut failure = failure.clone();
+        if let Failure::Failed { worker: address, attempts, .. } = &mut failure {
+            *address = self.state.worker(worker).map(|w| w.address.clone()).unwrap_or_default();
+            *attempts = self.state.task(task).attempts;
+        }
+        Arc::new(failure)
+    }
+
+    fn on_fetched(&mut self, worker: WorkerId, key: Key, run: RunId, turn: &mut Turn<'_>) {
+        let task = self.state.find(key).filter(|task| self.made_by(*task, run));
+        match task {
+            Some(task) => {
+                self.state.add_replica(task, worker);
+            }
+            None => self.to_worker(worker, SchedulerToWorker::Free { key, run }, turn),
+        }
+    }
+
+    fn made_by(&self, task: TaskId, run: RunId) -> bool {
+        matches!(self.state.task(task).state(), TaskState::Memory { run: made, .. } if *made == run)
+    }
+
+    /// A worker lacks a value. If it should hold it, it does not, whatever it said before.
+    fn on_worker_locate(&mut self, worker: WorkerId, key: Key, run: RunId, turn: &mut Turn<'_>) {
+        if let Some(task) = self.state.find(key).filter(|task| self.made_by(*task, run)) {
+            self.lose_replica(task, worker, turn);
+            self.settle(turn);
+        }
+        let mut workers = smallvec::SmallVec::new();
+        if let Some(task) = self.state.find(key).filter(|task| self.made_by(*task, run))
+            && let TaskState::Memory { holders, .. } = self.state.task(task).state()
+        {
+            workers = holders.iter().copied().take(MAX_HOLDERS).collect();
+        }
+        for &holder in &workers {
+            self.introduce_to_worker(worker, holder, turn);
+        }
+        self.to_worker(worker, SchedulerToWorker::Holders { key, run, workers }, turn);
+    }
+
+    /// A run speaks as a client. Its first words make it one.
+    fn on_run_message(
+        &mut self,
+        worker: WorkerId,
+        key: Key,
+        run: RunId,
+        message: ClientMessage,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), PeerError> {
+        let Some(task) = self.current(worker, key, run) else { return Ok(()) };
+        let client = self.client_of(task, worker, run);
+        self.on_client_message(client, message, turn)
+    }
+
+    fn client_of(&mut self, task: TaskId, worker: WorkerId, run: RunId) -> ClientId {
+        if let Some(client) = self.run_clients.get(&run) {
+            return *client;
+        }
+        self.state.mark_client(task);
+        let depth = (-self.state.task(task).priority.nesting).saturating_add(1);
+        let channel = Channel::Run { key: self.key(task), run, worker };
+        let client = self.state.add_client(Client::new(channel, String::new(), depth));
+        self.run_clients.insert(run, client);
+        client
+    }
+
+    /// A worker's first message.
+    pub(super) fn on_register(
+        &mut self,
+        connection: ConnectionId,
+        session: Session,
+        registration: Registration,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), PeerError> {
+        self.judge_registration(session, &registration)?;
+        self.lose_predecessors(&registration, turn);
+        let Registration { name, address, nthreads, functions } = registration;
+        let (worker, gained) = self.state.add_worker(|id| Worker {
+            id,
+            session,
+            connection: Some(connection),
+            name,
+            address,
+            nthreads,
+            functions: functions.into_iter().collect(),
+            specs: std::collections::BTreeSet::new(),
+            peers: std::collections::BTreeSet::new(),
+        });
+        self.peers.insert(connection, Peer::Worker(worker));
+        self.to_worker(worker, SchedulerToWorker::Registered { worker }, turn);
+        for spec in gained {
+            for task in self.state.index().no_worker(spec) {
+                turn.recommend(task, Goal::Runnable);
+            }
+        }
+        self.answer_waiting(turn);
+        Ok(())
+    }
+
+    /// A worker that is not connected does not come back once another one has its name or address.
+    fn lose_predecessors(&mut self, registration: &Registration, turn: &mut Turn<'_>) {
+        let gone = self.state.workers().filter(|worker| {
+            worker.connection.is_none()
+                && (worker.name == registration.name || worker.address == registration.address)
+        });
+        let gone: Vec<WorkerId> = gone.map(|worker| worker.id).collect();
+        for worker in gone {
+            self.lose_worker(worker, turn);
+        }
+    }
+
+    fn judge_registration(
+        &self,
+        session: Session,
+        registration: &Registration,
+    ) -> Result<(), PeerError> {
+        let Registration { name, address, nthreads, functions } = registration;
+        let longest = functions.iter().map(|function| function.name.len()).max().unwrap_or(0);
+        if name.len().max(address.len()).max(longest) > MAX_NAME {
+            return Err(PeerError::BeyondLimit("a name"));
+        }
+        if *nthreads == 0 {
+            return Err(PeerError::NoThreads);
+        }
+        if *nthreads > MAX_THREADS {
+            return Err(PeerError::BeyondLimit("threads of one worker"));
+        }
+        for worker in self.state.workers().filter(|worker| worker.connection.is_some()) {
+            if worker.session == session {
+                return Err(PeerError::SessionTaken);
+            }
+            if worker.address == *address {
+                return Err(PeerError::AddressTaken(address.clone()));
+            }
+            if worker.name == *name {
+                return Err(PeerError::NameTaken(name.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Threads of one worker.
+const MAX_THREADS: u32 = 1 << 16;

@@ -1,0 +1,69 @@
+//! Where tasks go. Policies read the state and return values; they must not change or send anything.
+//!
+//! The mechanism is right under any of them: the random one exists to prove it.
+
+mod place;
+mod random;
+
+use raddle_net::names::WorkerId;
+
+use super::Config;
+use super::state::{State, TaskId};
+
+pub use place::cost;
+
+/// Which policy places tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// Where they are estimated to start first.
+    #[default]
+    EarliestStart,
+    /// Anywhere that is allowed, for tests. Tasks may follow their inputs to a worker before these
+    /// are made.
+    Random,
+}
+
+/// What is to be done with a task whose inputs are in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Assign it now.
+    Assign(WorkerId),
+    /// No connected worker qualifies.
+    NoWorker,
+    /// It is assigned when its turn comes and a worker has room.
+    Queue,
+}
+
+/// What is to be done with a task whose inputs are in memory.
+pub fn place(config: &Config, state: &State, task: TaskId) -> Placement {
+    if state.spec_of(task).qualified.is_empty() {
+        return Placement::NoWorker;
+    }
+    match config.policy {
+        Policy::EarliestStart => place::place(state, task),
+        Policy::Random => random::place(config.seed, state, task),
+    }
+}
+
+/// Where the first of the queued tasks goes, given that a worker has room; `None` if no connected
+/// worker qualifies.
+pub fn next(config: &Config, state: &State, task: TaskId) -> Option<WorkerId> {
+    match config.policy {
+        Policy::EarliestStart => place::next(state, task),
+        Policy::Random => random::next(config.seed, state, task),
+    }
+}
+
+/// Whether tasks may be assigned before their inputs are made.
+pub fn may_follow(config: &Config) -> bool {
+    config.policy == Policy::Random
+}
+
+/// The worker on which every missing input of `task` is processing, if the task is to follow them
+/// there now.
+pub fn follow(config: &Config, state: &State, task: TaskId) -> Option<WorkerId> {
+    match config.policy {
+        Policy::EarliestStart => None,
+        Policy::Random => random::follow(config.seed, state, task),
+    }
+}

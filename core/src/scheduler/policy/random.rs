@@ -1,0 +1,49 @@
+//! Anywhere that is allowed: a policy for tests of the mechanism.
+//!
+//! It must stay within what the mechanism promises to a policy, and use all of it.
+
+use raddle_net::names::WorkerId;
+
+use super::Placement;
+use crate::random;
+use crate::scheduler::state::{Kind, State, TaskId};
+
+/// Assigned or queued, by chance.
+pub(super) fn place(seed: u64, state: &State, task: TaskId) -> Placement {
+    if random::below(bits(seed, state, 1), 2) == 0 {
+        return Placement::Queue;
+    }
+    any(seed, state, task).map_or(Placement::NoWorker, Placement::Assign)
+}
+
+/// Any worker that qualifies.
+pub(super) fn next(seed: u64, state: &State, task: TaskId) -> Option<WorkerId> {
+    any(seed, state, task)
+}
+
+/// The one worker where all missing inputs are processing, with a chance of one half.
+pub(super) fn follow(seed: u64, state: &State, task: TaskId) -> Option<WorkerId> {
+    if random::below(bits(seed, state, 2), 2) == 0 {
+        return None;
+    }
+    let task = state.task(task);
+    let inputs = task.dependencies.iter().map(|input| state.task(*input));
+    let mut missing = inputs.filter(|input| input.kind() != Kind::Memory);
+    let (worker, _) = missing.next()?.processing()?;
+    let together = missing.all(|input| input.processing().is_some_and(|(w, _)| w == worker));
+    let qualifies = state.specs().get(task.spec).qualified.contains(&worker);
+    (together && qualifies).then_some(worker)
+}
+
+fn any(seed: u64, state: &State, task: TaskId) -> Option<WorkerId> {
+    let qualified = &state.spec_of(task).qualified;
+    let chosen = random::below(bits(seed, state, 3), qualified.len().max(1) as u64);
+    qualified.iter().nth(usize::try_from(chosen).ok()?).copied()
+}
+
+/// Chance is a hash of what is asked and of how much has happened so far.
+fn bits(seed: u64, state: &State, question: u64) -> u64 {
+    let runs = state.last_run().counter;
+    let queued = state.index().count(Kind::Queued);
+    random::hash(seed, question, runs, queued ^ state.index().count(Kind::Memory) << 32)
+}

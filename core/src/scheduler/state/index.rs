@@ -1,0 +1,251 @@
+//! Everything that follows from the states of tasks, kept up to date instead of recomputed.
+//!
+//! [`Index::rebuild`] computes it from nothing and so proves each step. This module must not decide
+//! anything and must not know messages.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use raddle_net::names::{Priority, SpecId, WorkerId};
+
+use super::task::{Kind, Task, TaskId, TaskState};
+
+/// Occupancy of a thread up to which a worker is given more tasks, in nanoseconds: what it has to
+/// do while its news travel and its next tasks come.
+pub const PREFILL: u64 = 2_000_000;
+/// Tasks of a thread up to which a worker is given more, however long they take.
+pub const PREFILL_MIN: usize = 2;
+/// Tasks of a thread beyond which a worker is given no more, however short they are.
+pub const PREFILL_MAX: usize = 4096;
+
+/// Everything that follows from the states of tasks and the workers that are connected.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Index {
+    counts: [u64; Kind::ALL.len()],
+    queued: BTreeSet<(Priority, TaskId)>,
+    no_worker: BTreeMap<SpecId, BTreeSet<(Priority, TaskId)>>,
+    loads: BTreeMap<WorkerId, Load>,
+    by_load: BTreeSet<(u64, WorkerId)>,
+    with_room: BTreeSet<(u64, WorkerId)>,
+}
+
+/// What one worker has to do, and holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Load {
+    /// Threads of the worker, while it can be given tasks; otherwise 0.
+    pub nthreads: u32,
+    /// Tasks assigned to it.
+    pub processing: BTreeSet<TaskId>,
+    /// How many of them do not want to run: they wait for inputs that are made here, for their value
+    /// from a client, or for tasks of their own. They take no room, lest what they wait for finds
+    /// none.
+    pub waiting: usize,
+    /// Their costs together, in nanoseconds.
+    pub occupancy: u64,
+    /// Tasks of whose values it holds a replica.
+    pub values: BTreeSet<TaskId>,
+    /// Their sizes together, in bytes.
+    pub nbytes: u64,
+}
+
+impl Load {
+    /// When a task given to it now would start, in nanoseconds from now.
+    pub fn backlog(&self) -> u64 {
+        self.occupancy / u64::from(self.nthreads.max(1))
+    }
+
+    fn has_room(&self) -> bool {
+        let nthreads = self.nthreads as usize;
+        let tasks = self.processing.len() - self.waiting;
+        tasks < nthreads * PREFILL_MIN
+            || (tasks < nthreads * PREFILL_MAX && self.backlog() < PREFILL)
+    }
+}
+
+impl Index {
+    /// The index of these tasks and of these connected workers with their threads.
+    pub fn rebuild<'a>(
+        tasks: impl IntoIterator<Item = (TaskId, &'a Task)>,
+        workers: impl IntoIterator<Item = (WorkerId, u32)>,
+    ) -> Self {
+        let mut index = Self::default();
+        for (worker, nthreads) in workers {
+            index.open(worker, nthreads);
+        }
+        for (id, task) in tasks {
+            index.enter(id, task);
+        }
+        index
+    }
+
+    /// Takes `task` in, in the state it is in.
+    pub fn enter(&mut self, id: TaskId, task: &Task) {
+        self.counts[task.kind() as usize] += 1;
+        match &task.state {
+            TaskState::Erred { .. } | TaskState::Released | TaskState::Waiting { .. } => {}
+            TaskState::Memory { nbytes, holders, .. } => {
+                for &holder in holders {
+                    self.add_replica(id, holder, *nbytes);
+                }
+            }
+            TaskState::NoWorker => {
+                let tasks = self.no_worker.entry(task.spec).or_default();
+                assert!(tasks.insert((task.priority, id)));
+            }
+            TaskState::Processing { worker, cost, missing, waits, .. } => {
+                self.with_load(*worker, |load| {
+                    load.occupancy += cost;
+                    load.waiting += usize::from(*waits || *missing > 0);
+                    assert!(load.processing.insert(id));
+                })
+            }
+            TaskState::Queued => assert!(self.queued.insert((task.priority, id))),
+        }
+    }
+
+    /// Takes `task` out: the mirror image of [`enter`](Self::enter).
+    pub fn leave(&mut self, id: TaskId, task: &Task) {
+        self.counts[task.kind() as usize] -= 1;
+        match &task.state {
+            TaskState::Erred { .. } | TaskState::Released | TaskState::Waiting { .. } => {}
+            TaskState::Memory { nbytes, holders, .. } => {
+                for &holder in holders {
+                    self.remove_replica(id, holder, *nbytes);
+                }
+            }
+            TaskState::NoWorker => {
+                let tasks = self.no_worker.entry(task.spec).or_default();
+                assert!(tasks.remove(&(task.priority, id)));
+                if tasks.is_empty() {
+                    self.no_worker.remove(&task.spec);
+                }
+            }
+            TaskState::Processing { worker, cost, missing, waits, .. } => {
+                self.with_load(*worker, |load| {
+                    load.occupancy -= cost;
+                    load.waiting -= usize::from(*waits || *missing > 0);
+                    assert!(load.processing.remove(&id));
+                })
+            }
+            TaskState::Queued => assert!(self.queued.remove(&(task.priority, id))),
+        }
+    }
+
+    /// An assigned task has all its inputs now, or has not any more; or is found to wait.
+    pub fn change_waiting(&mut self, worker: WorkerId, was: bool, is: bool) {
+        if was != is {
+            self.with_load(worker, |load| {
+                load.waiting = load.waiting + usize::from(is) - usize::from(was);
+            });
+        }
+    }
+
+    /// One more replica of a task in memory.
+    pub fn add_replica(&mut self, id: TaskId, holder: WorkerId, nbytes: u64) {
+        let load = self.loads.entry(holder).or_default();
+        load.nbytes += nbytes;
+        assert!(load.values.insert(id));
+    }
+
+    /// One replica less.
+    pub fn remove_replica(&mut self, id: TaskId, holder: WorkerId, nbytes: u64) {
+        let load = self.loads.entry(holder).or_default();
+        load.nbytes -= nbytes;
+        assert!(load.values.remove(&id));
+        self.drop_if_empty(holder);
+    }
+
+    /// A worker can be given tasks.
+    pub fn open(&mut self, worker: WorkerId, nthreads: u32) {
+        self.with_load(worker, |load| load.nthreads = nthreads);
+    }
+
+    /// A worker can be given no more tasks.
+    pub fn close(&mut self, worker: WorkerId) {
+        self.with_load(worker, |load| load.nthreads = 0);
+    }
+
+    /// How many tasks are in this state.
+    pub fn count(&self, kind: Kind) -> u64 {
+        self.counts[kind as usize]
+    }
+
+    /// The queued task that goes first.
+    pub fn first_queued(&self) -> Option<TaskId> {
+        self.queued.first().map(|&(_, id)| id)
+    }
+
+    /// Every queued task, in order.
+    pub fn queued(&self) -> impl Iterator<Item = TaskId> + '_ {
+        self.queued.iter().map(|&(_, id)| id)
+    }
+
+    /// Every task of this spec for which no worker qualified, in order.
+    pub fn no_worker(&self, spec: SpecId) -> impl Iterator<Item = TaskId> + '_ {
+        self.no_worker.get(&spec).into_iter().flatten().map(|&(_, id)| id)
+    }
+
+    /// Specs of tasks for which no worker qualified.
+    pub fn no_worker_specs(&self) -> impl Iterator<Item = SpecId> + '_ {
+        self.no_worker.keys().copied()
+    }
+
+    /// What a worker has to do, and holds; `None` if neither and it is not connected.
+    pub fn load(&self, worker: WorkerId) -> Option<&Load> {
+        self.loads.get(&worker)
+    }
+
+    /// How many workers are connected.
+    pub fn open_workers(&self) -> usize {
+        self.by_load.len()
+    }
+
+    /// Connected workers, least loaded first.
+    pub fn by_load(&self) -> impl Iterator<Item = WorkerId> + '_ {
+        self.by_load.iter().map(|&(_, worker)| worker)
+    }
+
+    /// Connected workers with room for more tasks, least loaded first.
+    pub fn with_room(&self) -> impl Iterator<Item = WorkerId> + '_ {
+        self.with_room.iter().map(|&(_, worker)| worker)
+    }
+
+    /// Whether this worker has room for one more task.
+    pub fn has_room(&self, worker: WorkerId) -> bool {
+        let load = self.loads.get(&worker);
+        load.is_some_and(|load| self.with_room.contains(&(load.backlog(), worker)))
+    }
+
+    /// Changes a load, and with it the worker's place in the orders by load.
+    fn with_load(&mut self, worker: WorkerId, change: impl FnOnce(&mut Load)) {
+        let load = self.loads.entry(worker).or_default();
+        let before = (load.backlog(), worker);
+        let was_open = load.nthreads > 0;
+        let had_room = was_open && load.has_room();
+        change(load);
+        let after = (load.backlog(), worker);
+        let is_open = load.nthreads > 0;
+        let has_room = is_open && load.has_room();
+        if (was_open, before) != (is_open, after) {
+            replace(&mut self.by_load, was_open.then_some(before), is_open.then_some(after));
+        }
+        if (had_room, before) != (has_room, after) {
+            replace(&mut self.with_room, had_room.then_some(before), has_room.then_some(after));
+        }
+        self.drop_if_empty(worker);
+    }
+
+    fn drop_if_empty(&mut self, worker: WorkerId) {
+        if self.loads.get(&worker).is_some_and(|load| *load == Load::default()) {
+            self.loads.remove(&worker);
+        }
+    }
+}
+
+fn replace<T: Ord>(set: &mut BTreeSet<T>, before: Option<T>, after: Option<T>) {
+    if let Some(before) = before {
+        assert!(set.remove(&before));
+    }
+    if let Some(after) = after {
+        assert!(set.insert(after));
+    }
+}

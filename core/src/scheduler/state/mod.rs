@@ -1,0 +1,360 @@
+//! The state of the scheduler, with its one writer.
+//!
+//! [`State::set`] is the only way a task changes its state, and keeps everything that follows from
+//! it up to date. Policies read this module; nothing here decides, and nothing here sends.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use raddle_net::messages::TaskSpec;
+use raddle_net::names::{Key, RunId, SpecId, WorkerId};
+use slotmap::SlotMap;
+
+mod check;
+mod client;
+mod index;
+mod spec;
+mod task;
+mod worker;
+
+pub use check::Violation;
+pub use client::{Channel, Client, ClientId};
+pub use index::Index;
+pub use spec::{Spec, Specs};
+pub use task::{Kind, Task, TaskId, TaskState};
+pub use worker::Worker;
+
+use crate::keys::KeyTable;
+
+/// Everything the scheduler knows.
+#[derive(Clone, Debug)]
+pub struct State {
+    tasks: SlotMap<TaskId, Task>,
+    keys: KeyTable<TaskId>,
+    specs: Specs,
+    workers: BTreeMap<WorkerId, Worker>,
+    clients: BTreeMap<ClientId, Client>,
+    index: Index,
+    epoch: u32,
+    runs: u64,
+    submissions: u64,
+    workers_seen: u32,
+    clients_seen: u32,
+}
+
+impl State {
+    /// Nothing is known yet, in this life of the scheduler.
+    pub fn new(epoch: u32) -> Self {
+        Self {
+            tasks: SlotMap::with_key(),
+            keys: KeyTable::new(),
+            specs: Specs::default(),
+            workers: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            index: Index::default(),
+            epoch,
+            runs: 0,
+            submissions: 0,
+            workers_seen: 0,
+            clients_seen: 0,
+        }
+    }
+
+    /// The task called `key`.
+    pub fn find(&self, key: Key) -> Option<TaskId> {
+        self.keys.get(key)
+    }
+
+    /// A task that is known: ids of forgotten tasks must not be asked for.
+    pub fn task(&self, id: TaskId) -> &Task {
+        &self.tasks[id]
+    }
+
+    /// Whether the task is still known.
+    pub fn is_known(&self, id: TaskId) -> bool {
+        self.tasks.contains_key(id)
+    }
+
+    /// The spec of a task.
+    pub fn spec_of(&self, id: TaskId) -> &Spec {
+        self.specs.get(self.tasks[id].spec)
+    }
+
+    /// All specs.
+    pub fn specs(&self) -> &Specs {
+        &self.specs
+    }
+
+    /// A registered worker.
+    pub fn worker(&self, id: WorkerId) -> Option<&Worker> {
+        self.workers.get(&id)
+    }
+
+    /// Every registered worker, by id.
+    pub fn workers(&self) -> impl ExactSizeIterator<Item = &Worker> {
+        self.workers.values()
+    }
+
+    /// A client.
+    pub fn client(&self, id: ClientId) -> Option<&Client> {
+        self.clients.get(&id)
+    }
+
+    /// Every client, by id.
+    pub fn clients(&self) -> impl ExactSizeIterator<Item = (ClientId, &Client)> {
+        self.clients.iter().map(|(&id, client)| (id, client))
+    }
+
+    /// Everything that follows from the states of tasks.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The last run that was given out.
+    pub fn last_run(&self) -> RunId {
+        RunId { epoch: self.epoch, counter: self.runs }
+    }
+
+    /// A run id that was never used.
+    pub fn next_run(&mut self) -> RunId {
+        self.runs += 1;
+        self.last_run()
+    }
+
+    /// The number of a new submission.
+    pub fn next_submission(&mut self) -> u64 {
+        self.submissions += 1;
+        self.submissions
+    }
+
+    /// Takes in a new task: released, wanted by nobody, linked to its dependencies.
+    pub fn add_task(&mut self, task: Task) -> TaskId {
+        assert!(matches!(task.state, TaskState::Released));
+        let key = task.key;
+        let id = self.tasks.insert(task);
+        assert!(self.keys.insert(key, id).is_none(), "two tasks of one key");
+        for i in 0..self.tasks[id].dependencies.len() {
+            let dependency = self.tasks[id].dependencies[i];
+            self.tasks[dependency].dependents.push(id);
+        }
+        self.index.enter(id, &self.tasks[id]);
+        id
+    }
+
+    /// Removes a task that nobody wants and on which nothing depends. Returns what it depended on.
+    pub fn forget(&mut self, id: TaskId) -> impl Iterator<Item = TaskId> + use<> {
+        let task = &self.tasks[id];
+        assert!(!task.is_needed() && task.dependents.is_empty());
+        assert!(!task.kind().is_active(), "its dependencies still count it");
+        self.index.leave(id, task);
+        let task = self.tasks.remove(id).expect("it was there a line ago");
+        self.keys.remove(task.key);
+        for &dependency in &task.dependencies {
+            let mut dependents = std::mem::take(&mut self.tasks[dependency].dependents);
+            dependents.forget_one(|id| self.tasks.contains_key(id));
+            self.tasks[dependency].dependents = dependents;
+        }
+        task.dependencies.into_iter()
+    }
+
+    /// The only writer of a task's state, and so of what follows from it: the index, the waiters of
+    /// its dependencies, and what its waiting dependents miss.
+    pub fn set(&mut self, id: TaskId, next: TaskState) -> TaskState {
+        self.index.leave(id, &self.tasks[id]);
+        let task = &mut self.tasks[id];
+        let previous = std::mem::replace(&mut task.state, next);
+        let (was, is) = (previous.kind(), task.state.kind());
+        self.index.enter(id, &self.tasks[id]);
+        if was.is_active() != is.is_active() {
+            self.count_as_waiter(id, is.is_active());
+        }
+        if (was == Kind::Memory) != (is == Kind::Memory) {
+            self.count_as_missing(id, is != Kind::Memory);
+        }
+        previous
+    }
+
+    fn count_as_waiter(&mut self, id: TaskId, active: bool) {
+        for i in 0..self.tasks[id].dependencies.len() {
+            let dependency = self.tasks[id].dependencies[i];
+            let waiters = &mut self.tasks[dependency].waiters;
+            count_one(waiters, active);
+        }
+    }
+
+    fn count_as_missing(&mut self, id: TaskId, missing: bool) {
+        for i in 0..self.tasks[id].dependents.ids().len() {
+            let dependent = self.tasks[id].dependents.ids()[i];
+            let Some(task) = self.tasks.get_mut(dependent) else { continue };
+            match &mut task.state {
+                TaskState::Waiting { missing: count } => count_one(count, missing),
+                TaskState::Processing { worker, missing: count, waits, .. } => {
+                    let was = *waits || *count > 0;
+                    count_one(count, missing);
+                    self.index.change_waiting(*worker, was, *waits || *count > 0);
+                }
+                TaskState::Erred { .. }
+                | TaskState::Memory { .. }
+                | TaskState::NoWorker
+                | TaskState::Queued
+                | TaskState::Released => {}
+            }
+        }
+    }
+
+    /// How many of the task's inputs, with repetition, are not in memory.
+    pub fn missing(&self, id: TaskId) -> u32 {
+        let dependencies = self.tasks[id].dependencies.iter();
+        let missing = dependencies.filter(|&&d| self.tasks[d].kind() != Kind::Memory).count();
+        u32::try_from(missing).expect("bounded by MAX_DEPENDENCIES")
+    }
+
+    /// `worker` holds one more replica of a task in memory. False if it was known to.
+    pub fn add_replica(&mut self, id: TaskId, worker: WorkerId) -> bool {
+        let TaskState::Memory { holders, nbytes, .. } = &mut self.tasks[id].state else {
+            unreachable!("the caller has seen it in memory")
+        };
+        if holders.contains(&worker) {
+            return false;
+        }
+        holders.push(worker);
+        self.index.add_replica(id, worker, *nbytes);
+        true
+    }
+
+    /// `worker` holds a replica no more; it must not be the last.
+    pub fn remove_replica(&mut self, id: TaskId, worker: WorkerId) {
+        let TaskState::Memory { holders, nbytes, .. } = &mut self.tasks[id].state else {
+            unreachable!("the caller has seen it in memory")
+        };
+        assert!(holders.len() > 1, "the last replica goes with the state");
+        holders.retain(|holder| *holder != worker);
+        self.index.remove_replica(id, worker, *nbytes);
+    }
+
+    /// The worker of an announced run is about to enter its body.
+    pub fn mark_started(&mut self, id: TaskId) {
+        if let TaskState::Processing { started, announced: true, .. } = &mut self.tasks[id].state {
+            *started = true;
+        }
+    }
+
+    /// The run of a processing task submits tasks of its own: it waits more than it runs.
+    pub fn mark_client(&mut self, id: TaskId) {
+        let mut state = self.tasks[id].state.clone();
+        if let TaskState::Processing { cost, waits, .. } = &mut state {
+            (*cost, *waits) = (0, true);
+            self.set(id, state);
+        }
+    }
+
+    /// The counters of a task that its life changes. Its state is not among them.
+    pub fn record(&mut self, id: TaskId) -> Record<'_> {
+        let Task { attempts, deaths, retries_left, suspect, .. } = &mut self.tasks[id];
+        Record { attempts, deaths, retries_left, suspect }
+    }
+
+    /// The client wants the task. False if it did already.
+    pub fn want(&mut self, client: ClientId, id: TaskId) -> bool {
+        let Some(known) = self.clients.get_mut(&client) else { return false };
+        let new = known.wants.insert(id);
+        if new {
+            self.tasks[id].clients.push(client);
+        }
+        new
+    }
+
+    /// The client does not want the task any more. False if it did not.
+    pub fn unwant(&mut self, client: ClientId, id: TaskId) -> bool {
+        let Some(known) = self.clients.get_mut(&client) else { return false };
+        let removed = known.wants.remove(&id);
+        if removed {
+            self.tasks[id].clients.retain(|c| *c != client);
+        }
+        removed
+    }
+
+    /// Takes in a client.
+    pub fn add_client(&mut self, client: Client) -> ClientId {
+        self.clients_seen += 1;
+        let id = ClientId(self.clients_seen);
+        self.clients.insert(id, client);
+        id
+    }
+
+    /// Changes what is known of a client; what it wants changes by `want` and `unwant` only.
+    pub fn client_mut(&mut self, id: ClientId) -> Option<&mut Client> {
+        self.clients.get_mut(&id)
+    }
+
+    /// Removes a client that wants nothing any more.
+    pub fn remove_client(&mut self, id: ClientId) {
+        let client = self.clients.remove(&id);
+        assert!(client.is_none_or(|client| client.wants.is_empty()));
+    }
+
+    /// Takes in a worker under the next id; it can be given tasks now. Returns the specs for which
+    /// it qualifies.
+    pub fn add_worker(&mut self, make: impl FnOnce(WorkerId) -> Worker) -> (WorkerId, Vec<SpecId>) {
+        self.workers_seen += 1;
+        let worker = make(WorkerId(self.workers_seen));
+        let id = worker.id;
+        self.index.open(id, worker.nthreads);
+        let gained = self.specs.worker_joined(&worker);
+        self.workers.insert(id, worker);
+        (id, gained)
+    }
+
+    /// Changes what is known of a worker. Whether it can be given tasks changes by
+    /// [`suspend_worker`](Self::suspend_worker) only.
+    pub fn worker_mut(&mut self, id: WorkerId) -> Option<&mut Worker> {
+        self.workers.get_mut(&id)
+    }
+
+    /// The worker has no connection: it keeps what it has and is given nothing.
+    pub fn suspend_worker(&mut self, id: WorkerId) {
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.connection = None;
+            self.index.close(id);
+            self.specs.worker_left(id);
+        }
+    }
+
+    /// Removes a suspended worker that has nothing and holds nothing any more.
+    pub fn remove_worker(&mut self, id: WorkerId) {
+        self.workers.remove(&id);
+        assert!(self.index.load(id).is_none(), "it still has tasks or values");
+    }
+
+    /// The id of `spec`; `None` if there are too many.
+    pub fn intern(&mut self, spec: TaskSpec) -> Option<SpecId> {
+        self.specs.intern(spec, self.workers.values())
+    }
+
+    /// A body of this spec took `nanos`.
+    pub fn learn(&mut self, spec: SpecId, nanos: u64) {
+        self.specs.learn(spec, nanos);
+    }
+
+    /// The spec, to be sent.
+    pub fn share_spec(&self, id: SpecId) -> Arc<TaskSpec> {
+        Arc::clone(&self.specs.get(id).spec)
+    }
+}
+
+fn count_one(count: &mut u32, more: bool) {
+    *count = if more { *count + 1 } else { *count - 1 };
+}
+
+/// The counters of a task that its life changes.
+#[derive(Debug)]
+pub struct Record<'a> {
+    /// How often it was assigned.
+    pub attempts: &'a mut u32,
+    /// Deaths of its worker that were charged to it.
+    pub deaths: &'a mut u32,
+    /// Failures by error that it may still have.
+    pub retries_left: &'a mut u32,
+    /// Whether its next run is announced.
+    pub suspect: &'a mut bool,
+}

@@ -1,0 +1,95 @@
+//! Task specs, interned for the life of the scheduler, and which workers qualify for each.
+//!
+//! This module must not know tasks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use raddle_net::limits::MAX_SPECS;
+use raddle_net::messages::{Runtime, TaskSpec};
+use raddle_net::names::{SpecId, WorkerId};
+
+use super::worker::Worker;
+
+/// A spec with what is known of its tasks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// Function and options.
+    pub spec: Arc<TaskSpec>,
+    /// Connected workers that may run it.
+    pub qualified: BTreeSet<WorkerId>,
+    /// Estimated duration of a body in nanoseconds, once one has finished.
+    pub duration: Option<u64>,
+}
+
+impl Spec {
+    /// Whether its tasks are values that a client sends.
+    pub fn is_receive(&self) -> bool {
+        self.spec.function.runtime == Runtime::Receive
+    }
+}
+
+/// All specs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Specs {
+    ids: BTreeMap<Arc<TaskSpec>, SpecId>,
+    list: Vec<Spec>,
+}
+
+impl Specs {
+    /// The spec called `id`. Ids come from [`intern`](Self::intern) only.
+    pub fn get(&self, id: SpecId) -> &Spec {
+        &self.list[id.0 as usize]
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (SpecId, &Spec)> {
+        (0..).map(SpecId).zip(&self.list)
+    }
+
+    /// The id of `spec`, known before or not; `None` if there are too many.
+    pub fn intern<'a>(
+        &mut self,
+        spec: TaskSpec,
+        workers: impl Iterator<Item = &'a Worker>,
+    ) -> Option<SpecId> {
+        if let Some(&id) = self.ids.get(&spec) {
+            return Some(id);
+        }
+        if self.list.len() >= MAX_SPECS {
+            return None;
+        }
+        let id = SpecId(u32::try_from(self.list.len()).ok()?);
+        let qualified = workers.filter(|w| w.connection.is_some() && w.qualifies(&spec));
+        let qualified = qualified.map(|w| w.id).collect();
+        let spec = Arc::new(spec);
+        self.list.push(Spec { spec: Arc::clone(&spec), qualified, duration: None });
+        self.ids.insert(spec, id);
+        Some(id)
+    }
+
+    /// A worker can be given tasks now. Returns the specs for which it qualifies.
+    pub fn worker_joined(&mut self, worker: &Worker) -> Vec<SpecId> {
+        let mut gained = Vec::new();
+        for (id, spec) in (0..).map(SpecId).zip(&mut self.list) {
+            if worker.qualifies(&spec.spec) {
+                spec.qualified.insert(worker.id);
+                gained.push(id);
+            }
+        }
+        gained
+    }
+
+    /// A worker can be given no more tasks.
+    pub fn worker_left(&mut self, worker: WorkerId) {
+        for spec in &mut self.list {
+            spec.qualified.remove(&worker);
+        }
+    }
+
+    /// A body of this spec took `nanos`: the estimate moves half of the way there, as Dask's does.
+    pub fn learn(&mut self, id: SpecId, nanos: u64) {
+        let duration = &mut self.list[id.0 as usize].duration;
+        *duration = Some(duration.map_or(nanos, |known| known / 2 + nanos / 2));
+    }
+}

@@ -1,0 +1,97 @@
+//! Deaths of workers: which runs are suspects, which are announced, and which are charged.
+
+use super::*;
+
+fn announced(number: u64, run: u64) -> Compute {
+    Compute { announce: true, ..run_of(number, run, &[]) }
+}
+
+fn died(deaths: u32, worker: u32) -> Arc<Failure> {
+    Arc::new(Failure::WorkerDied { deaths, last_worker: address(worker) })
+}
+
+#[test]
+fn the_next_run_of_a_task_whose_worker_died_is_announced() {
+    let mut cluster = Cluster::of(&[1, 1]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    assert_eq!(cluster.drop_worker(1), vec![define(2, PLAIN), compute(2, announced(1, 2))]);
+}
+
+#[test]
+fn runs_are_not_announced_once_the_task_has_failed_or_finished() {
+    let mut cluster = Cluster::of(&[1, 1]);
+    cluster.submit(ANN, &[task_of(RETRIED, 1, &[]), task(2, &[])]);
+    let out = cluster.drop_worker(1);
+    let again = Compute { spec: RETRIED, ..announced(1, 3) };
+    assert_eq!(out, vec![define(2, RETRIED), compute(2, again)]);
+    let out = cluster.fail(2, 1, 3);
+    let retried = Compute { spec: RETRIED, ..run_of(1, 4, &[]) };
+    assert_eq!(out, vec![compute(2, retried)], "its worker lives: it was innocent");
+}
+
+#[test]
+fn a_task_that_kills_every_worker_fails_after_the_deaths_it_is_allowed() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    assert_eq!(cluster.drop_worker(1), vec![], "the first death is not charged");
+    for (run, worker) in (2..).zip(2..6) {
+        let welcome = SchedulerToWorker::Registered { worker: WorkerId(worker) };
+        let out = cluster.join(worker, 1);
+        let begun =
+            vec![told(worker, welcome), define(worker, PLAIN), compute(worker, announced(1, run))];
+        assert_eq!(out, begun);
+        assert_eq!(cluster.start(worker, 1, run), vec![]);
+        let last = vec![tells(ANN, erred(1, 1, &died(4, worker)))];
+        let out = cluster.drop_worker(worker);
+        assert_eq!(out, if worker == 5 { last } else { vec![] });
+    }
+}
+
+#[test]
+fn a_run_that_had_not_started_is_not_charged() {
+    let mut cluster = Cluster::of(&[1, 1]);
+    cluster.submit(ANN, &[task_of(FRAGILE, 1, &[])]);
+    cluster.drop_worker(1);
+    cluster.join(3, 1);
+    let out = cluster.drop_worker(2);
+    let again = Compute { spec: FRAGILE, ..announced(1, 3) };
+    assert_eq!(out, vec![define(3, FRAGILE), compute(3, again)]);
+    cluster.start(3, 1, 3);
+    assert_eq!(cluster.drop_worker(3), vec![tells(ANN, erred(1, 1, &died(1, 3)))]);
+}
+
+#[test]
+fn a_start_that_was_not_to_be_announced_is_not_charged() {
+    let mut cluster = Cluster::of(&[1, 1]);
+    cluster.submit(ANN, &[task_of(FRAGILE, 1, &[])]);
+    assert_eq!(cluster.start(1, 1, 1), vec![]);
+    let out = cluster.drop_worker(1);
+    let again = Compute { spec: FRAGILE, ..announced(1, 2) };
+    assert_eq!(out, vec![define(2, FRAGILE), compute(2, again)]);
+}
+
+#[test]
+fn innocents_behind_a_killer_are_never_charged() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task_of(FRAGILE, 1, &[]), task_of(FRAGILE, 2, &[])]);
+    cluster.drop_worker(1);
+    cluster.join(2, 1);
+    cluster.start(2, 1, 3);
+    let out = cluster.drop_worker(2);
+    assert_eq!(out, vec![tells(ANN, erred(1, 1, &died(1, 2)))], "the other one lives");
+    let out = cluster.join(3, 1);
+    let welcome = SchedulerToWorker::Registered { worker: WorkerId(3) };
+    let again = Compute { spec: FRAGILE, ..announced(2, 5) };
+    assert_eq!(out, vec![told(3, welcome), define(3, FRAGILE), compute(3, again)]);
+}
+
+#[test]
+fn dependents_of_a_task_that_killed_too_often_fail_with_it() {
+    let mut cluster = Cluster::of(&[1, 1]);
+    cluster.submit(ANN, &[task_of(FRAGILE, 1, &[]), task(2, &[1])]);
+    cluster.drop_worker(1);
+    cluster.start(2, 1, 2);
+    let failure = died(1, 2);
+    let out = cluster.drop_worker(2);
+    assert_eq!(out, vec![tells(ANN, erred(1, 1, &failure)), tells(ANN, erred(2, 1, &failure))]);
+}

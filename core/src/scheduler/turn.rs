@@ -1,0 +1,75 @@
+//! One event's work list: what is to be done next, and what is to be sent.
+//!
+//! Edges of the transition table never call each other; they recommend goals for other tasks, which
+//! are reached one after another, first come first served. This module must not know what a goal
+//! entails.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use raddle_net::messages::Failure;
+use raddle_net::names::{Key, RunId, WorkerId};
+use raddle_net::payload::SmallValue;
+
+use super::effect::Effect;
+use super::state::TaskId;
+use crate::time::Instant;
+
+/// The state that a task should reach, with what that state needs and the task cannot know.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Goal {
+    /// It will have no value.
+    Erred {
+        /// The task that failed first.
+        blame: Key,
+        /// Why.
+        failure: Arc<Failure>,
+    },
+    /// Its run made a value.
+    Memory {
+        /// The value's size.
+        nbytes: u64,
+        /// The value, if it is small and at hand.
+        value: Option<SmallValue>,
+    },
+    /// It is assigned to this worker.
+    Processing {
+        /// The worker.
+        worker: WorkerId,
+    },
+    /// Its inputs are there: assign it, or queue it, or say that nobody qualifies.
+    Runnable,
+    /// If nobody needs it: give up what it has, and be forgotten if nobody knows it either.
+    Unneeded,
+    /// Be computed, from the start: its value, its run or an input is gone, or never was there.
+    Waiting,
+}
+
+/// One event's work.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// When the event happened.
+    pub now: Instant,
+    /// What the driver must do.
+    pub out: &'a mut Vec<Effect>,
+    /// The run that the event itself ended, so that its worker need not be told.
+    pub ended: Option<RunId>,
+    goals: VecDeque<(TaskId, Goal)>,
+}
+
+impl<'a> Turn<'a> {
+    /// Nothing to do yet.
+    pub fn new(now: Instant, out: &'a mut Vec<Effect>) -> Self {
+        Self { now, out, ended: None, goals: VecDeque::new() }
+    }
+
+    /// `task` should reach `goal`, after what is to be done already.
+    pub fn recommend(&mut self, task: TaskId, goal: Goal) {
+        self.goals.push_back((task, goal));
+    }
+
+    /// What is to be done next.
+    pub fn next(&mut self) -> Option<(TaskId, Goal)> {
+        self.goals.pop_front()
+    }
+}

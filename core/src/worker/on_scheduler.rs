@@ -1,0 +1,132 @@
+//! What the scheduler says. Each message is judged in full before it changes anything; one that
+//! breaks the protocol costs the connection. Late words about what is gone are ordinary.
+
+use std::sync::Arc;
+
+use raddle_net::limits::{MAX_ARGS, MAX_DEPENDENCIES, MAX_HOLDERS};
+use raddle_net::messages::{Compute, Input, Runtime, SchedulerToWorker, TaskSpec};
+use raddle_net::names::{Key, RunId, WorkerId};
+use smallvec::SmallVec;
+
+use super::Worker;
+use super::effect::{Effect, PeerError};
+use super::state::NewRun;
+use super::turn::{DatumGoal, Turn};
+
+impl Worker {
+    /// The scheduler said something.
+    pub(super) fn on_scheduler(&mut self, message: SchedulerToWorker, turn: &mut Turn<'_>) {
+        if self.session.is_closing {
+            return;
+        }
+        if let Err(reason) = self.obey(message, turn) {
+            self.session.is_closing = true;
+            turn.out.push(Effect::Close { reason });
+        }
+    }
+
+    fn obey(&mut self, message: SchedulerToWorker, turn: &mut Turn<'_>) -> Result<(), PeerError> {
+        match message {
+            SchedulerToWorker::Compute(compute) => self.on_compute(compute, turn),
+            SchedulerToWorker::Define { id, spec } => self.session.define(id, spec),
+            SchedulerToWorker::Free { key, run } => {
+                self.judge_key(run, key)?;
+                self.free(run, turn);
+                Ok(())
+            }
+            SchedulerToWorker::Holders { key, run, workers } => {
+                self.on_holders(key, run, workers, turn)
+            }
+            SchedulerToWorker::Peer { id, address } => self.session.introduce(id, &address),
+            SchedulerToWorker::Registered { worker } => self.session.register(worker),
+            SchedulerToWorker::ToRun { run, message } => {
+                if self.state.run(run).is_some_and(super::state::Run::is_entered_and_wanted) {
+                    turn.out.push(Effect::ToRun { run, message });
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn on_compute(&mut self, compute: Compute, turn: &mut Turn<'_>) -> Result<(), PeerError> {
+        let spec = self.judge_compute(&compute)?;
+        let Compute { key, run, spec: _, priority, announce, inputs, args } = compute;
+        let receives = spec.function.runtime == Runtime::Receive;
+        let mut new = NewRun { key, priority, announce, spec, inputs: SmallVec::new(), args };
+        if receives {
+            self.state.insert_receiving(run, new);
+            return Ok(());
+        }
+        for Input { key, run, nbytes, holders } in inputs {
+            self.step_datum(run, DatumGoal::Want { key, nbytes, holders }, turn);
+            new.inputs.push(run);
+        }
+        self.state.insert_run(run, new);
+        Ok(())
+    }
+
+    fn judge_compute(&self, compute: &Compute) -> Result<Arc<TaskSpec>, PeerError> {
+        let Compute { key: _, run, spec, priority: _, announce: _, inputs, args } = compute;
+        if self.session.me.is_none() {
+            return Err(PeerError::NotRegistered);
+        }
+        if self.state.run(*run).is_some() || self.state.datum(*run).is_some() {
+            return Err(PeerError::RepeatedRun(*run));
+        }
+        if args.len() > MAX_ARGS {
+            return Err(PeerError::BeyondLimit("arguments"));
+        }
+        if inputs.len() > MAX_DEPENDENCIES {
+            return Err(PeerError::BeyondLimit("inputs"));
+        }
+        for input in inputs {
+            self.judge_input(*run, input)?;
+        }
+        self.session.spec(*spec).map(Arc::clone).ok_or(PeerError::UnknownSpec(*spec))
+    }
+
+    fn judge_input(&self, user: RunId, input: &Input) -> Result<(), PeerError> {
+        if input.run == user {
+            return Err(PeerError::RunNeedsItself(user));
+        }
+        if input.holders.len() > MAX_HOLDERS {
+            return Err(PeerError::BeyondLimit("holders"));
+        }
+        let known = |peer: &&WorkerId| {
+            Some(**peer) == self.session.me || self.session.address(**peer).is_some()
+        };
+        if let Some(stranger) = input.holders.iter().find(|peer| !known(peer)) {
+            return Err(PeerError::UnknownPeer(*stranger));
+        }
+        self.judge_key(input.run, input.key)
+    }
+
+    /// A run belongs to one key.
+    fn judge_key(&self, run: RunId, key: Key) -> Result<(), PeerError> {
+        let known = self.state.run(run).map(|run| run.key);
+        let known = known.or_else(|| self.state.datum(run).map(|datum| datum.key));
+        if known.is_none_or(|known| known == key) {
+            Ok(())
+        } else {
+            Err(PeerError::RunOfTwoKeys(run))
+        }
+    }
+
+    /// The scheduler knows of no holder that it has not introduced; one that is not known here has
+    /// gone since.
+    fn on_holders(
+        &mut self,
+        key: Key,
+        run: RunId,
+        mut workers: SmallVec<[WorkerId; 2]>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), PeerError> {
+        if workers.len() > MAX_HOLDERS {
+            return Err(PeerError::BeyondLimit("holders"));
+        }
+        self.judge_key(run, key)?;
+        workers.retain(|peer| self.session.is_peer(*peer));
+        self.step_datum(run, DatumGoal::Hold(workers), turn);
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! What is not wanted any more: edges of the transition table, and the end of a connection.
+
+use raddle_net::names::{RunId, WorkerId};
+use smallvec::SmallVec;
+
+use super::Worker;
+use super::effect::Effect;
+use super::session::Session;
+use super::state::{Datum, Intent, RunKind, RunState};
+use super::turn::{DatumGoal, RunGoal, Turn};
+
+impl Worker {
+    /// A run, or the value it made, is not needed any more.
+    pub(super) fn free(&mut self, run: RunId, turn: &mut Turn<'_>) {
+        if self.state.run_kind(run) == RunKind::Gone {
+            self.step_datum(run, DatumGoal::Free, turn);
+        } else {
+            self.step_run(run, RunGoal::Free, turn);
+        }
+    }
+
+    /// Nothing was entered: nothing is left of it.
+    pub(super) fn become_gone(&mut self, run: RunId, turn: &mut Turn<'_>) {
+        let (_, unused) = self.state.remove_run(run);
+        for input in unused {
+            self.step_datum(input, DatumGoal::Unneed, turn);
+        }
+        self.step_datum(run, DatumGoal::Break, turn);
+    }
+
+    /// The body goes on until it ends, and keeps its slot if it has one. It is told once.
+    pub(super) fn become_unwanted(&mut self, run: RunId, turn: &mut Turn<'_>) {
+        let unwanted = self.state.run(run).expect("its kind was looked at");
+        let RunState::Busy { activity, intent: Intent::Keep } = unwanted.state() else { return };
+        self.state.set_run(run, RunState::Busy { activity, intent: Intent::Drop });
+        turn.out.push(Effect::Stop { run });
+        self.step_datum(run, DatumGoal::Break, turn);
+    }
+
+    /// A value leaves the store. A run that still needs it is about to be freed too; if it is not,
+    /// the scheduler is asked where the value is now.
+    pub(super) fn forget(&mut self, datum: RunId, turn: &mut Turn<'_>) {
+        turn.out.push(Effect::Forget { run: datum });
+        let Datum { key: _, state, users } =
+            self.state.datum(datum).expect("its kind was looked at");
+        if *users == 0 {
+            self.state.remove_datum(datum);
+            return;
+        }
+        let missing = self.missing_since(state.nbytes(), turn.now);
+        self.state.set_datum(datum, missing);
+        let users: SmallVec<[RunId; 4]> = self.state.index().users(datum).collect();
+        for user in users {
+            self.step_run(user, RunGoal::LoseInput, turn);
+        }
+    }
+
+    /// Nobody needs it, and it is neither here nor on its way.
+    pub(super) fn abandon(&mut self, datum: RunId) {
+        self.state.remove_datum(datum);
+    }
+
+    /// The connection broke. What is left are bodies that have not ended, and gathers that have not:
+    /// of both nothing will be kept, unless the next connection wants it.
+    pub(super) fn on_disconnected(&mut self, turn: &mut Turn<'_>) {
+        let runs: Vec<RunId> = self.state.runs().iter().map(|(run, _)| run).collect();
+        for run in runs {
+            self.step_run(run, RunGoal::Free, turn);
+        }
+        let data: Vec<RunId> = self.state.data().iter().map(|(datum, _)| datum).collect();
+        for datum in data {
+            // Peers of the next connection may be others under the same ids.
+            self.step_datum(datum, DatumGoal::Hold(SmallVec::new()), turn);
+            self.step_datum(datum, DatumGoal::Free, turn);
+        }
+        let paused: Vec<WorkerId> = self.state.paused_peers().collect();
+        for peer in paused {
+            self.state.set_peer(peer, None);
+        }
+        self.session = Session::default();
+    }
+}

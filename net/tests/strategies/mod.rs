@@ -1,0 +1,271 @@
+//! Every message, at random, every variant among them.
+//!
+//! This module must not know what is tested.
+
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use raddle_net::messages::{
+    ClientMessage, Compute, Failure, Function, FunctionName, Input, Item, ItemReply, NewTask,
+    PeerReply, PeerRequest, Query, QueryAnswer, Registration, Runtime, SchedulerInfo,
+    SchedulerToClient, SchedulerToWorker, TaskOptions, TaskSpec, WorkerInfo, WorkerMessage,
+};
+use raddle_net::names::{Key, Priority, RunId, Session, SpecId, WorkerId};
+use raddle_net::payload::{Blob, Format, SmallValue, ValueType};
+
+/// What a client says.
+pub fn client_message() -> impl Strategy<Value = ClientMessage> {
+    prop_oneof![
+        (spec_id(), spec()).prop_map(|(id, spec)| ClientMessage::Define { id, spec }),
+        (any::<u64>(), vec(new_task(), 0..5))
+            .prop_map(|(submission, tasks)| ClientMessage::Submit { submission, tasks }),
+        vec(key(), 0..5).prop_map(|keys| ClientMessage::Release { keys }),
+        vec(key(), 0..5).prop_map(|keys| ClientMessage::Cancel { keys }),
+        (key(), option::of(worker()))
+            .prop_map(|(key, failed)| ClientMessage::Locate { key, failed }),
+        (any::<u64>(), query()).prop_map(|(id, query)| ClientMessage::Query { id, query }),
+        Just(ClientMessage::Goodbye),
+    ]
+}
+
+/// What the scheduler says to a client.
+pub fn scheduler_to_client() -> impl Strategy<Value = SchedulerToClient> {
+    prop_oneof![
+        (worker(), text()).prop_map(|(id, address)| SchedulerToClient::Peer { id, address }),
+        (key(), run(), any::<u64>(), worker(), option::of(small_value())).prop_map(
+            |(key, run, nbytes, worker, value)| SchedulerToClient::InMemory {
+                key,
+                run,
+                nbytes,
+                worker,
+                value,
+            }
+        ),
+        (key(), key(), failure()).prop_map(|(key, blame, failure)| SchedulerToClient::Erred {
+            key,
+            blame,
+            failure
+        }),
+        key().prop_map(|key| SchedulerToClient::Recomputing { key }),
+        (key(), run(), worker()).prop_map(|(key, run, worker)| SchedulerToClient::Send {
+            key,
+            run,
+            worker
+        }),
+        (any::<u64>(), answer()).prop_map(|(id, answer)| SchedulerToClient::Answer { id, answer }),
+    ]
+}
+
+/// What the scheduler says to a worker.
+pub fn scheduler_to_worker() -> impl Strategy<Value = SchedulerToWorker> {
+    prop_oneof![
+        worker().prop_map(|worker| SchedulerToWorker::Registered { worker }),
+        (spec_id(), spec()).prop_map(|(id, spec)| SchedulerToWorker::Define { id, spec }),
+        (worker(), text()).prop_map(|(id, address)| SchedulerToWorker::Peer { id, address }),
+        compute().prop_map(SchedulerToWorker::Compute),
+        (key(), run()).prop_map(|(key, run)| SchedulerToWorker::Free { key, run }),
+        (key(), run(), vec(worker(), 0..9)).prop_map(|(key, run, workers)| {
+            SchedulerToWorker::Holders { key, run, workers: workers.into() }
+        }),
+        (run(), scheduler_to_client())
+            .prop_map(|(run, message)| SchedulerToWorker::ToRun { run, message }),
+    ]
+}
+
+/// What a worker says to the scheduler.
+pub fn worker_message() -> impl Strategy<Value = WorkerMessage> {
+    prop_oneof![
+        registration().prop_map(WorkerMessage::Register),
+        (key(), run(), any::<u64>(), any::<u64>(), option::of(small_value())).prop_map(
+            |(key, run, nbytes, duration, value)| WorkerMessage::Finished {
+                key,
+                run,
+                nbytes,
+                duration,
+                value,
+            }
+        ),
+        (key(), run(), option::of(key()), failure()).prop_map(|(key, run, blame, failure)| {
+            WorkerMessage::Failed { key, run, blame, failure }
+        }),
+        (key(), run()).prop_map(|(key, run)| WorkerMessage::Started { key, run }),
+        (key(), run()).prop_map(|(key, run)| WorkerMessage::Fetched { key, run }),
+        (key(), run()).prop_map(|(key, run)| WorkerMessage::Locate { key, run }),
+        (key(), run(), client_message()).prop_map(|(key, run, message)| WorkerMessage::FromRun {
+            key,
+            run,
+            message
+        }),
+    ]
+}
+
+/// What is asked of a worker that holds values.
+pub fn peer_request() -> impl Strategy<Value = PeerRequest> {
+    prop_oneof![
+        vec(item(), 0..5).prop_map(|items| PeerRequest::Get { items }),
+        (item(), value_type()).prop_map(|(item, value_type)| PeerRequest::Put { item, value_type }),
+    ]
+}
+
+/// What that worker answers.
+pub fn peer_reply() -> impl Strategy<Value = PeerReply> {
+    let found = (value_type(), any::<u64>())
+        .prop_map(|(value_type, nbytes)| ItemReply::Found { value_type, nbytes });
+    let reply = prop_oneof![found, Just(ItemReply::Missing)];
+    prop_oneof![
+        Just(PeerReply::Busy),
+        vec(reply, 0..5).prop_map(|replies| PeerReply::Items { replies }),
+        Just(PeerReply::Stored),
+        Just(PeerReply::Unexpected),
+    ]
+}
+
+fn key() -> impl Strategy<Value = Key> {
+    let numbered = (any::<u64>(), any::<u64>())
+        .prop_map(|(session, number)| Key::numbered(Session::truncate(session), number));
+    prop_oneof![numbered, any::<u128>().prop_map(Key::hashed)]
+}
+
+fn run() -> impl Strategy<Value = RunId> {
+    (any::<u32>(), any::<u64>()).prop_map(|(epoch, counter)| RunId { epoch, counter })
+}
+
+fn worker() -> impl Strategy<Value = WorkerId> {
+    any::<u32>().prop_map(WorkerId)
+}
+
+fn spec_id() -> impl Strategy<Value = SpecId> {
+    any::<u32>().prop_map(SpecId)
+}
+
+fn text() -> impl Strategy<Value = String> {
+    ".{0,12}"
+}
+
+fn texts() -> impl Strategy<Value = Vec<String>> {
+    vec(text(), 0..3)
+}
+
+fn blob() -> impl Strategy<Value = Blob> {
+    vec(any::<u8>(), 0..40).prop_map(Blob::from)
+}
+
+fn value_type() -> impl Strategy<Value = ValueType> {
+    (prop_oneof![Just(Format::Bincode), Just(Format::Raw)], any::<u64>())
+        .prop_map(|(format, fingerprint)| ValueType { format, fingerprint })
+}
+
+fn small_value() -> impl Strategy<Value = SmallValue> {
+    (value_type(), blob()).prop_map(|(value_type, bytes)| SmallValue { value_type, bytes })
+}
+
+fn item() -> impl Strategy<Value = Item> {
+    (key(), run()).prop_map(|(key, run)| Item { key, run })
+}
+
+fn spec() -> impl Strategy<Value = TaskSpec> {
+    let runtime = prop_oneof![Just(Runtime::Native), Just(Runtime::Receive)];
+    let function = (runtime, any::<u64>(), text(), any::<u64>())
+        .prop_map(|(runtime, code, name, signature)| Function { runtime, code, name, signature });
+    let options = (option::of(any::<u32>()), any::<u32>(), texts()).prop_map(
+        |(allowed_failures, retries, workers)| TaskOptions { allowed_failures, retries, workers },
+    );
+    (function, options).prop_map(|(function, options)| TaskSpec { function, options })
+}
+
+fn new_task() -> impl Strategy<Value = NewTask> {
+    (key(), spec_id(), any::<i32>(), any::<u32>(), vec(key(), 0..4), blob()).prop_map(
+        |(key, spec, priority, order, dependencies, args)| NewTask {
+            key,
+            spec,
+            priority,
+            order,
+            dependencies: dependencies.into(),
+            args,
+        },
+    )
+}
+
+fn priority() -> impl Strategy<Value = Priority> {
+    any::<(u32, i32, i16, u64, u32)>().prop_map(|(share, negated, nesting, submission, order)| {
+        Priority { share, negated, nesting, submission, order }
+    })
+}
+
+fn compute() -> impl Strategy<Value = Compute> {
+    let input = (key(), run(), any::<u64>(), vec(worker(), 0..4)).prop_map(
+        |(key, run, nbytes, holders)| Input { key, run, nbytes, holders: holders.into() },
+    );
+    (key(), run(), spec_id(), priority(), any::<bool>(), vec(input, 0..4), blob()).prop_map(
+        |(key, run, spec, priority, announce, inputs, args)| Compute {
+            key,
+            run,
+            spec,
+            priority,
+            announce,
+            inputs: inputs.into(),
+            args,
+        },
+    )
+}
+
+fn registration() -> impl Strategy<Value = Registration> {
+    let function =
+        (text(), any::<u64>()).prop_map(|(name, signature)| FunctionName { name, signature });
+    (text(), text(), any::<u32>(), vec(function, 0..4)).prop_map(
+        |(name, address, nthreads, functions)| Registration { name, address, nthreads, functions },
+    )
+}
+
+fn query() -> impl Strategy<Value = Query> {
+    prop_oneof![
+        Just(Query::Info),
+        key().prop_map(Query::Explain),
+        any::<u32>().prop_map(Query::WaitForWorkers),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = QueryAnswer> {
+    let worker = (worker(), text(), text(), any::<(u32, u64, u64, u64)>()).prop_map(
+        |(id, name, address, (nthreads, processing, values, nbytes))| WorkerInfo {
+            id,
+            name,
+            address,
+            nthreads,
+            processing,
+            values,
+            nbytes,
+        },
+    );
+    let info = (vec(worker, 0..3), any::<u32>(), vec((text(), any::<u64>()), 0..3))
+        .prop_map(|(workers, clients, tasks)| SchedulerInfo { workers, clients, tasks });
+    prop_oneof![info.prop_map(QueryAnswer::Info), text().prop_map(QueryAnswer::Explanation)]
+}
+
+/// Why a task has no value.
+pub fn failure() -> impl Strategy<Value = Arc<Failure>> {
+    let failed = (text(), texts(), any::<bool>(), option::of(text()), text(), any::<u32>())
+        .prop_map(|(message, chain, panic, location, worker, attempts)| Failure::Failed {
+            message,
+            chain,
+            panic,
+            location,
+            worker,
+            attempts,
+        });
+    let failure = prop_oneof![
+        Just(Failure::Cancelled),
+        (text(), text()).prop_map(|(expected, found)| Failure::Decode { expected, found }),
+        text().prop_map(|reason| Failure::Disconnected { reason }),
+        failed,
+        text().prop_map(|reason| Failure::Lost { reason }),
+        text().prop_map(|reason| Failure::NoWorker { reason }),
+        text().prop_map(|reason| Failure::Rejected { reason }),
+        Just(Failure::TimedOut),
+        (any::<u32>(), text())
+            .prop_map(|(deaths, last_worker)| Failure::WorkerDied { deaths, last_worker }),
+    ];
+    failure.prop_map(Arc::new)
+}

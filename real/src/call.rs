@@ -1,0 +1,142 @@
+//! A call of a task: what to run, with which arguments, and how.
+//!
+//! This module must not know who submits it.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use raddle_net::messages::{TaskOptions, TaskSpec};
+use raddle_net::names::Key;
+
+use crate::arg::ArgWriter;
+use crate::fingerprint::KeyHasher;
+use crate::future::FutureHandle;
+use crate::registry::TaskEntry;
+
+/// A call of a task that gives a `T`, made by calling the function with `#[raddle::task]`. Nothing
+/// happens until it is submitted.
+///
+/// ```
+/// #[raddle::task]
+/// fn double(x: u64) -> u64 {
+///     2 * x
+/// }
+///
+/// let call: raddle::Call<u64> = double(21).priority(5).retries(2);
+/// assert_eq!(double::run(21), 42); // the function itself, here
+/// ```
+#[must_use = "a call does nothing until it is submitted"]
+pub struct Call<T> {
+    parts: CallParts,
+    pure: bool,
+    result: PhantomData<fn() -> T>,
+}
+
+/// What a [`Call`] consists of.
+pub(crate) struct CallParts {
+    /// What to run and how; one for all calls of a task without options.
+    pub(crate) spec: Arc<TaskSpec>,
+    /// Higher runs first.
+    pub(crate) priority: i32,
+    /// The name that the task is to have; `None`: one that nobody has.
+    pub(crate) key: Option<Key>,
+    /// Futures whose values are arguments, each once.
+    pub(crate) dependencies: Vec<FutureHandle>,
+    /// Arguments; they name dependencies by position.
+    pub(crate) args: Vec<u8>,
+    /// Why it cannot be submitted, if so.
+    pub(crate) refused: Option<String>,
+}
+
+impl<T> Call<T> {
+    /// A call of `entry` with the arguments that were written.
+    pub fn new(entry: &'static TaskEntry, arguments: ArgWriter) -> Self {
+        let (args, dependencies, refused) = arguments.finish();
+        let parts = CallParts {
+            spec: Arc::clone(entry.spec()),
+            priority: entry.defaults.priority,
+            key: None,
+            dependencies,
+            args,
+            refused,
+        };
+        Self { parts, pure: entry.defaults.pure, result: PhantomData }
+    }
+
+    /// Gives the task a name: two tasks of one name, also of different clients, are one task.
+    pub fn key(mut self, name: &str) -> Self {
+        let mut hasher = KeyHasher::new();
+        hasher.write(b"key");
+        hasher.write(name.as_bytes());
+        self.parts.key = Some(Key::hashed(hasher.finish()));
+        self
+    }
+
+    /// Says that the result depends on nothing but the arguments: calls with equal arguments are one
+    /// task, as long as somebody wants its value.
+    pub fn pure(mut self) -> Self {
+        self.pure = true;
+        self
+    }
+
+    /// Among tasks that could run, those with a higher priority run first. It is 0 by default.
+    pub const fn priority(mut self, priority: i32) -> Self {
+        self.parts.priority = priority;
+        self
+    }
+
+    /// How often the task is run again after it failed. It is 0 by default.
+    pub fn retries(self, retries: u32) -> Self {
+        self.with(|options| options.retries = retries)
+    }
+
+    /// Only these workers may run the task: names or addresses. None means any.
+    pub fn workers(self, workers: impl IntoIterator<Item: Into<String>>) -> Self {
+        let workers = workers.into_iter().map(Into::into).collect();
+        self.with(|options| options.workers = workers)
+    }
+
+    /// How many workers may die while they run the task, before it fails.
+    pub fn allowed_failures(self, failures: u32) -> Self {
+        self.with(|options| options.allowed_failures = Some(failures))
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut TaskOptions)) -> Self {
+        set(&mut Arc::make_mut(&mut self.parts.spec).options);
+        self
+    }
+
+    pub(crate) fn into_parts(mut self) -> CallParts {
+        if self.pure && self.parts.key.is_none() {
+            self.parts.key = Some(self.parts.content());
+        }
+        self.parts
+    }
+}
+
+impl CallParts {
+    /// The key of all pure calls that compute the same.
+    fn content(&self) -> Key {
+        let mut hasher = KeyHasher::new();
+        hasher.write(b"pure");
+        hasher.write(self.spec.function.name.as_bytes());
+        hasher.write(&self.spec.function.signature.to_le_bytes());
+        hasher.write(&self.args);
+        for dependency in &self.dependencies {
+            hasher.write(dependency.key().to_string().as_bytes());
+        }
+        Key::hashed(hasher.finish())
+    }
+}
+
+impl<T> fmt::Debug for Call<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CallParts { spec, dependencies, args, .. } = &self.parts;
+        write!(f, "Call({}, {} bytes", spec.function.name, args.len())?;
+        match dependencies.len() {
+            0 => f.write_str(")"),
+            count => write!(f, ", {count} futures)"),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The command line `raddle`: start a scheduler, start a worker, look at a cluster.
+//!
+//! Every error says what, why, and where possible what to do. Exit codes: 0 done, 1 failed, 2 used
+//! wrongly, 3 the other side speaks another version.
+
+mod status;
+mod worker;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::address::{self, AddressError};
+use crate::error::{Error, Result};
+use crate::scheduler::{DEFAULT_PORT, RunningScheduler, SchedulerOptions};
+use crate::{init, logging, rt};
+
+/// A distributed task scheduler.
+#[derive(Debug, Parser)]
+#[command(name = "raddle", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a scheduler until interrupted
+    Scheduler(SchedulerArgs),
+    /// Run a worker until interrupted or until the scheduler is gone
+    Worker(worker::WorkerArgs),
+    /// Show who is in a cluster and how much there is to do
+    Status(status::StatusArgs),
+}
+
+#[derive(Debug, Args)]
+struct SchedulerArgs {
+    /// Name or IP address to listen at. Whoever can connect can run code on the workers
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    /// Port to listen at; 0 is any free one
+    #[arg(long, default_value_t = DEFAULT_PORT)]
+    port: u16,
+}
+
+/// Runs the command line with this process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::install(Some(match cli.command {
+        Command::Scheduler(_) | Command::Worker(_) => "info",
+        Command::Status(_) => "warn",
+    }));
+    let code = match cli.command {
+        Command::Scheduler(args) => init::run_to_exit(scheduler(args)),
+        Command::Worker(args) => worker::main(args),
+        Command::Status(args) => init::run_to_exit(status::show(args)),
+    };
+    ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
+}
+
+async fn scheduler(args: SchedulerArgs) -> Result<i32> {
+    let options =
+        SchedulerOptions { host: args.host, port: args.port, ..SchedulerOptions::default() };
+    let mut scheduler = RunningScheduler::start(options).await?;
+    say(&format!("scheduler at {}", scheduler.address()))?;
+    rt::select! {
+        biased;
+        interrupted = rt::ctrl_c() => interrupted?,
+        () = scheduler.ended() => {
+            return Err(Error::Internal("the scheduler's thread has panicked".into()));
+        }
+    }
+    scheduler.close().await;
+    Ok(0)
+}
+
+/// Reads an address, for the sake of its errors; gives it as it was written, with its scheme.
+fn address(text: &str) -> std::result::Result<String, AddressError> {
+    address::parse(text).map(|address| address.to_string())
+}
+
+/// One line, or several, on standard output.
+fn say(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{text}")?;
+    Ok(stdout.flush()?)
+}

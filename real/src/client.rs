@@ -1,0 +1,329 @@
+//! The client: what a program submits its tasks with.
+//!
+//! A client is a hub whose words are carried by a thread of its own ([`carrier`]). This module must
+//! not know messages, except the scheduler's answers to questions.
+
+mod carrier;
+mod pulls;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use raddle_net::messages::{Failure, Query, QueryAnswer, SchedulerInfo, WorkerInfo};
+
+use crate::call::Call;
+use crate::conn::CONNECT_LIMIT;
+use crate::error::{Error, Result, TaskError};
+use crate::future::{self, AsCompleted, TaskFuture, Wait, WaitFor, block_on, park_on};
+use crate::hub::{Hub, lock};
+use crate::local::LocalCluster;
+use crate::rt::{self, oneshot};
+use crate::value::{TaskValue, Value};
+
+/// Futures of which the values are fetched ahead while [`Client::gather`] takes them in order.
+const GATHER_AHEAD: usize = 1 << 12;
+
+/// A connection to a scheduler. Cheap to clone; all clones are one client to the scheduler.
+///
+/// What submits returns at once, from any thread: a thread of the client's own sends in batches
+/// while the program goes on. When the last clone and the last [`TaskFuture`] are gone, the client
+/// leaves.
+///
+/// ```
+/// use raddle::prelude::*;
+///
+/// #[raddle::task]
+/// fn square(x: u64) -> u64 {
+///     x * x
+/// }
+///
+/// #[raddle::main]
+/// async fn main() -> raddle::Result<()> {
+///     let client = Client::local().await?;
+///     let squares = client.map(square, 0..100); // returns at once
+///     let values = client.gather(&squares).await?;
+///     assert_eq!(values[9], 81);
+///     client.close().await
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    hub: Arc<Hub>,
+    /// Of the scheduler.
+    address: String,
+    /// Ends with the connection.
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
+    /// A cluster that lives as long as its only client.
+    cluster: Mutex<Option<LocalCluster>>,
+}
+
+impl Client {
+    /// Connects to the scheduler at `address`, `tcp://host:port`. A scheduler that is not there yet
+    /// is tried again for 10 s.
+    ///
+    /// # Errors
+    ///
+    /// Nobody answers, or who answers is not a scheduler of this version.
+    pub async fn connect(address: impl AsRef<str>) -> Result<Self> {
+        Self::with_cluster(address.as_ref(), None).await
+    }
+
+    /// As [`Self::connect`], for code without a runtime.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::connect`].
+    pub fn connect_blocking(address: impl AsRef<str>) -> Result<Self> {
+        park_on(Self::connect(address))
+    }
+
+    /// Starts a cluster of threads in this process, and connects to it. It ends with the client.
+    ///
+    /// # Errors
+    ///
+    /// No port or no thread is to be had.
+    pub async fn local() -> Result<Self> {
+        let cluster = LocalCluster::builder().start().await?;
+        let address = cluster.address().to_owned();
+        Self::with_cluster(&address, Some(cluster)).await
+    }
+
+    /// As [`Self::local`], for code without a runtime.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::local`].
+    pub fn local_blocking() -> Result<Self> {
+        match park_on(rt::thread("raddle-start", Self::local())?) {
+            Ok(client) => client,
+            Err(_) => Err(Error::Internal("the thread that starts a cluster has panicked".into())),
+        }
+    }
+
+    async fn with_cluster(address: &str, cluster: Option<LocalCluster>) -> Result<Self> {
+        let (hub, ended) = carrier::connect(address.to_owned(), CONNECT_LIMIT).await?;
+        let (ended, cluster) = (Mutex::new(Some(ended)), Mutex::new(cluster));
+        Ok(Self { inner: Arc::new(Inner { hub, address: address.to_owned(), ended, cluster }) })
+    }
+
+    /// Where the scheduler listens.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.inner.address
+    }
+
+    /// Submits one call.
+    pub fn submit<T>(&self, call: Call<T>) -> TaskFuture<T> {
+        let mut handles = self.inner.hub.submit(std::iter::once(call.into_parts()));
+        TaskFuture::new(handles.pop().expect("one call gives one future"))
+    }
+
+    /// Submits `call(item)` for each item. The first tasks leave while the last calls are made.
+    pub fn map<I: IntoIterator, T>(
+        &self,
+        call: impl FnMut(I::Item) -> Call<T>,
+        items: I,
+    ) -> Vec<TaskFuture<T>> {
+        self.submit_all(items.into_iter().map(call))
+    }
+
+    /// Submits every call.
+    pub fn submit_all<T>(&self, calls: impl IntoIterator<Item = Call<T>>) -> Vec<TaskFuture<T>> {
+        let handles = self.inner.hub.submit(calls.into_iter().map(Call::into_parts));
+        handles.into_iter().map(TaskFuture::new).collect()
+    }
+
+    /// Puts `value` on a worker, to be passed to any number of tasks. It is put into bytes at once,
+    /// and kept here until it is delivered.
+    ///
+    /// ```
+    /// # use raddle::prelude::*;
+    /// #[raddle::task]
+    /// fn nth(words: &[String], n: usize) -> String {
+    ///     words[n].clone()
+    /// }
+    /// # #[raddle::main]
+    /// # async fn main() -> raddle::Result<()> {
+    /// # let client = Client::local().await?;
+    ///
+    /// let words = client.scatter(vec!["warp".to_owned(), "weft".to_owned()]); // sent once
+    /// let picked = client.map(|n| nth(&words, n), 0..2);
+    /// assert_eq!(client.gather(&picked).await?, ["warp", "weft"]);
+    /// # client.close().await
+    /// # }
+    /// ```
+    pub fn scatter<T: TaskValue>(&self, value: T) -> TaskFuture<T> {
+        let value = Value::new(value);
+        let hub = &self.inner.hub;
+        TaskFuture::new(match value.bytes() {
+            Ok(_) => hub.scatter(Arc::new(value)),
+            Err(error) => hub.failed(error.into_failure().1),
+        })
+    }
+
+    /// The values of `futures`, in their order. Each stays wanted.
+    ///
+    /// # Errors
+    ///
+    /// That of the first future, in their order, that has no value.
+    pub async fn gather<T: TaskValue>(
+        &self,
+        futures: &[TaskFuture<T>],
+    ) -> Result<Vec<T>, TaskError> {
+        let mut values = Vec::with_capacity(futures.len());
+        for futures in futures.chunks(GATHER_AHEAD) {
+            let fetched = futures.iter().map(TaskFuture::handle).filter(|handle| handle.want());
+            let keys: Vec<_> = fetched.map(|handle| handle.key()).collect();
+            if !keys.is_empty() {
+                self.inner.hub.want(keys);
+            }
+            for future in futures {
+                values.push(future.await?);
+            }
+        }
+        Ok(values)
+    }
+
+    /// As [`Self::gather`], for code without a runtime.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::gather`].
+    pub fn gather_blocking<T: TaskValue>(
+        &self,
+        futures: &[TaskFuture<T>],
+    ) -> Result<Vec<T>, TaskError> {
+        block_on(&self.inner.hub, self.gather(futures))
+    }
+
+    /// Calls the tasks of `futures` off, as [`TaskFuture::cancel`] does. Returns at once.
+    pub fn cancel<T>(&self, futures: &[TaskFuture<T>]) {
+        let (ours, others): (Vec<_>, Vec<_>) =
+            futures.iter().partition(|future| Arc::ptr_eq(future.handle().hub(), &self.inner.hub));
+        self.inner.hub.cancel(ours.into_iter().map(TaskFuture::key).collect());
+        for future in others {
+            future.cancel();
+        }
+    }
+
+    /// See [`as_completed`](crate::as_completed).
+    pub fn as_completed<T>(
+        &self,
+        futures: impl IntoIterator<Item = TaskFuture<T>>,
+    ) -> AsCompleted<T> {
+        future::as_completed(futures)
+    }
+
+    /// See [`wait`](crate::wait).
+    pub fn wait<'a, T>(&self, futures: &'a [TaskFuture<T>], what: WaitFor) -> Wait<'a, T> {
+        future::wait(futures, what)
+    }
+
+    /// Waits until there is room for more submissions: until little of what was submitted is still
+    /// unsent. A program that submits without end waits here between parts.
+    ///
+    /// # Errors
+    ///
+    /// The connection is gone.
+    pub async fn ready(&self) -> Result<()> {
+        std::future::poll_fn(|cx| self.inner.hub.poll_ready(cx)).await;
+        self.inner.hub.why_closed().map_or(Ok(()), |failure| Err(disconnected(&failure)))
+    }
+
+    /// The workers that the scheduler knows.
+    ///
+    /// # Errors
+    ///
+    /// The connection is gone.
+    pub async fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        Ok(self.info().await?.workers)
+    }
+
+    /// The scheduler's view of the cluster.
+    ///
+    /// # Errors
+    ///
+    /// The connection is gone.
+    pub async fn info(&self) -> Result<SchedulerInfo> {
+        self.ask_info(Query::Info).await
+    }
+
+    /// Waits until the scheduler has at least `count` workers.
+    ///
+    /// # Errors
+    ///
+    /// The connection is gone.
+    pub async fn wait_for_workers(&self, count: usize) -> Result<()> {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.ask_info(Query::WaitForWorkers(count)).await.map(drop)
+    }
+
+    /// Why a future is not done, in words.
+    ///
+    /// # Errors
+    ///
+    /// The connection is gone.
+    pub async fn explain<T>(&self, future: &TaskFuture<T>) -> Result<String> {
+        match self.ask(Query::Explain(future.key())).await? {
+            QueryAnswer::Explanation(text) => Ok(text),
+            QueryAnswer::Info(_) => Err(Error::disconnected("the scheduler gave a wrong answer")),
+        }
+    }
+
+    /// Leaves the scheduler: futures that have no value yet fail with
+    /// [`TaskError::Disconnected`]. What was submitted before has been sent when this returns. A
+    /// cluster that [`Self::local`] started ends too.
+    ///
+    /// # Errors
+    ///
+    /// That of [`LocalCluster::close`].
+    pub async fn close(&self) -> Result<()> {
+        self.inner.hub.close();
+        let ended = lock(&self.inner.ended).take();
+        if let Some(ended) = ended {
+            // An error means that the thread is gone, which is what is waited for.
+            let _ = ended.await;
+        }
+        let cluster = lock(&self.inner.cluster).take();
+        match cluster {
+            Some(cluster) => cluster.close().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn ask_info(&self, query: Query) -> Result<SchedulerInfo> {
+        match self.ask(query).await? {
+            QueryAnswer::Info(info) => Ok(info),
+            QueryAnswer::Explanation(_) => {
+                Err(Error::disconnected("the scheduler gave a wrong answer"))
+            }
+        }
+    }
+
+    async fn ask(&self, query: Query) -> Result<QueryAnswer> {
+        let answer = self.inner.hub.ask(query).await;
+        answer.map_err(|_| match self.inner.hub.why_closed() {
+            Some(failure) => disconnected(&failure),
+            None => Error::disconnected("the connection to the scheduler is gone"),
+        })
+    }
+}
+
+fn disconnected(failure: &Failure) -> Error {
+    if let Failure::Disconnected { reason } = failure {
+        return Error::disconnected(reason);
+    }
+    Error::Internal(format!("a client is closed because of {failure:?}"))
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.inner.address)
+    }
+}

@@ -1,0 +1,202 @@
+//! Why a future has no value, for the user.
+//!
+//! This module must not know how failures travel; it only reads and writes [`Failure`].
+
+use std::fmt;
+
+use raddle_net::messages::Failure;
+use raddle_net::names::Key;
+
+/// Why a task has no value. A task whose input failed has the error of the task that failed first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// It was called off.
+    Cancelled,
+    /// A value was not of the type that its reader expected.
+    Decode {
+        /// What the reader wanted.
+        expected: String,
+        /// What it got.
+        found: String,
+    },
+    /// The connection to the scheduler broke before there was a value.
+    Disconnected,
+    /// The task returned an error or panicked.
+    Failed {
+        /// The error's own message, or the panic's.
+        message: String,
+        /// Messages of the error's sources, outermost first.
+        chain: Vec<String>,
+        /// Whether it was a panic.
+        panic: bool,
+        /// `file:line:column` of a panic.
+        location: Option<String>,
+        /// Address of the worker that ran it last.
+        worker: String,
+        /// How often it was run.
+        attempts: u32,
+        /// The task that failed first: this one, or one that it depends on.
+        blame: Key,
+    },
+    /// Data without a recipe, of which the last copy is gone.
+    Lost,
+    /// No worker could ever run it, or none was there for too long.
+    NoWorker {
+        /// Why none qualifies.
+        reason: String,
+    },
+    /// The submission itself is wrong.
+    Rejected {
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// It ran longer than it was allowed to.
+    TimedOut,
+    /// Workers died while running it.
+    WorkerDied {
+        /// Deaths charged to it.
+        deaths: u32,
+        /// Address of the last of them.
+        last_worker: String,
+    },
+}
+
+impl TaskError {
+    /// What the machines know as `failure`, of which the root is `blame`.
+    pub(crate) fn new(blame: Key, failure: &Failure) -> Self {
+        match failure.clone() {
+            Failure::Cancelled => Self::Cancelled,
+            Failure::Decode { expected, found } => Self::Decode { expected, found },
+            Failure::Disconnected { .. } => Self::Disconnected,
+            Failure::Failed { message, chain, panic, location, worker, attempts } => {
+                Self::Failed { message, chain, panic, location, worker, attempts, blame }
+            }
+            Failure::Lost { .. } => Self::Lost,
+            Failure::NoWorker { reason } => Self::NoWorker { reason },
+            Failure::Rejected { reason } => Self::Rejected { reason },
+            Failure::TimedOut => Self::TimedOut,
+            Failure::WorkerDied { deaths, last_worker } => Self::WorkerDied { deaths, last_worker },
+        }
+    }
+
+    /// What [`Self::new`] was made of, as far as it is known.
+    pub(crate) fn into_failure(self) -> (Option<Key>, Failure) {
+        let mut root = None;
+        let reason = self.to_string();
+        let failure = match self {
+            Self::Cancelled => Failure::Cancelled,
+            Self::Decode { expected, found } => Failure::Decode { expected, found },
+            Self::Disconnected => Failure::Disconnected { reason },
+            Self::Failed { message, chain, panic, location, worker, attempts, blame } => {
+                root = Some(blame);
+                Failure::Failed { message, chain, panic, location, worker, attempts }
+            }
+            Self::Lost => Failure::Lost { reason },
+            Self::NoWorker { reason } => Failure::NoWorker { reason },
+            Self::Rejected { reason } => Failure::Rejected { reason },
+            Self::TimedOut => Failure::TimedOut,
+            Self::WorkerDied { deaths, last_worker } => Failure::WorkerDied { deaths, last_worker },
+        };
+        (root, failure)
+    }
+}
+
+impl std::error::Error for TaskError {}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancelled => f.write_str("the task was cancelled"),
+            Self::Decode { expected, found } => {
+                write!(f, "a value was not what its reader expected: {expected}; it was {found}")
+            }
+            Self::Disconnected => f.write_str("the connection to the scheduler is gone"),
+            Self::Failed { message, chain, panic, location, worker, attempts, blame } => {
+                write!(f, "task {blame} ")?;
+                f.write_str(if *panic { "panicked" } else { "failed" })?;
+                if let Some(location) = location {
+                    write!(f, " at {location}")?;
+                }
+                if !worker.is_empty() {
+                    write!(f, " on {worker}")?;
+                }
+                if *attempts > 1 {
+                    write!(f, " (attempt {attempts})")?;
+                }
+                write!(f, ": {message}")?;
+                // Some errors repeat their source in their own message.
+                let new = chain.iter().filter(|source| !message.contains(source.as_str()));
+                new.into_iter().try_for_each(|source| write!(f, ": {source}"))
+            }
+            Self::Lost => f.write_str(
+                "the last copy of the data is gone, and there is no task that could make it again",
+            ),
+            Self::NoWorker { reason } => write!(f, "no worker can run the task: {reason}"),
+            Self::Rejected { reason } => write!(f, "the task was rejected: {reason}"),
+            Self::TimedOut => f.write_str("the task ran longer than it was allowed to"),
+            Self::WorkerDied { deaths, last_worker } => write!(
+                f,
+                "{deaths} workers died while running the task, the last one at {last_worker}; does \
+                 it need too much memory, or abort?"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLAME: Key = Key::hashed(7);
+
+    fn failed(panic: bool) -> Failure {
+        Failure::Failed {
+            message: "no such row".into(),
+            chain: vec!["file is empty".into()],
+            panic,
+            location: panic.then(|| "src/a.rs:1:2".into()),
+            worker: "tcp://h:1".into(),
+            attempts: 2,
+        }
+    }
+
+    #[test]
+    fn an_error_keeps_all_that_the_failure_said() {
+        let decode = Failure::Decode { expected: "u64".into(), found: "text".into() };
+        let died = Failure::WorkerDied { deaths: 3, last_worker: "tcp://h:1".into() };
+        let no_worker = Failure::NoWorker { reason: "none".into() };
+        let rejected = Failure::Rejected { reason: "too long".into() };
+        for failure in [Failure::Cancelled, Failure::TimedOut, decode, died, no_worker, rejected] {
+            assert_eq!(TaskError::new(BLAME, &failure).into_failure(), (None, failure));
+        }
+        for failure in [failed(false), failed(true)] {
+            assert_eq!(TaskError::new(BLAME, &failure).into_failure(), (Some(BLAME), failure));
+        }
+    }
+
+    #[test]
+    fn lost_and_disconnected_give_a_reason_of_their_own() {
+        for failure in [
+            Failure::Lost { reason: "w1 died".into() },
+            Failure::Disconnected { reason: "reset".into() },
+        ] {
+            let error = TaskError::new(BLAME, &failure);
+            let again = error.clone().into_failure().1;
+            assert_eq!(TaskError::new(BLAME, &again), error);
+        }
+    }
+
+    #[test]
+    fn the_text_names_the_root_where_and_why() {
+        let text = |panic| TaskError::new(BLAME, &failed(panic)).to_string();
+        let tail = "on tcp://h:1 (attempt 2): no such row: file is empty";
+        assert_eq!(text(false), format!("task {BLAME} failed {tail}"));
+        assert_eq!(text(true), format!("task {BLAME} panicked at src/a.rs:1:2 {tail}"));
+    }
+
+    #[test]
+    fn errors_are_small_enough_to_return() {
+        assert!(size_of::<TaskError>() < 128 && size_of::<crate::Error>() < 128);
+    }
+}

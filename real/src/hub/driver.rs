@@ -1,0 +1,270 @@
+//! What a hub keeps behind its lock, and what it does with the effects of its machine.
+//!
+//! Nothing here wakes, sends or calls anybody: that is put into [`Later`].
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::Arc;
+use std::task::Waker;
+
+use raddle_core::client::{Client as Machine, Config, Effect, Event, FetchOutcome, Settled, Task};
+use raddle_core::time::Instant;
+use raddle_net::messages::{ClientMessage, Failure, Item, QueryAnswer};
+use raddle_net::names::{Key, Session, WorkerId};
+use raddle_net::payload::Blob;
+
+use super::slot::{FutureHandle, Slot};
+use super::table::Table;
+use super::{Hub, MAX_UNSENT};
+use crate::call::CallParts;
+use crate::rt::oneshot;
+use crate::value::Value;
+
+/// The state behind the lock.
+pub(super) struct Driver {
+    pub(super) machine: Machine,
+    pub(super) session: Session,
+    pub(super) next_number: u64,
+    pub(super) table: Table<Slot>,
+    /// Values that the machine was told to scatter, until they are delivered.
+    pub(super) scattered: BTreeMap<Key, Arc<Value>>,
+    /// What the machine wants to say.
+    pub(super) outbox: Vec<ClientMessage>,
+    pub(super) questions: BTreeMap<u64, oneshot::Sender<QueryAnswer>>,
+    pub(super) next_question: u64,
+    /// Bytes of tasks that were not flushed, and of those that the last flush took.
+    pub(super) unsent: usize,
+    pub(super) flushed: usize,
+    pub(super) ready: Vec<Waker>,
+    /// Why nothing can be said any more.
+    pub(super) closed: Option<Arc<Failure>>,
+    /// Reused.
+    pub(super) effects: Vec<Effect>,
+}
+
+/// What is to be done when the hub's lock is given back.
+#[derive(Default)]
+pub(super) struct Later {
+    pub(super) woken: Vec<Waker>,
+    pub(super) pulls: Vec<(Item, u64, WorkerId, Arc<str>)>,
+    pub(super) pushes: Vec<(Item, Arc<Value>, Arc<str>)>,
+    pub(super) answers: Vec<(oneshot::Sender<QueryAnswer>, QueryAnswer)>,
+    /// Slots and values that may have lost their last other handle meanwhile. Their destructors are
+    /// somebody else's code, and a slot's wakes the link.
+    pub(super) slots: Vec<Arc<Slot>>,
+    pub(super) values: Vec<Arc<Value>>,
+    /// Why the connection is to be closed.
+    pub(super) close: Option<String>,
+}
+
+impl Driver {
+    pub(super) fn new(session: Session) -> Self {
+        Self {
+            machine: Machine::new(Config::default()),
+            session,
+            next_number: 0,
+            table: Table::new(session),
+            scattered: BTreeMap::new(),
+            outbox: Vec::new(),
+            questions: BTreeMap::new(),
+            next_question: 0,
+            unsent: 0,
+            flushed: 0,
+            ready: Vec::new(),
+            closed: None,
+            effects: Vec::new(),
+        }
+    }
+
+    pub(super) fn next_key(&mut self) -> Key {
+        let key = Key::numbered(self.session, self.next_number);
+        self.next_number += 1;
+        key
+    }
+
+    /// Makes a task of `call` and its future; or finds the future of the same key; or makes a future
+    /// that says why not. Leaves the handles of dependencies in `call`.
+    pub(super) fn enlist(
+        &mut self,
+        hub: &Arc<Hub>,
+        call: &mut CallParts,
+        tasks: &mut Vec<Task>,
+    ) -> FutureHandle {
+        if let Some(same) = call.key.and_then(|key| self.table.get(key)) {
+            return FutureHandle::of(same);
+        }
+        let key = call.key.unwrap_or_else(|| self.next_key());
+        if let Some((blame, failure)) = self.refusal(hub, key, call) {
+            return FutureHandle::stillborn(Arc::clone(hub), key, blame, failure);
+        }
+        let handle = FutureHandle::pending(Arc::clone(hub), key);
+        self.table.insert(key, handle.slot());
+        self.unsent += size_of::<Task>() + call.args.len();
+        tasks.push(Task {
+            key,
+            spec: Arc::clone(&call.spec),
+            priority: call.priority,
+            dependencies: call.dependencies.iter().map(FutureHandle::key).collect(),
+            args: Blob::from(mem::take(&mut call.args)),
+        });
+        handle
+    }
+
+    /// Why `call` cannot be submitted, and whose fault it is.
+    fn refusal(&self, hub: &Arc<Hub>, key: Key, call: &CallParts) -> Option<(Key, Arc<Failure>)> {
+        let rejected = |reason: String| Some((key, Arc::new(Failure::Rejected { reason })));
+        if let Some(failure) = &self.closed {
+            return Some((key, Arc::clone(failure)));
+        }
+        if let Some(reason) = &call.refused {
+            return rejected(reason.clone());
+        }
+        if self.unsent + self.flushed >= MAX_UNSENT {
+            return rejected(format!(
+                "{MAX_UNSENT} bytes of tasks are not sent yet: wait with `client.ready().await` \
+                 between submissions",
+            ));
+        }
+        for dependency in &call.dependencies {
+            if !Arc::ptr_eq(dependency.hub(), hub) {
+                return rejected(format!(
+                    "its argument {} is a future of another client: submit both to one client, or \
+                     gather the value first",
+                    dependency.key(),
+                ));
+            }
+            if let Some(refusal) = dependency.rejection() {
+                return Some(refusal);
+            }
+        }
+        None
+    }
+
+    /// The last handle of `key` was dropped.
+    pub(super) fn release(&mut self, now: Instant, key: Key, later: &mut Later) {
+        // The machine ignores a key that was refused here. One that was given anew in the meantime
+        // stays in the table, and the machine counts.
+        self.table.remove_dead(key);
+        later.values.extend(self.scattered.remove(&key));
+        self.say(now, Event::Release { key }, later);
+    }
+
+    /// A pull ended.
+    pub(super) fn fetched(
+        &mut self,
+        now: Instant,
+        Item { key, run }: Item,
+        end: Result<Arc<Value>, FetchOutcome>,
+        later: &mut Later,
+    ) {
+        let outcome = match end {
+            Ok(value) => {
+                if let Some(slot) = self.table.get(key) {
+                    slot.fetched(run, value, &mut later.woken);
+                    later.slots.push(slot);
+                }
+                FetchOutcome::Found
+            }
+            Err(outcome) => outcome,
+        };
+        self.say(now, Event::Fetched { key, run, outcome }, later);
+    }
+
+    /// Tells the machine, and does what it asks.
+    pub(super) fn say(&mut self, now: Instant, event: Event, later: &mut Later) {
+        let mut effects = mem::take(&mut self.effects);
+        self.machine.handle(now, event, &mut effects);
+        let mut wanted = Vec::new();
+        loop {
+            for effect in effects.drain(..) {
+                self.apply(effect, &mut wanted, later);
+            }
+            if wanted.is_empty() {
+                break;
+            }
+            for key in wanted.drain(..) {
+                self.machine.handle(now, Event::Await { key }, &mut effects);
+            }
+        }
+        self.effects = effects;
+    }
+
+    /// Keys of which the value must be fetched go to `wanted`.
+    fn apply(&mut self, effect: Effect, wanted: &mut Vec<Key>, later: &mut Later) {
+        match effect {
+            Effect::Answer { id, answer } => {
+                let sender = self.questions.remove(&id);
+                later.answers.extend(sender.map(|sender| (sender, answer)));
+            }
+            Effect::Close { reason } => later.close = Some(reason.to_string()),
+            Effect::Fetch { key, run, nbytes, worker, address } => {
+                later.pulls.push((Item { key, run }, nbytes, worker, address));
+            }
+            Effect::Send { key, run, address } => {
+                // Not there: released in the meantime.
+                let value = self.scattered.get(&key).map(Arc::clone);
+                later.pushes.extend(value.map(|value| (Item { key, run }, value, address)));
+            }
+            Effect::Settled { key, settled } => {
+                let Some(slot) = self.table.get(key) else { return };
+                match settled {
+                    Settled::Erred { blame, failure } => {
+                        slot.erred(blame, failure, &mut later.woken);
+                    }
+                    Settled::InMemory { run, nbytes: _, value } => {
+                        if slot.finished(run, value, &mut later.woken) {
+                            wanted.push(key);
+                        }
+                    }
+                }
+                later.slots.push(slot);
+            }
+            Effect::ToScheduler(message) => self.outbox.push(message),
+            Effect::Unsettled { key } => {
+                if let Some(slot) = self.table.get(key) {
+                    slot.unsettled();
+                    later.slots.push(slot);
+                }
+            }
+        }
+    }
+
+    /// Nothing can be said any more.
+    pub(super) fn close(&mut self, reason: &str, later: &mut Later) {
+        let failure = Arc::new(Failure::Disconnected { reason: reason.to_owned() });
+        for slot in self.table.live() {
+            slot.cut_off(&failure, &mut later.woken);
+            later.slots.push(slot);
+        }
+        self.closed.get_or_insert(failure);
+        self.questions.clear();
+        later.values.extend(mem::take(&mut self.scattered).into_values());
+        self.outbox.clear();
+        later.woken.append(&mut self.ready);
+    }
+}
+
+impl Later {
+    /// Does it. The hub's lock must not be held.
+    pub(super) fn run(self, hub: &Arc<Hub>) {
+        for (item, nbytes, worker, address) in self.pulls {
+            hub.link.pull(hub, item, nbytes, worker, address);
+        }
+        for (item, value, address) in self.pushes {
+            hub.link.push(hub, item, value, address);
+        }
+        for (sender, answer) in self.answers {
+            // Nobody waits for the answer any more.
+            let _ = sender.send(answer);
+        }
+        if let Some(reason) = self.close {
+            hub.closed(&reason);
+            hub.link.farewell(Vec::new());
+        }
+        // Before anybody is woken, who might hold the last handle then, and take the value.
+        drop((self.slots, self.values));
+        for waker in self.woken {
+            waker.wake();
+        }
+    }
+}

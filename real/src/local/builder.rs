@@ -1,0 +1,125 @@
+//! What a local cluster is to be like.
+
+use std::path::PathBuf;
+
+use super::LocalCluster;
+use crate::error::{Error, Result};
+use crate::init;
+use crate::scheduler::SchedulerOptions;
+
+/// Describes a [`LocalCluster`] before it starts.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct LocalClusterBuilder {
+    workers: Option<usize>,
+    threads: Option<usize>,
+    processes: bool,
+    program: Option<PathBuf>,
+    restart: bool,
+}
+
+/// What all workers of a cluster have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// How the scheduler is started.
+    pub(super) scheduler: SchedulerOptions,
+    /// Tasks that a worker runs at a time.
+    pub(super) threads: usize,
+    /// The executable of worker processes; `None` if workers are threads.
+    pub(super) program: Option<PathBuf>,
+    /// Whether a process that died is started again.
+    pub(super) restart: bool,
+}
+
+impl Default for LocalClusterBuilder {
+    fn default() -> Self {
+        Self { workers: None, threads: None, processes: false, program: None, restart: true }
+    }
+}
+
+impl LocalClusterBuilder {
+    /// How many workers there are. If this is not said, the cores of the machine are used once: by
+    /// one worker of many threads, or by many processes of one thread.
+    pub const fn workers(mut self, workers: usize) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// How many tasks each worker runs at a time. If this is not said, the cores of the machine are
+    /// shared out among the workers.
+    pub const fn threads_per_worker(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// Whether workers are processes rather than threads of this one. They run this very program,
+    /// which must begin with [`raddle::init`](crate::init()) or be marked `#[raddle::main]`.
+    pub const fn processes(mut self, processes: bool) -> Self {
+        self.processes = processes;
+        self
+    }
+
+    /// The executable that worker processes run instead of this one. It must begin with
+    /// [`raddle::init`](crate::init()) or be marked `#[raddle::main]`. Implies
+    /// [`processes(true)`](Self::processes).
+    pub fn program(mut self, path: impl Into<PathBuf>) -> Self {
+        self.program = Some(path.into());
+        self.processes = true;
+        self
+    }
+
+    /// Whether a worker process that died is started again (it is, unless this says otherwise), as a
+    /// new worker of the same name. One that keeps dying is started again later and later.
+    pub const fn restart(mut self, restart: bool) -> Self {
+        self.restart = restart;
+        self
+    }
+
+    /// Starts the cluster; returns when all its workers are registered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInitialized`] if workers are to be processes of a program that cannot be a
+    /// worker; [`Error::WorkerNotStarted`] if a worker ends before it is registered; an I/O error if
+    /// no thread or socket can be had.
+    pub async fn start(self) -> Result<LocalCluster> {
+        let program = match (self.processes, self.program) {
+            (false, _) => None,
+            (true, Some(program)) => Some(program),
+            (true, None) if init::is_ready() => Some(std::env::current_exe()?),
+            (true, None) => return Err(Error::NotInitialized),
+        };
+        let cores = init::default_threads();
+        let (workers, threads) = match (self.workers, self.threads) {
+            (Some(workers), Some(threads)) => (workers, threads),
+            (Some(workers), None) => (workers, cores / workers.max(1)),
+            (None, Some(threads)) => (cores / threads.max(1), threads),
+            (None, None) if program.is_some() => (cores, 1),
+            (None, None) => (1, cores),
+        };
+        let workers = match self.workers {
+            Some(workers) => workers,
+            None => workers.max(1),
+        };
+        let settings = Settings {
+            scheduler: SchedulerOptions::default(),
+            threads: threads.max(1),
+            program,
+            restart: self.restart,
+        };
+        LocalCluster::start(settings, workers).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rt;
+
+    #[test]
+    fn a_program_that_cannot_be_a_worker_starts_none() {
+        let started = rt::block_on(LocalCluster::builder().processes(true).start());
+        let started = started.expect("a runtime");
+        assert!(matches!(started, Err(Error::NotInitialized)), "{started:?}");
+    }
+}

@@ -1,0 +1,274 @@
+//! A worker process in its slot: started, watched by a thread, started again when it dies.
+//!
+//! Waiting for a child blocks, so it has an operating-system thread of its own; the rest of the
+//! shell sees flags behind a mutex and a report of each exit. The child watches a pipe from this
+//! process and ends when it closes, so that it never outlives us, however we end.
+//!
+//! This module must not know the scheduler, nor what a worker does.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::io::retry_on_intr;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+
+use crate::init::flags;
+use crate::rt::oneshot;
+
+/// How long the second start of a process that dies at once is put off; doubled for each further one.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// The longest that a start is put off.
+const LONGEST_DELAY: Duration = Duration::from_secs(10);
+/// A process that has lived this long is started again at once.
+const LONG_LIFE: Duration = Duration::from_secs(10);
+/// How long a process may take to end by itself once its pipe is closed.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What to run in a slot.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    /// The executable.
+    pub(crate) path: PathBuf,
+    /// The scheduler's address.
+    pub(crate) scheduler: String,
+    /// Tasks it runs at a time, or as many as there are cores.
+    pub(crate) threads: Option<usize>,
+    /// The worker's name.
+    pub(crate) name: Option<String>,
+    /// It says nothing on standard output.
+    pub(crate) quiet: bool,
+}
+
+impl Program {
+    /// Starts it, with a pipe to it.
+    pub(crate) fn spawn(&self) -> io::Result<Child> {
+        let mut command = Command::new(&self.path);
+        command.arg(flags::WORKER).arg(&self.scheduler).arg(flags::PIPE);
+        if let Some(threads) = self.threads {
+            command.arg(flags::THREADS).arg(threads.to_string());
+        }
+        if let Some(name) = &self.name {
+            command.arg(flags::NAME).arg(name);
+        }
+        if self.quiet {
+            command.arg(flags::QUIET);
+        }
+        command.stdin(Stdio::piped()).spawn()
+    }
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) enum Exit {
+    /// It could not be started.
+    NotStarted(io::Error),
+    /// It ended.
+    Ended(ExitStatus),
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotStarted(error) => write!(f, "its program could not be started: {error}"),
+            Self::Ended(status) => write!(f, "its process ended: {status}"),
+        }
+    }
+}
+
+/// A slot for a worker process. Dropping it kills what runs there.
+#[derive(Debug)]
+pub(crate) struct Process {
+    shared: Arc<Shared>,
+    ended: oneshot::Receiver<()>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// No further start.
+    closing: bool,
+    /// What runs now, until it is reaped: so the number cannot mean another process.
+    pid: Option<Pid>,
+    /// Closes when dropped, and the process ends.
+    pipe: Option<ChildStdin>,
+}
+
+impl Process {
+    /// Starts `program` and watches it. `report` hears of every exit, before the program is started
+    /// again, which it is if `restart`.
+    pub(crate) fn start(
+        program: Program,
+        restart: bool,
+        report: impl FnMut(Exit) + Send + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let (done, ended) = oneshot::channel();
+        let watched = Arc::clone(&shared);
+        std::thread::Builder::new().name("raddle-nanny".into()).spawn(move || {
+            watched.supervise(&program, restart, report);
+            // Nobody waits: then nobody needs to know.
+            let _ = done.send(());
+        })?;
+        Ok(Self { shared, ended })
+    }
+
+    /// Sends `signal` to what runs now; returns whether something does.
+    pub(crate) fn signal(&self, signal: Signal) -> io::Result<bool> {
+        match self.shared.lock().pid {
+            Some(pid) => Ok(kill_process(pid, signal).map(|()| true)?),
+            None => Ok(false),
+        }
+    }
+
+    /// Ends what runs and waits until it has: by closing its pipe, and if that does not help, by
+    /// force.
+    pub(crate) async fn close(mut self) {
+        self.shared.close();
+        if crate::rt::within(GRACE, &mut self.ended).await.is_none() {
+            self.shared.kill();
+            // An error means that the watching thread is gone, and so is its child.
+            let _ = (&mut self.ended).await;
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.shared.close();
+        self.shared.kill();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        let mut state = self.lock();
+        state.closing = true;
+        state.pipe = None;
+        if let Some(pid) = state.pid {
+            // A stopped process would not see that its pipe is closed. It may have ended already.
+            let _ = kill_process(pid, Signal::CONT);
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    fn kill(&self) {
+        if let Some(pid) = self.lock().pid {
+            // It may have ended already.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+
+    fn supervise(&self, program: &Program, restart: bool, mut report: impl FnMut(Exit)) {
+        let mut delay = Duration::ZERO;
+        loop {
+            let started = Instant::now();
+            report(match program.spawn() {
+                Ok(child) => self.watch(child),
+                Err(error) => Exit::NotStarted(error),
+            });
+            delay = match started.elapsed() >= LONG_LIFE {
+                true => Duration::ZERO,
+                false => delay,
+            };
+            if !restart || !self.wait(delay) {
+                return;
+            }
+            delay = (delay * 2).clamp(FIRST_DELAY, LONGEST_DELAY);
+        }
+    }
+
+    /// Waits for the end of `child`.
+    fn watch(&self, mut child: Child) -> Exit {
+        let pid = Pid::from_child(&child);
+        {
+            let mut state = self.lock();
+            state.pid = Some(pid);
+            state.pipe = child.stdin.take().filter(|_| !state.closing);
+        }
+        // Leaves the dead process in place, so that nobody signals another one with its number.
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let waited = retry_on_intr(|| waitid(WaitId::Pid(pid), options));
+        let mut state = self.lock();
+        if let Err(error) = waited {
+            tracing::warn!(%pid, %error, "cannot wait for a worker process");
+        }
+        state.pid = None;
+        state.pipe = None;
+        drop(state);
+        match child.wait() {
+            Ok(status) => Exit::Ended(status),
+            Err(error) => Exit::NotStarted(error),
+        }
+    }
+
+    /// Waits before the next start; returns whether there is to be one.
+    fn wait(&self, delay: Duration) -> bool {
+        let state = self.lock();
+        let (state, _) = self
+            .changed
+            .wait_timeout_while(state, delay, |state| !state.closing)
+            .unwrap_or_else(PoisonError::into_inner);
+        !state.closing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rt::{self, mpsc};
+
+    fn program(path: &str) -> Program {
+        let scheduler = "tcp://127.0.0.1:1".to_owned();
+        Program { path: path.into(), scheduler, threads: Some(1), name: None, quiet: true }
+    }
+
+    /// The first `count` exits of `program` in a slot that is then closed.
+    fn exits(program: Program, restart: bool, count: usize) -> Vec<String> {
+        let exits = async {
+            let (sender, mut exits) = mpsc::unbounded_channel();
+            let report = move |exit: Exit| drop(sender.send(exit.to_string()));
+            let process = Process::start(program, restart, report).expect("a thread");
+            let mut seen = Vec::new();
+            while seen.len() < count
+                && let Some(exit) = exits.recv().await
+            {
+                seen.push(exit);
+            }
+            process.close().await;
+            seen
+        };
+        rt::block_on(exits).expect("a runtime")
+    }
+
+    #[test]
+    fn every_exit_is_reported_with_its_status_and_followed_by_a_start() {
+        assert_eq!(exits(program("false"), true, 3), ["its process ended: exit status: 1"; 3]);
+    }
+
+    #[test]
+    fn without_restart_there_is_one_exit() {
+        assert_eq!(exits(program("true"), false, 9), ["its process ended: exit status: 0"]);
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_reported() {
+        let seen = exits(program("/nonexistent/program"), false, 9);
+        assert!(
+            matches!(&seen[..], [only] if only.starts_with("its program could not be started: ")),
+            "{seen:?}"
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! The scheduler's shell on real sockets, with peers that are wrong.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use raddle_net::frame::FrameEncoder;
+use raddle_net::hello::{Hello, PREFIX, Role, body_len, encode_hello};
+use raddle_net::messages::{
+    ClientMessage, Query, QueryAnswer, Registration, SchedulerInfo, SchedulerToClient,
+    SchedulerToWorker, WorkerMessage,
+};
+use raddle_net::names::{Key, RunId, Session};
+
+use super::*;
+use crate::conn::{self, ConnectError, Connection};
+
+fn hello(role: Role, session: u64) -> Hello {
+    Hello::new(role, Session::truncate(session))
+}
+
+async fn start() -> RunningScheduler {
+    RunningScheduler::start(SchedulerOptions::default()).await.expect("a free port")
+}
+
+async fn client(scheduler: &RunningScheduler, session: u64) -> Connection {
+    let connected = conn::connect(scheduler.address(), hello(Role::Client, session)).await;
+    connected.expect("the scheduler is there").1
+}
+
+/// A bare socket to the scheduler, for those who do not keep to the protocol.
+fn dial(scheduler: &RunningScheduler) -> TcpStream {
+    TcpStream::connect(&scheduler.address()["tcp://".len()..]).expect("the scheduler is there")
+}
+
+/// Waits until the other side has closed the connection, in whatever way.
+fn assert_closed(mut stream: TcpStream) {
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest);
+}
+
+async fn info(client: &mut Connection) -> SchedulerInfo {
+    let mut encoder = FrameEncoder::new(client.options);
+    encoder.push(&ClientMessage::Query { id: 9, query: Query::Info }).expect("it is small");
+    client.writer.write(&mut encoder).await.expect("the scheduler reads");
+    let frame = client.reader.next().await.expect("the scheduler writes").expect("it is there");
+    match &frame.messages().expect("the scheduler's words")[..] {
+        [SchedulerToClient::Answer { id: 9, answer: QueryAnswer::Info(info) }] => info.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    rt::block_on(test).expect("a runtime")
+}
+
+#[test]
+fn peers_that_are_wrong_lose_their_connection_and_nobody_else_anything() {
+    run(async {
+        let scheduler = start().await;
+        let mut good = client(&scheduler, 1).await;
+
+        let mut browser = dial(&scheduler);
+        browser.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("it is accepted");
+        assert_closed(browser);
+
+        let mut stray = dial(&scheduler);
+        stray
+            .write_all(&encode_hello(&hello(Role::Client, 2)).expect("a hello"))
+            .expect("it reads");
+        let mut prefix = [0; PREFIX];
+        stray.read_exact(&mut prefix).expect("a reply");
+        let mut reply = vec![0; body_len(&prefix).expect("a prefix")];
+        stray.read_exact(&mut reply).expect("a reply");
+        stray.write_all(&[0xff; 200]).expect("it reads");
+        assert_closed(stray);
+
+        let data = conn::connect(scheduler.address(), hello(Role::Data, 3)).await;
+        assert!(matches!(data, Err(ConnectError::Refused { .. })), "{data:?}");
+
+        let info = info(&mut good).await;
+        assert_eq!((info.workers, info.clients), (vec![], 1));
+        scheduler.close().await;
+    });
+}
+
+#[test]
+fn a_worker_that_reports_before_it_has_registered_is_closed() {
+    run(async {
+        let scheduler = start().await;
+        let connected = conn::connect(scheduler.address(), hello(Role::Worker, 1)).await;
+        let (_, mut worker) = connected.expect("the scheduler is there");
+        let mut encoder = FrameEncoder::new(worker.options);
+        let started = WorkerMessage::Started { key: Key::default(), run: RunId::default() };
+        encoder.push(&started).expect("it is small");
+        worker.writer.write(&mut encoder).await.expect("the scheduler reads");
+        assert!(matches!(worker.reader.next().await, Ok(None)));
+        scheduler.close().await;
+    });
+}
+
+#[test]
+fn followers_hear_of_each_worker_that_registers_under_their_name() {
+    run(async {
+        let scheduler = start().await;
+        let (sender, mut heard) = mpsc::unbounded_channel();
+        scheduler.handle().follow("bob", move |worker, address| {
+            sender.send((worker, address.to_owned())).expect("the test listens");
+        });
+        let connected = conn::connect(scheduler.address(), hello(Role::Worker, 1)).await;
+        let (_, mut worker) = connected.expect("the scheduler is there");
+        let mut encoder = FrameEncoder::new(worker.options);
+        let registration = Registration {
+            name: "bob".into(),
+            address: "tcp://127.0.0.1:1".into(),
+            nthreads: 1,
+            functions: vec![],
+        };
+        encoder.push(&WorkerMessage::Register(registration)).expect("it is small");
+        worker.writer.write(&mut encoder).await.expect("the scheduler reads");
+        let frame = worker.reader.next().await.expect("it writes").expect("it is there");
+        let told = heard.recv().await.expect("the follower was told");
+        assert_eq!(frame.messages(), Ok(vec![SchedulerToWorker::Registered { worker: told.0 }]));
+        assert_eq!(told.1, "tcp://127.0.0.1:1");
+        scheduler.close().await;
+    });
+}
+
+#[test]
+fn a_port_in_use_is_said_to_be() {
+    run(async {
+        let scheduler = start().await;
+        let port = scheduler.address().rsplit(':').next().and_then(|port| port.parse().ok());
+        let options =
+            SchedulerOptions { port: port.expect("a port"), ..SchedulerOptions::default() };
+        let second = RunningScheduler::start(options).await;
+        let Err(Error::AddressInUse { address }) = second else { panic!("{second:?}") };
+        assert_eq!(address, scheduler.address());
+        scheduler.close().await;
+    });
+}
+
+#[test]
+fn an_ended_scheduler_closes_its_connections() {
+    run(async {
+        let scheduler = start().await;
+        let mut client = client(&scheduler, 1).await;
+        scheduler.close().await;
+        assert!(matches!(client.reader.next().await, Ok(None)));
+    });
+}

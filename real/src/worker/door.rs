@@ -1,0 +1,64 @@
+//! The thread on which a worker's bulk data moves: it serves values to peers and asks for theirs, so
+//! that neither stops the words between worker and scheduler.
+//!
+//! This module must not know what is asked for.
+
+use std::sync::Arc;
+
+use raddle_net::hello::Role;
+
+use super::shell::Shell;
+use crate::error::{Error, Result};
+use crate::listener::Listener;
+use crate::rt::{self, Handle, oneshot};
+use crate::serve;
+
+/// A port at which nobody is served yet. Dropping it closes it.
+pub(super) struct Door {
+    /// Where it is, `tcp://host:port`.
+    pub(super) address: String,
+    /// Runs what moves data.
+    pub(super) runtime: Handle,
+    open: oneshot::Sender<Arc<Shell>>,
+}
+
+impl Door {
+    /// Listens at any free port of `host`, on a thread of its own.
+    pub(super) async fn new(host: String) -> Result<Self> {
+        let (tell, told) = oneshot::channel();
+        // Nobody waits for the end of the thread: it comes with that of the worker.
+        drop(rt::thread("raddle-data", keep(host, tell))?);
+        match told.await {
+            Ok(door) => door,
+            Err(_) => Err(Error::Internal("the worker's data thread ended at once".to_owned())),
+        }
+    }
+
+    /// From now on peers are served, until `shell` ends.
+    pub(super) fn open(self, shell: &Arc<Shell>) {
+        // The thread lives as long as this door: it hears of it.
+        let _ = self.open.send(Arc::clone(shell));
+    }
+}
+
+async fn keep(host: String, tell: oneshot::Sender<Result<Door>>) {
+    let listener = match Listener::bind(&host, 0).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            // Nobody waits any more: then nobody needs to know.
+            let _ = tell.send(Err(error));
+            return;
+        }
+    };
+    let (open, opened) = oneshot::channel();
+    let (address, runtime) = (listener.address().to_owned(), Handle::current());
+    // As above: then the door is dropped, and so not opened.
+    let _ = tell.send(Ok(Door { address, runtime, open }));
+    let Ok(shell) = opened.await else { return };
+    let serving = Arc::clone(&shell);
+    let accept = listener.serve(&[Role::Data], 0, move |_, connection| {
+        let shell = Arc::clone(&serving);
+        async move { shell.until_end(serve::serve(&shell, connection)).await }
+    });
+    shell.until_end(accept).await;
+}

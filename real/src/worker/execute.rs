@@ -1,0 +1,83 @@
+//! Bodies find a thread, and the machine hears what came of them.
+//!
+//! This module must not know what the machine makes of it.
+
+use std::sync::Arc;
+
+use raddle_core::time::Instant;
+use raddle_net::messages::Failure;
+
+use super::shell::Shell;
+use super::turn::{AsyncJob, Turn};
+use crate::clock;
+use crate::context::Run;
+use crate::executor::Job;
+use crate::executor::body::{self, Made, Unmade};
+
+impl Shell {
+    /// Runs `job` on a thread of the executor.
+    pub(super) fn start(self: &Arc<Self>, job: Job) {
+        if self.executor.push(job) {
+            self.start_thread();
+        }
+    }
+
+    /// Runs `job` on the runtime for bodies.
+    pub(super) fn start_async(self: &Arc<Self>, job: AsyncJob) {
+        let shell = Arc::clone(self);
+        let failed = Arc::clone(&job.run);
+        let started = self.pool.spawn(async move {
+            let AsyncJob { body, invocation, run } = job;
+            let begun = clock::now();
+            let result = body::run_async(body, invocation, Arc::clone(&run), &shell.address).await;
+            shell.executed(&run, begun, result).end();
+        });
+        if let Err(error) = started {
+            let reason = format!("the worker could not start a runtime for `async` tasks: {error}");
+            let unmade = Unmade { blame: None, failure: Arc::new(Failure::Rejected { reason }) };
+            self.executed(&failed, clock::now(), Err(unmade)).end();
+        }
+    }
+
+    #[cfg(not(madsim))]
+    fn start_thread(self: &Arc<Self>) {
+        let shell = Arc::clone(self);
+        let thread = std::thread::Builder::new().name("raddle-task".to_owned());
+        if let Err(error) = thread.spawn(move || shell.work()) {
+            self.executor.not_started();
+            tracing::error!(%error, "a thread for tasks could not be started");
+        }
+    }
+
+    /// In the simulation a body takes no time and no thread.
+    #[cfg(madsim)]
+    fn start_thread(self: &Arc<Self>) {
+        let shell = Arc::clone(self);
+        self.spawn(async move { shell.work() });
+    }
+
+    /// Runs bodies on this thread until it is not needed.
+    fn work(self: &Arc<Self>) {
+        let mut kept = None;
+        while let Some(Job { body, invocation, run }) = kept.take().or_else(|| self.executor.next())
+        {
+            let begun = clock::now();
+            let result = body::run_blocking(body, invocation, &self.address);
+            kept = self.executed(&run, begun, result).end_with_job();
+        }
+    }
+
+    /// The body of `run` has returned.
+    fn executed(
+        self: &Arc<Self>,
+        run: &Run,
+        begun: Instant,
+        result: Result<Made, Unmade>,
+    ) -> Turn<'_> {
+        self.body_wakes(run);
+        run.end();
+        let mut turn = self.turn();
+        turn.executed(run.id, begun, result);
+        turn
+    }
+}

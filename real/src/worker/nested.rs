@@ -1,0 +1,88 @@
+//! The link of a run that submits tasks of its own: its words ride on the worker's stream, and it
+//! gives its slot back while it waits.
+//!
+//! This module must not know what the words mean.
+
+use std::sync::{Arc, Weak};
+
+use raddle_core::client::FetchOutcome;
+use raddle_core::worker::Event;
+use raddle_net::messages::{ClientMessage, Item};
+use raddle_net::names::{RunId, WorkerId};
+
+use super::shell::Shell;
+use crate::context::Run;
+use crate::hub::{Hub, Link};
+use crate::transfer::{self, TransferError};
+use crate::value::Value;
+
+/// Carries the words of one run.
+pub(super) struct RunLink {
+    shell: Arc<Shell>,
+    id: RunId,
+    /// The run keeps its hub, which keeps this.
+    run: Weak<Run>,
+}
+
+impl RunLink {
+    /// The link of `run`.
+    pub(super) fn new(shell: Arc<Shell>, run: &Arc<Run>) -> Self {
+        Self { shell, id: run.id, run: Arc::downgrade(run) }
+    }
+}
+
+impl Link for RunLink {
+    fn wake(&self) {
+        // A run that is over has nothing to say.
+        if let Some(run) = self.run.upgrade() {
+            self.shell.speaks(run);
+        }
+    }
+
+    fn pull(&self, hub: &Arc<Hub>, item: Item, nbytes: u64, _: WorkerId, address: Arc<str>) {
+        if let Some(value) = self.shell.held(item.run) {
+            hub.fetched([(item, Ok(value))]);
+            return;
+        }
+        if *address == *self.shell.address {
+            hub.fetched([(item, Err(FetchOutcome::Missing))]);
+            return;
+        }
+        let (shell, hub) = (Arc::clone(&self.shell), Arc::clone(hub));
+        self.shell.spawn(async move {
+            let items = [item];
+            let pulled = shell.peers.pull_values(&address, &items, nbytes).await;
+            hub.fetched(transfer::pull_ends(&items, pulled));
+        });
+    }
+
+    fn push(&self, hub: &Arc<Hub>, item: Item, value: Arc<Value>, address: Arc<str>) {
+        let (shell, hub) = (Arc::clone(&self.shell), Arc::clone(hub));
+        self.shell.spawn(async move {
+            let pushed = shell.peers.push_value(&address, item, &value).await;
+            hub.sent(item, delivered(pushed));
+        });
+    }
+
+    /// What the run wanted ends with the run: nothing need be said.
+    fn farewell(&self, _last: Vec<ClientMessage>) {}
+
+    fn blocked(&self) -> bool {
+        let Some(run) = self.run.upgrade() else { return false };
+        // First: what the slot is given to may need one more thread.
+        self.shell.body_sleeps(&run);
+        self.shell.tell(Event::Blocked { run: self.id });
+        true
+    }
+
+    fn unblocked(&self) {
+        self.shell.tell(Event::Unblocked { run: self.id });
+    }
+}
+
+fn delivered(pushed: Result<bool, TransferError>) -> bool {
+    pushed.unwrap_or_else(|error| {
+        tracing::debug!(%error, "a value could not be pushed");
+        false
+    })
+}

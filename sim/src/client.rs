@@ -1,0 +1,279 @@
+//! What a driver does around a client machine, and what its user sees.
+//!
+//! It must not know the scheduler's state: it judges by the plan alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use raddle_core::client::{Client, Config, Effect, Event, Settled, Task};
+use raddle_core::scheduler::Event as SchedulerEvent;
+use raddle_core::time::Duration;
+use raddle_core::worker::Event as WorkerEvent;
+use raddle_net::messages::{Function, Item, TaskOptions, TaskSpec};
+use raddle_net::names::{Key, Session};
+use raddle_net::payload::{SmallValue, ValueType};
+
+use crate::body::Body;
+use crate::oracle::Verdict;
+use crate::plan::TaskDef;
+use crate::world::{Asker, Delivery, Failure, Node, World};
+
+/// A client and what its user holds.
+#[derive(Clone, Debug)]
+pub(crate) struct SimClient {
+    pub(crate) machine: Client,
+    number: usize,
+    connection: raddle_core::scheduler::ConnectionId,
+    held: BTreeMap<Key, Seen>,
+    scattered: BTreeMap<Key, Body>,
+    cancelled: BTreeSet<Key>,
+}
+
+/// What the user knows of a future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Pending,
+    /// Done, and its value is not here.
+    Done,
+    Erred,
+    Value(u64),
+}
+
+impl SimClient {
+    pub(crate) fn new(number: usize) -> Self {
+        Self {
+            machine: Client::new(Config::default()),
+            number,
+            connection: raddle_core::scheduler::ConnectionId::default(),
+            held: BTreeMap::new(),
+            scattered: BTreeMap::new(),
+            cancelled: BTreeSet::new(),
+        }
+    }
+}
+
+/// The function of every simulated task, with these options.
+pub(crate) fn spec(retries: u32) -> Arc<TaskSpec> {
+    let function = Function { name: "sim".to_owned(), ..Function::default() };
+    Arc::new(TaskSpec { function, options: TaskOptions { retries, ..TaskOptions::default() } })
+}
+
+/// A value that travels with the news, if it is small.
+pub(crate) fn small(value: u64, nbytes: u32) -> Option<SmallValue> {
+    (nbytes <= 64).then(|| SmallValue {
+        value_type: ValueType::default(),
+        bytes: value.to_le_bytes()[..].into(),
+    })
+}
+
+/// The value inside.
+pub(crate) fn unpack(value: &SmallValue) -> u64 {
+    value.bytes[..].try_into().map_or(0, u64::from_le_bytes)
+}
+
+impl World {
+    pub(crate) fn connect_client(&mut self, client: usize) {
+        let connection = self.connect(Node::Client(client));
+        self.clients[client].connection = connection;
+        let session = Session::truncate(client as u64 + 1);
+        let name = format!("client {client}");
+        let event = SchedulerEvent::ClientConnected { connection, session, name };
+        self.send(Node::Client(client), Node::Scheduler, Delivery::Scheduler(event));
+    }
+
+    pub(crate) fn submit(&mut self, client: usize, tasks: Vec<TaskDef>) {
+        // What the user dropped, or lost to a failure upstream, is no argument.
+        let mut ours = BTreeSet::new();
+        let mut calls = Vec::new();
+        for task in tasks {
+            let held = |key: &Key| self.clients[client].held.contains_key(key) || ours.contains(key);
+            if !task.dependencies.iter().all(held) {
+                continue;
+            }
+            ours.insert(task.key);
+            self.oracle.submitted(&task);
+            calls.push(Task {
+                key: task.key,
+                spec: spec(task.retries),
+                priority: task.priority,
+                dependencies: task.dependencies.iter().copied().collect(),
+                args: task.body.encode(),
+            });
+        }
+        let new = ours.iter().map(|key| (*key, Seen::Pending));
+        self.clients[client].held.extend(new);
+        self.client_event(client, Event::Submit { tasks: calls });
+        for key in ours {
+            if self.chance(client as u64, 4) == 0 {
+                self.client_event(client, Event::Await { key });
+            }
+        }
+    }
+
+    pub(crate) fn scatter(&mut self, client: usize, task: TaskDef) {
+        self.oracle.submitted(&task);
+        self.clients[client].held.insert(task.key, Seen::Pending);
+        self.clients[client].scattered.insert(task.key, task.body);
+        self.client_event(client, Event::Scatter { key: task.key });
+    }
+
+    pub(crate) fn release(&mut self, client: usize, keys: Vec<Key>) {
+        for key in keys {
+            if self.clients[client].held.remove(&key).is_some() {
+                self.client_event(client, Event::Release { key });
+            }
+        }
+    }
+
+    pub(crate) fn cancel(&mut self, client: usize, keys: Vec<Key>) {
+        for key in &keys {
+            self.oracle.cancelled(*key);
+            self.clients[client].cancelled.insert(*key);
+        }
+        self.client_event(client, Event::Cancel { keys });
+    }
+
+    fn flush_later(&mut self, client: usize) {
+        let delay = Duration::from_nanos(self.chance(client as u64, 50_000));
+        self.at(self.now + delay, Delivery::Client(client, Event::Flush));
+    }
+
+    pub(crate) fn await_all(&mut self, client: usize) {
+        let keys: Vec<Key> = self.clients[client].held.keys().copied().collect();
+        for key in keys {
+            self.client_event(client, Event::Await { key });
+        }
+    }
+
+    pub(crate) fn release_all(&mut self, client: usize) {
+        let keys = self.clients[client].held.keys().copied().collect();
+        self.release(client, keys);
+    }
+
+    pub(crate) fn client_event(&mut self, client: usize, event: Event) {
+        let mut out = Vec::new();
+        let machine = &mut self.clients[client].machine;
+        machine.handle(self.now, event, &mut out);
+        if self.settings.paranoid && let Err(violation) = machine.check() {
+            self.fail(Failure::Client(violation));
+        }
+        let deadline = self.clients[client].machine.next_deadline();
+        if self.clients[client].machine.has_unsent() {
+            self.flush_later(client);
+        }
+        for effect in out {
+            self.client_effect(client, effect);
+        }
+        if let Some((at, _)) = deadline {
+            let at = at.max(self.now + Duration::from_nanos(1));
+            self.at(at, Delivery::Client(client, Event::Tick));
+        }
+    }
+
+    fn client_effect(&mut self, client: usize, effect: Effect) {
+        match effect {
+            Effect::Answer { .. } => {}
+            Effect::Close { reason } => {
+                self.fail(Failure::Protocol(format!("client closes: {reason}")));
+            }
+            Effect::Fetch { key, run, address, .. } => {
+                let item = Item { key, run };
+                self.ask(Asker::Client(client, item), &address, vec![item]);
+            }
+            Effect::Send { key, run, address } => self.push(client, Item { key, run }, &address),
+            Effect::Settled { key, settled } => self.settled(client, key, settled),
+            Effect::ToScheduler(message) => {
+                let connection = self.clients[client].connection;
+                let event = SchedulerEvent::FromClient { connection, message };
+                self.send(Node::Client(client), Node::Scheduler, Delivery::Scheduler(event));
+            }
+            Effect::Unsettled { key } => {
+                if let Some(seen) = self.clients[client].held.get_mut(&key)
+                    && *seen == Seen::Done
+                {
+                    *seen = Seen::Pending;
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, client: usize, item: Item, address: &str) {
+        let Some(body) = self.clients[client].scattered.get(&item.key).copied() else {
+            let lost = format!("client {client} sends {item:?}, which it has not");
+            return self.fail(Failure::Protocol(lost));
+        };
+        let asker = Asker::Sender(client, item);
+        let Some(request) = self.ask_of(asker, address) else { return };
+        let (nbytes, value) = (body.nbytes, body.value([]));
+        let event = WorkerEvent::Received {
+            request,
+            item,
+            nbytes: u64::from(nbytes),
+            value: small(value, nbytes),
+        };
+        let holder = self.requests[&request].holder;
+        if let Some(worker) = self.workers.get_mut(&holder) {
+            worker.offered.insert(request, (value, nbytes));
+        }
+        self.send(Node::Client(client), Node::Worker(holder), Delivery::Worker(holder, event));
+    }
+
+    fn settled(&mut self, client: usize, key: Key, settled: Settled) {
+        if !self.clients[client].held.contains_key(&key) {
+            if self.clients[client].scattered.remove(&key).is_some() {
+                return; // It outlived its last handle, so that it could be sent.
+            }
+            let phantom = format!("client {client} hears of {key}, which it does not hold");
+            return self.fail(Failure::WrongResult(phantom));
+        }
+        let seen = match settled {
+            Settled::Erred { blame, failure } => {
+                let allowed = raddle_core::scheduler::Config::default().allowed_failures;
+                let verdict = self.oracle.judge_failure(key, blame, &failure, allowed);
+                self.judge(verdict);
+                Seen::Erred
+            }
+            Settled::InMemory { value: Some(value), .. } => {
+                let value = unpack(&value);
+                let verdict = self.oracle.judge_value(key, value);
+                self.judge(verdict);
+                Seen::Value(value)
+            }
+            Settled::InMemory { value: None, .. } => Seen::Done,
+        };
+        let before = self.clients[client].held.insert(key, seen);
+        if before == Some(Seen::Erred) && seen != Seen::Erred {
+            self.fail(Failure::WrongResult(format!("{key} had failed, and now has not")));
+        }
+    }
+
+    pub(crate) fn fetched(&mut self, client: usize, key: Key, value: u64) {
+        let verdict = self.oracle.judge_value(key, value);
+        self.judge(verdict);
+        if let Some(seen) = self.clients[client].held.get_mut(&key) {
+            *seen = Seen::Value(value);
+        }
+    }
+
+    fn judge(&mut self, verdict: Verdict) {
+        self.report.judged += 1;
+        if let Verdict::Wrong(why) = verdict {
+            self.fail(Failure::WrongResult(why));
+        }
+    }
+
+    /// Every future that is still held has settled, and its value was gathered.
+    pub(crate) fn judge_all(&self) -> Result<(), Failure> {
+        for client in &self.clients {
+            let open = |(_, seen): &(&Key, &Seen)| matches!(seen, Seen::Pending | Seen::Done);
+            if let Some((key, seen)) = client.held.iter().find(open) {
+                return Err(Failure::Stuck(format!(
+                    "{key} of client {} is {seen:?}: {}",
+                    client.number,
+                    self.explain(*key)
+                )));
+            }
+        }
+        Ok(())
+    }
+}

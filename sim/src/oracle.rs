@@ -1,0 +1,106 @@
+//! What each future may hold: the submitted tasks, evaluated plainly.
+//!
+//! It knows the plan and nothing of schedulers or workers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use raddle_net::messages::Failure;
+use raddle_net::names::Key;
+
+use crate::plan::TaskDef;
+
+/// Every task that was submitted, and what was done to it on purpose.
+#[derive(Clone, Debug, Default)]
+pub struct Oracle {
+    tasks: BTreeMap<Key, TaskDef>,
+    values: BTreeMap<Key, Result<u64, Key>>,
+    cancelled: BTreeSet<Key>,
+    kills: u32,
+}
+
+/// What a client saw of one future.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it must be.
+    Right,
+    /// Why it must not be.
+    Wrong(String),
+}
+
+impl Oracle {
+    /// A task is about to be submitted, after those it depends on.
+    pub fn submitted(&mut self, task: &TaskDef) {
+        if self.tasks.contains_key(&task.key) {
+            return;
+        }
+        let inputs: Result<Vec<u64>, Key> =
+            task.dependencies.iter().map(|input| self.values[input]).collect();
+        let hopeless = task.body.poison || u32::from(task.body.failures) > task.retries;
+        let value = if hopeless && inputs.is_ok() { Err(task.key) } else { inputs.map(|v| task.evaluate(v)) };
+        self.values.insert(task.key, value);
+        self.tasks.insert(task.key, task.clone());
+    }
+
+    /// A client called a task off: it may end either way.
+    pub fn cancelled(&mut self, key: Key) {
+        self.cancelled.insert(key);
+    }
+
+    /// A worker was killed.
+    pub fn killed(&mut self) {
+        self.kills += 1;
+    }
+
+    /// Whether `value` is what `key` must hold.
+    #[must_use]
+    pub fn judge_value(&self, key: Key, value: u64) -> Verdict {
+        match self.values.get(&key) {
+            Some(Ok(expected)) if *expected == value => Verdict::Right,
+            Some(expected) => {
+                Verdict::Wrong(format!("{key} holds {value:x}, but must hold {expected:x?}"))
+            }
+            None => Verdict::Wrong(format!("{key} was never submitted")),
+        }
+    }
+
+    /// Whether `key` may have failed because `blame` did, in this way.
+    #[must_use]
+    pub fn judge_failure(&self, key: Key, blame: Key, failure: &Failure, allowed: u32) -> Verdict {
+        let wrong = |why: &str| Verdict::Wrong(format!("{key} blames {blame} ({failure:?}): {why}"));
+        if !self.is_upstream(blame, key) {
+            return wrong("that is not upstream of it");
+        }
+        let Some(root) = self.tasks.get(&blame) else { return wrong("it was never submitted") };
+        let expected = self.values[&blame].is_err();
+        match failure {
+            Failure::Cancelled if self.cancelled.contains(&blame) => Verdict::Right,
+            Failure::Failed { .. } if expected && !root.body.poison => Verdict::Right,
+            Failure::Lost { .. } if root.is_scattered() && self.kills > 0 => Verdict::Right,
+            Failure::WorkerDied { deaths, .. } if *deaths <= allowed => wrong("too few deaths"),
+            Failure::WorkerDied { .. } if root.body.poison || self.kills > allowed => Verdict::Right,
+            Failure::Cancelled
+            | Failure::Decode { .. }
+            | Failure::Disconnected { .. }
+            | Failure::Failed { .. }
+            | Failure::Lost { .. }
+            | Failure::NoWorker { .. }
+            | Failure::Rejected { .. }
+            | Failure::TimedOut
+            | Failure::WorkerDied { .. } => wrong("nothing in the plan does that"),
+        }
+    }
+
+    fn is_upstream(&self, root: Key, key: Key) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut next = vec![key];
+        while let Some(key) = next.pop() {
+            if key == root {
+                return true;
+            }
+            if seen.insert(key) {
+                next.extend(self.tasks.get(&key).into_iter().flat_map(|t| &t.dependencies));
+            }
+        }
+        false
+    }
+}

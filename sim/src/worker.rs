@@ -1,0 +1,496 @@
+//! What a driver does around a worker machine: a store, bodies that take time, a process that can
+//! die. Bodies that submit tasks have a client machine of their own, as in the real worker.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use raddle_core::client::{Client, Event as ClientEvent, FetchOutcome, Settled, Task};
+use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
+use raddle_core::time::Duration;
+use raddle_core::worker::{
+    Config, Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Worker,
+};
+use raddle_net::messages::{Failure as TaskFailure, FunctionName, Item, Registration, WorkerMessage};
+use raddle_net::names::{Key, RunId, Session, WorkerId};
+
+use crate::body::Body;
+use crate::client::{small, spec, unpack};
+use crate::world::{Asker, Delivery, Failure, Node, Reply, World};
+
+/// A worker process.
+#[derive(Clone, Debug)]
+pub(crate) struct SimWorker {
+    machine: Worker,
+    connection: ConnectionId,
+    nthreads: u32,
+    store: BTreeMap<RunId, (u64, u32)>,
+    /// Scattered values that have come and were not judged yet.
+    pub(crate) offered: BTreeMap<RequestId, (u64, u32)>,
+    outbox: Vec<Said>,
+    nested: BTreeMap<RunId, Nested>,
+    running: BTreeMap<RunId, Key>,
+    children: u64,
+}
+
+/// What a worker said that has not left its process.
+#[derive(Clone, Debug)]
+enum Said {
+    Flush(RunId),
+    Message(WorkerMessage),
+}
+
+/// A body that awaits tasks of its own.
+#[derive(Clone, Debug)]
+struct Nested {
+    client: Client,
+    body: Body,
+    key: Key,
+    inputs: Vec<u64>,
+    children: Vec<(Key, Option<u64>)>,
+    error: Option<(Key, Arc<TaskFailure>)>,
+    resuming: bool,
+}
+
+/// How a body ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Ended {
+    Failed(Option<Key>, Arc<TaskFailure>),
+    Value(u64, u32),
+}
+
+impl SimWorker {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.store.is_empty() && self.nested.is_empty() && self.machine.is_empty()
+    }
+
+    pub(crate) fn holdings(&self) -> String {
+        format!(
+            "{} values, {} nested bodies, machine {:?}",
+            self.store.len(),
+            self.nested.len(),
+            self.machine
+        )
+    }
+}
+
+fn address(worker: u32) -> String {
+    format!("tcp://worker-{worker}")
+}
+
+impl World {
+    pub(crate) fn join(&mut self, nthreads: u32) {
+        let number = self.next_worker();
+        let connection = self.connect(Node::Worker(number));
+        let config = Config { nthreads: nthreads as usize, ..Config::default() };
+        let worker = SimWorker {
+            machine: Worker::new(config),
+            connection,
+            nthreads,
+            store: BTreeMap::new(),
+            offered: BTreeMap::new(),
+            outbox: Vec::new(),
+            nested: BTreeMap::new(),
+            running: BTreeMap::new(),
+            children: 0,
+        };
+        self.workers.insert(number, worker);
+        let session = Session::truncate(1 << 32 | u64::from(number));
+        let event = SchedulerEvent::WorkerConnected { connection, session };
+        self.send(Node::Worker(number), Node::Scheduler, Delivery::Scheduler(event));
+        let message = WorkerMessage::Register(Registration {
+            name: format!("worker {number}"),
+            address: address(number),
+            nthreads,
+            functions: vec![FunctionName { name: "sim".to_owned(), signature: 0 }],
+        });
+        let event = SchedulerEvent::FromWorker { connection, message };
+        self.send(Node::Worker(number), Node::Scheduler, Delivery::Scheduler(event));
+    }
+
+    /// The process is gone: what it had not sent is lost, what it held too, and another one comes.
+    pub(crate) fn die(&mut self, worker: u32) {
+        let Some(dead) = self.workers.remove(&worker) else { return };
+        self.oracle.killed();
+        let reason = "killed".to_owned();
+        let event = SchedulerEvent::WorkerDisconnected { connection: dead.connection, reason };
+        self.send(Node::Worker(worker), Node::Scheduler, Delivery::Scheduler(event));
+        let broken: Vec<RequestId> = self
+            .requests
+            .iter()
+            .filter(|(_, request)| request.holder == worker)
+            .map(|(id, _)| *id)
+            .collect();
+        for request in broken {
+            self.at(self.now + Duration::from_micros(50), Delivery::Reply(request, Reply::Failed));
+        }
+        let delay = Duration::from_micros(self.chance(u64::from(worker), 3_000));
+        self.at(self.now + delay, Delivery::Op(crate::plan::Op::Join(dead.nthreads)));
+    }
+
+    pub(crate) fn worker_event(&mut self, worker: u32, event: Event) {
+        let mut out = Vec::new();
+        let Some(node) = self.workers.get_mut(&worker) else {
+            return self.undeliverable(event);
+        };
+        node.machine.handle(self.now, event, &mut out);
+        let violation = if self.settings.paranoid { node.machine.check().err() } else { None };
+        let deadline = node.machine.next_deadline();
+        if let Some(violation) = violation {
+            self.fail(Failure::Worker(violation));
+        }
+        for effect in out {
+            self.worker_effect(worker, effect);
+        }
+        if let Some((at, _)) = deadline {
+            let at = at.max(self.now + Duration::from_nanos(1));
+            self.at(at, Delivery::Worker(worker, Event::Tick));
+        }
+    }
+
+    /// A request to a process that is gone fails; anything else is lost.
+    fn undeliverable(&mut self, event: Event) {
+        let request = if let Event::Asked { request, .. } | Event::Received { request, .. } = event {
+            request
+        } else {
+            return;
+        };
+        self.at(self.now, Delivery::Reply(request, Reply::Failed));
+    }
+
+    fn worker_effect(&mut self, worker: u32, effect: Effect) {
+        match effect {
+            Effect::Accept { request, run } => {
+                let node = self.workers.get_mut(&worker).expect("it has just had an effect");
+                if let Some(value) = node.offered.remove(&request) {
+                    node.store.insert(run, value);
+                }
+                self.answer(worker, request, Reply::Stored(true));
+            }
+            Effect::Close { reason } => {
+                self.fail(Failure::Protocol(format!("worker {worker} closes: {reason}")));
+            }
+            Effect::Execute(execute) => self.execute(worker, execute),
+            Effect::Flush { run } => self.say(worker, Said::Flush(run)),
+            Effect::Forget { run } => {
+                let node = self.workers.get_mut(&worker).expect("it has just had an effect");
+                if node.store.remove(&run).is_none() {
+                    self.fail(Failure::Protocol(format!("worker {worker} forgets {run} twice")));
+                }
+            }
+            Effect::Gather { peer, address, items, .. } => {
+                self.ask(Asker::Worker(worker, peer), &address, items);
+            }
+            Effect::Reject { request } => {
+                let node = self.workers.get_mut(&worker).expect("it has just had an effect");
+                node.offered.remove(&request);
+                self.answer(worker, request, Reply::Stored(false));
+            }
+            Effect::Resume { run } => self.resume(worker, run),
+            Effect::Serve { request, items } => self.serve(worker, request, items),
+            Effect::ServeBusy { request } => self.answer(worker, request, Reply::Busy),
+            Effect::Stop { run } => self.stop(worker, run),
+            Effect::ToRun { run, message } => {
+                self.nested_event(worker, run, ClientEvent::FromScheduler(message));
+            }
+            Effect::ToScheduler(message) => self.say(worker, Said::Message(message)),
+        }
+    }
+
+    fn say(&mut self, worker: u32, said: Said) {
+        let delay = Duration::from_nanos(self.chance(u64::from(worker), 60_000));
+        let node = self.workers.get_mut(&worker).expect("it has just had an effect");
+        node.outbox.push(said);
+        if node.outbox.len() == 1 {
+            self.at(self.now + delay, Delivery::Depart(worker));
+        }
+    }
+
+    pub(crate) fn depart(&mut self, worker: u32) {
+        let Some(node) = self.workers.get_mut(&worker) else { return };
+        let connection = node.connection;
+        for said in std::mem::take(&mut node.outbox) {
+            match said {
+                Said::Flush(run) => {
+                    self.at(self.now, Delivery::Worker(worker, Event::Flushed { run }));
+                }
+                Said::Message(message) => {
+                    let event = SchedulerEvent::FromWorker { connection, message };
+                    self.send(Node::Worker(worker), Node::Scheduler, Delivery::Scheduler(event));
+                }
+            }
+        }
+    }
+
+    fn execute(&mut self, worker: u32, execute: Execute) {
+        self.report.executions += 1;
+        let Execute { key, run, inputs, args, .. } = execute;
+        let body = Body::decode(&args);
+        let delay = Duration::from_micros(u64::from(body.micros));
+        let node = self.workers.get_mut(&worker).expect("it has just had an effect");
+        let values: Option<Vec<u64>> =
+            inputs.iter().map(|input| node.store.get(input).map(|(value, _)| *value)).collect();
+        let Some(values) = values else {
+            let missing = format!("worker {worker} runs {key} without its inputs");
+            return self.fail(Failure::Protocol(missing));
+        };
+        node.running.insert(run, key);
+        let executing = node.running.len() - node.nested.len();
+        if executing > node.nthreads as usize {
+            let many = format!("worker {worker} runs {executing} bodies at a time");
+            return self.fail(Failure::Protocol(many));
+        }
+        if body.poison {
+            return self.at(self.now + delay / 2, Delivery::Die(worker));
+        }
+        if body.children > 0 {
+            return self.start_nested(worker, run, key, body, values);
+        }
+        let ended = if self.fails(key, body) {
+            Ended::Failed(None, injected())
+        } else {
+            Ended::Value(body.value(values), body.nbytes)
+        };
+        self.at(self.now + delay, Delivery::BodyEnds(worker, run, ended));
+    }
+
+    /// A body fails as often as its recipe says, over all its runs.
+    fn fails(&mut self, key: Key, body: Body) -> bool {
+        let failed = self.failed.entry(key).or_default();
+        let fails = body.failures == u8::MAX || *failed < u32::from(body.failures);
+        *failed += u32::from(fails);
+        fails
+    }
+
+    pub(crate) fn body_ends(&mut self, worker: u32, run: RunId, ended: Ended) {
+        let Some(node) = self.workers.get_mut(&worker) else { return };
+        node.running.remove(&run);
+        node.nested.remove(&run);
+        let outcome = match ended {
+            Ended::Failed(blame, failure) => Outcome::Failed { blame, failure },
+            Ended::Value(value, nbytes) => {
+                node.store.insert(run, (value, nbytes));
+                let (value, nbytes) = (small(value, nbytes), u64::from(nbytes));
+                Outcome::Finished { nbytes, duration: 1_000, value }
+            }
+        };
+        self.worker_event(worker, Event::Executed { run, outcome });
+    }
+
+    fn start_nested(&mut self, worker: u32, run: RunId, key: Key, body: Body, inputs: Vec<u64>) {
+        let session = Session::truncate(1 << 33 | u64::from(worker));
+        let node = self.workers.get_mut(&worker).expect("it runs the body");
+        let mut tasks = Vec::new();
+        for n in 0..body.children {
+            node.children += 1;
+            tasks.push(Task {
+                key: Key::numbered(session, node.children),
+                spec: spec(0),
+                priority: 0,
+                dependencies: [].into_iter().collect(),
+                args: body.child(n).encode(),
+            });
+        }
+        let children: Vec<(Key, Option<u64>)> = tasks.iter().map(|task| (task.key, None)).collect();
+        let client = Client::new(raddle_core::client::Config::default());
+        let nested = Nested {
+            client,
+            body,
+            key,
+            inputs,
+            children: children.clone(),
+            error: None,
+            resuming: false,
+        };
+        node.nested.insert(run, nested);
+        self.worker_event(worker, Event::Blocked { run });
+        self.nested_event(worker, run, ClientEvent::Submit { tasks });
+        for (key, _) in children {
+            self.nested_event(worker, run, ClientEvent::Await { key });
+        }
+        self.nested_event(worker, run, ClientEvent::Flush);
+    }
+
+    fn nested_event(&mut self, worker: u32, run: RunId, event: ClientEvent) {
+        let now = self.now;
+        let Some(nested) =
+            self.workers.get_mut(&worker).and_then(|node| node.nested.get_mut(&run))
+        else {
+            return;
+        };
+        let mut out = Vec::new();
+        nested.client.handle(now, event, &mut out);
+        if nested.client.has_unsent() {
+            nested.client.handle(now, ClientEvent::Flush, &mut out);
+        }
+        for effect in out {
+            self.nested_effect(worker, run, effect);
+        }
+        self.wake_nested(worker, run);
+    }
+
+    fn nested_effect(&mut self, worker: u32, run: RunId, effect: raddle_core::client::Effect) {
+        use raddle_core::client::Effect;
+        match effect {
+            Effect::Answer { .. } | Effect::Unsettled { .. } => {}
+            Effect::Close { reason } => self.fail(Failure::Protocol(format!("run closes: {reason}"))),
+            Effect::Fetch { key, run: made, address, .. } => {
+                let item = Item { key, run: made };
+                self.ask(Asker::Run(worker, run, item), &address, vec![item]);
+            }
+            Effect::Send { .. } => {
+                self.fail(Failure::Protocol("a simulated run scatters nothing".to_owned()));
+            }
+            Effect::Settled { key, settled } => {
+                let nested = self.workers.get_mut(&worker).and_then(|n| n.nested.get_mut(&run));
+                let Some(nested) = nested else { return };
+                match settled {
+                    Settled::Erred { blame, failure } => nested.error = Some((blame, failure)),
+                    Settled::InMemory { value, .. } => nested.learn(key, value.as_ref().map(unpack)),
+                }
+            }
+            Effect::ToScheduler(message) => {
+                self.worker_event(worker, Event::FromRun { run, message });
+            }
+        }
+    }
+
+    pub(crate) fn run_fetched(
+        &mut self,
+        worker: u32,
+        parent: RunId,
+        item: Item,
+        outcome: FetchOutcome,
+        value: Option<u64>,
+    ) {
+        let nested = self.workers.get_mut(&worker).and_then(|node| node.nested.get_mut(&parent));
+        let Some(nested) = nested else { return };
+        nested.learn(item.key, value);
+        let Item { key, run } = item;
+        self.nested_event(worker, parent, ClientEvent::Fetched { key, run, outcome });
+    }
+
+    /// A body that has what it awaited wants its slot back.
+    fn wake_nested(&mut self, worker: u32, run: RunId) {
+        let nested = self.workers.get_mut(&worker).and_then(|node| node.nested.get_mut(&run));
+        let Some(nested) = nested else { return };
+        let done = nested.error.is_some() || nested.children.iter().all(|(_, v)| v.is_some());
+        if done && !nested.resuming {
+            nested.resuming = true;
+            self.at(self.now, Delivery::Worker(worker, Event::Unblocked { run }));
+        }
+    }
+
+    fn stop(&mut self, worker: u32, run: RunId) {
+        if let Some(nested) =
+            self.workers.get_mut(&worker).and_then(|node| node.nested.get_mut(&run))
+        {
+            nested.error.get_or_insert((nested.key, Arc::new(TaskFailure::Cancelled)));
+            self.wake_nested(worker, run);
+        }
+    }
+
+    fn resume(&mut self, worker: u32, run: RunId) {
+        let nested = self.workers.get(&worker).and_then(|node| node.nested.get(&run));
+        let Some(nested) = nested else {
+            return self.fail(Failure::Protocol(format!("worker {worker} resumes {run}")));
+        };
+        let ended = match &nested.error {
+            Some((blame, failure)) => Ended::Failed(Some(*blame), Arc::clone(failure)),
+            None => {
+                let children = nested.children.iter().filter_map(|(_, value)| *value);
+                let inputs = nested.inputs.iter().copied().chain(children);
+                Ended::Value(nested.body.value(inputs), nested.body.nbytes)
+            }
+        };
+        let delay = Duration::from_micros(u64::from(nested.body.micros));
+        self.at(self.now + delay, Delivery::BodyEnds(worker, run, ended));
+    }
+
+    /// Asks the worker at `address` for values.
+    pub(crate) fn ask(&mut self, asker: Asker, address: &str, items: Vec<Item>) {
+        let Some(request) = self.ask_of(asker, address) else { return };
+        let holder = self.requests[&request].holder;
+        let event = Event::Asked { request, items };
+        self.send(asker.node(), Node::Worker(holder), Delivery::Worker(holder, event));
+    }
+
+    pub(crate) fn ask_of(&mut self, asker: Asker, at: &str) -> Option<RequestId> {
+        let Some(holder) = at.strip_prefix("tcp://worker-").and_then(|n| n.parse().ok()) else {
+            self.fail(Failure::Protocol(format!("no worker listens at {at}")));
+            return None;
+        };
+        Some(self.request(asker, holder))
+    }
+
+    fn serve(&mut self, worker: u32, request: RequestId, items: Vec<(Item, bool)>) {
+        let node = &self.workers[&worker];
+        let values = items.iter().map(|(item, held)| {
+            (*item, held.then(|| node.store.get(&item.run).copied()).flatten())
+        });
+        let reply = Reply::Items(values.collect());
+        self.answer(worker, request, reply);
+        self.at(
+            self.now + Duration::from_micros(30),
+            Delivery::Worker(worker, Event::Served { request }),
+        );
+    }
+
+    fn answer(&mut self, worker: u32, request: RequestId, reply: Reply) {
+        let Some(asked) = self.requests.get(&request) else { return };
+        let to = asked.asker.node();
+        self.send(Node::Worker(worker), to, Delivery::Reply(request, reply));
+    }
+
+    /// What a worker asked of a peer has come, or not.
+    pub(crate) fn gathered(&mut self, worker: u32, peer: WorkerId, reply: Reply) {
+        let Some(node) = self.workers.get_mut(&worker) else { return };
+        let outcome = match reply {
+            Reply::Busy => GatherOutcome::Busy,
+            Reply::Failed | Reply::Stored(_) => GatherOutcome::Failed,
+            Reply::Items(items) => {
+                let (mut found, mut missing) = (Vec::new(), Vec::new());
+                for (item, value) in items {
+                    match value {
+                        Some((value, nbytes)) => {
+                            node.store.insert(item.run, (value, nbytes));
+                            found.push((item.run, u64::from(nbytes)));
+                        }
+                        None => missing.push(item.run),
+                    }
+                }
+                GatherOutcome::Got { found, missing }
+            }
+        };
+        self.worker_event(worker, Event::Gathered { peer, outcome });
+    }
+}
+
+impl Nested {
+    fn learn(&mut self, key: Key, value: Option<u64>) {
+        for (child, known) in &mut self.children {
+            if *child == key && value.is_some() {
+                *known = value;
+            }
+        }
+    }
+}
+
+impl Asker {
+    fn node(&self) -> Node {
+        match self {
+            Self::Client(client, _) | Self::Sender(client, _) => Node::Client(*client),
+            Self::Run(worker, ..) | Self::Worker(worker, _) => Node::Worker(*worker),
+        }
+    }
+}
+
+fn injected() -> Arc<TaskFailure> {
+    Arc::new(TaskFailure::Failed {
+        message: "injected".to_owned(),
+        chain: Vec::new(),
+        panic: false,
+        location: None,
+        worker: String::new(),
+        attempts: 0,
+    })
+}

@@ -1,0 +1,428 @@
+//! The world: a clock, links that keep their order, and the machines that live on them.
+//!
+//! Everything that happens is a [`Delivery`] at a time; the world takes the earliest, hands it to its
+//! machine, and turns the effects into further deliveries. It must not know what a task does.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use raddle_core::client::{Event as ClientEvent, FetchOutcome};
+use raddle_core::random::{below, hash};
+use raddle_core::scheduler::{
+    Config, ConnectionId, Effect, Event, Policy, Scheduler, Violation as SchedulerViolation,
+};
+use raddle_core::time::{Duration, Instant};
+use raddle_core::worker::{Event as WorkerEvent, RequestId};
+use raddle_net::messages::Item;
+use raddle_net::names::{Key, RunId, WorkerId};
+
+use crate::client::SimClient;
+use crate::oracle::Oracle;
+use crate::plan::{Op, Plan};
+use crate::worker::{Ended, SimWorker};
+
+/// Streams of chance that belong to the world.
+const LATENCY: u64 = 1;
+pub(crate) const CHANCE: u64 = 2;
+
+/// How a plan is run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Seed of delays and of the random policy.
+    pub seed: u64,
+    /// Where tasks are placed.
+    pub policy: Policy,
+    /// Whether every machine is checked after every event that it handles.
+    pub paranoid: bool,
+    /// Events after which a run that has not settled never will.
+    pub max_events: u64,
+    /// Whether everything that happens is printed.
+    pub log: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { seed: 0, policy: Policy::EarliestStart, paranoid: true, max_events: 2_000_000, log: false }
+    }
+}
+
+/// A node of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Node {
+    Client(usize),
+    Scheduler,
+    Worker(u32),
+}
+
+/// Something that happens at a node.
+#[derive(Clone, Debug)]
+pub(crate) enum Delivery {
+    /// A body ends.
+    BodyEnds(u32, RunId, Ended),
+    Client(usize, ClientEvent),
+    /// What a worker has said leaves its process.
+    Depart(u32),
+    /// A worker's process dies.
+    Die(u32),
+    Op(Op),
+    /// A request for values, or with one, is answered.
+    Reply(RequestId, Reply),
+    Scheduler(Event),
+    Worker(u32, WorkerEvent),
+}
+
+/// The answer to a request for values.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    Busy,
+    Failed,
+    /// Each item that was asked for, with its value and size if it is held.
+    Items(Vec<(Item, Option<(u64, u32)>)>),
+    Stored(bool),
+}
+
+/// Who asked a worker for values, or sent it one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asker {
+    Client(usize, Item),
+    Run(u32, RunId, Item),
+    Sender(usize, Item),
+    Worker(u32, WorkerId),
+}
+
+/// A request that is under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) asker: Asker,
+    pub(crate) holder: u32,
+}
+
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// A client machine broke an invariant.
+    Client(raddle_core::client::Violation),
+    /// Something was left when everything had been released.
+    Leak(String),
+    /// A machine took a machine's message for a breach of the protocol, or did something impossible.
+    Protocol(String),
+    /// The scheduler broke an invariant.
+    Scheduler(SchedulerViolation),
+    /// Nothing happens any more, and a future has not settled; or things happen for ever.
+    Stuck(String),
+    /// A worker machine broke an invariant.
+    Worker(raddle_core::worker::Violation),
+    /// A client saw what it must not see.
+    WrongResult(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Events handled.
+    pub events: u64,
+    /// Bodies entered.
+    pub executions: u64,
+    /// Futures judged.
+    pub judged: u64,
+    /// Hash of everything that happened, in order.
+    pub digest: u64,
+}
+
+/// The world.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub(crate) settings: Settings,
+    pub(crate) now: Instant,
+    pub(crate) clients: Vec<SimClient>,
+    pub(crate) workers: BTreeMap<u32, SimWorker>,
+    pub(crate) oracle: Oracle,
+    pub(crate) requests: BTreeMap<RequestId, Request>,
+    pub(crate) report: Report,
+    pub(crate) failure: Option<Failure>,
+    /// How often each task's body has failed.
+    pub(crate) failed: BTreeMap<Key, u32>,
+    scheduler: Scheduler,
+    queue: BTreeMap<(Instant, u64), Delivery>,
+    sequence: u64,
+    links: BTreeMap<(Node, Node), (Instant, u64)>,
+    connections: BTreeMap<ConnectionId, Node>,
+    next_connection: u64,
+    next_request: u64,
+    next_worker: u32,
+}
+
+impl World {
+    /// A world in which nothing has happened.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let config =
+            Config { policy: settings.policy, seed: settings.seed, ..Config::default() };
+        Self {
+            settings,
+            now: Instant::ZERO,
+            clients: Vec::new(),
+            workers: BTreeMap::new(),
+            oracle: Oracle::default(),
+            requests: BTreeMap::new(),
+            report: Report::default(),
+            failure: None,
+            failed: BTreeMap::new(),
+            scheduler: Scheduler::new(config),
+            queue: BTreeMap::new(),
+            sequence: 0,
+            links: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            next_connection: 0,
+            next_request: 0,
+            next_worker: 0,
+        }
+    }
+
+    /// Runs a plan: its operations, then everything that is still held must settle and be gathered;
+    /// then everything is released, and nothing may be left.
+    ///
+    /// # Errors
+    ///
+    /// The first property that does not hold.
+    pub fn run(mut self, plan: &Plan) -> Result<Report, Failure> {
+        for &nthreads in &plan.workers {
+            self.join(nthreads);
+        }
+        for client in 0..plan.clients {
+            self.clients.push(SimClient::new(client));
+            self.connect_client(client);
+        }
+        for (at, op) in &plan.ops {
+            self.at(Instant::ZERO + Duration::from_micros(*at), Delivery::Op(op.clone()));
+        }
+        self.settle()?;
+        for client in 0..self.clients.len() {
+            self.await_all(client);
+        }
+        self.settle()?;
+        self.judge_all()?;
+        for client in 0..self.clients.len() {
+            self.release_all(client);
+        }
+        self.settle()?;
+        self.check_leaks()?;
+        Ok(self.report)
+    }
+
+    /// Until nothing happens any more.
+    fn settle(&mut self) -> Result<(), Failure> {
+        while let Some(((at, _), delivery)) = self.queue.pop_first() {
+            self.now = at;
+            self.report.events += 1;
+            if self.report.events > self.settings.max_events {
+                return Err(Failure::Stuck("things happen for ever".to_owned()));
+            }
+            if self.settings.log {
+                eprintln!("{:>12} {delivery:?}", at.as_nanos());
+            }
+            self.digest(&delivery);
+            self.deliver(delivery);
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
+    fn digest(&mut self, delivery: &Delivery) {
+        let text = format!("{delivery:?}");
+        let words = text.bytes().fold(self.now.as_nanos(), |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        self.report.digest = hash(self.report.digest, 0, words, 0);
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        match delivery {
+            Delivery::BodyEnds(worker, run, ended) => self.body_ends(worker, run, ended),
+            Delivery::Client(client, event) => self.client_event(client, event),
+            Delivery::Depart(worker) => self.depart(worker),
+            Delivery::Die(worker) => self.die(worker),
+            Delivery::Op(op) => self.operate(op),
+            Delivery::Reply(request, reply) => self.reply(request, reply),
+            Delivery::Scheduler(event) => self.scheduler_event(event),
+            Delivery::Worker(worker, event) => self.worker_event(worker, event),
+        }
+    }
+
+    fn operate(&mut self, op: Op) {
+        match op {
+            Op::Cancel(client, keys) => self.cancel(client, keys),
+            Op::Join(nthreads) => self.join(nthreads),
+            Op::Kill(worker) => {
+                let alive = self.workers.len().max(1);
+                if let Some(&worker) = self.workers.keys().nth(worker % alive) {
+                    self.die(worker);
+                }
+            }
+            Op::Release(client, keys) => self.release(client, keys),
+            Op::Scatter(client, task) => self.scatter(client, task),
+            Op::Submit(client, tasks) => self.submit(client, tasks),
+        }
+    }
+
+    fn scheduler_event(&mut self, event: Event) {
+        let mut out = Vec::new();
+        self.scheduler.handle(self.now, event, &mut out);
+        if self.settings.paranoid && let Err(violation) = self.scheduler.check() {
+            self.fail(Failure::Scheduler(violation));
+        }
+        for effect in out {
+            match effect {
+                Effect::Close { connection, reason } => {
+                    let node = self.connections.get(&connection);
+                    self.fail(Failure::Protocol(format!("scheduler closes {node:?}: {reason}")));
+                }
+                Effect::ToClient { connection, message } => {
+                    if let Some(&Node::Client(client)) = self.connections.get(&connection) {
+                        let event = ClientEvent::FromScheduler(message);
+                        self.send(Node::Scheduler, Node::Client(client), Delivery::Client(client, event));
+                    }
+                }
+                Effect::ToWorker { connection, message } => {
+                    if let Some(&Node::Worker(worker)) = self.connections.get(&connection) {
+                        let event = WorkerEvent::FromScheduler(message);
+                        self.send(Node::Scheduler, Node::Worker(worker), Delivery::Worker(worker, event));
+                    }
+                }
+                Effect::Warn { .. } => {}
+            }
+        }
+        if let Some((at, _)) = self.scheduler.next_deadline() {
+            self.at(at.max(self.now + Duration::from_nanos(1)), Delivery::Scheduler(Event::Tick));
+        }
+    }
+
+    /// A connection to the scheduler for this node.
+    pub(crate) fn connect(&mut self, node: Node) -> ConnectionId {
+        self.next_connection += 1;
+        let connection = ConnectionId(self.next_connection);
+        self.connections.insert(connection, node);
+        connection
+    }
+
+    /// The number of a worker that joins.
+    pub(crate) fn next_worker(&mut self) -> u32 {
+        self.next_worker += 1;
+        self.next_worker
+    }
+
+    /// A request of `asker` to `holder`.
+    pub(crate) fn request(&mut self, asker: Asker, holder: u32) -> RequestId {
+        self.next_request += 1;
+        let request = RequestId(self.next_request);
+        self.requests.insert(request, Request { asker, holder });
+        request
+    }
+
+    fn reply(&mut self, request: RequestId, reply: Reply) {
+        let Some(Request { asker, holder }) = self.requests.remove(&request) else { return };
+        match asker {
+            Asker::Client(client, item) => {
+                let outcome = self.take_value(item, &reply, holder);
+                if let Some((value, _)) = outcome.1 {
+                    self.fetched(client, item.key, value);
+                }
+                let Item { key, run } = item;
+                let event = ClientEvent::Fetched { key, run, outcome: outcome.0 };
+                self.client_event(client, event);
+            }
+            Asker::Run(worker, parent, item) => {
+                let outcome = self.take_value(item, &reply, holder);
+                self.run_fetched(worker, parent, item, outcome.0, outcome.1.map(|(value, _)| value));
+            }
+            Asker::Sender(client, Item { key, run }) => {
+                let delivered = matches!(reply, Reply::Stored(true));
+                self.client_event(client, ClientEvent::Sent { key, run, delivered });
+            }
+            Asker::Worker(worker, peer) => self.gathered(worker, peer, reply),
+        }
+    }
+
+    fn take_value(
+        &mut self,
+        item: Item,
+        reply: &Reply,
+        holder: u32,
+    ) -> (FetchOutcome, Option<(u64, u32)>) {
+        match reply {
+            Reply::Busy => (FetchOutcome::Busy, None),
+            Reply::Failed => (FetchOutcome::Unreachable, None),
+            Reply::Items(items) => match items.first() {
+                Some((_, Some(value))) => (FetchOutcome::Found, Some(*value)),
+                Some((_, None)) | None => (FetchOutcome::Missing, None),
+            },
+            Reply::Stored(_) => {
+                self.fail(Failure::Protocol(format!("worker {holder} stored {item:?}")));
+                (FetchOutcome::Missing, None)
+            }
+        }
+    }
+
+    /// Hands over after the link's delay, behind everything that was sent on it before.
+    pub(crate) fn send(&mut self, from: Node, to: Node, delivery: Delivery) {
+        let (last, count) = self.links.entry((from, to)).or_default();
+        *count += 1;
+        let link = hash(node_number(from), LATENCY, node_number(to), *count);
+        let delay = 20_000 + below(hash(self.settings.seed, LATENCY, link, 0), 400_000);
+        let at = (self.now + Duration::from_nanos(delay)).max(*last);
+        *last = at;
+        self.at(at, delivery);
+    }
+
+    pub(crate) fn at(&mut self, at: Instant, delivery: Delivery) {
+        self.sequence += 1;
+        self.queue.insert((at, self.sequence), delivery);
+    }
+
+    /// A number below `bound` for a decision about `entity`.
+    pub(crate) fn chance(&self, entity: u64, bound: u64) -> u64 {
+        below(hash(self.settings.seed, CHANCE, entity, self.report.events), bound)
+    }
+
+    /// The first failure is the one that counts.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Why a key is not done, as the scheduler sees it.
+    pub(crate) fn explain(&self, key: Key) -> String {
+        self.scheduler.explain(key)
+    }
+
+    fn check_leaks(&self) -> Result<(), Failure> {
+        let leak = |what: String| Err(Failure::Leak(what));
+        if self.scheduler.tasks() > 0 {
+            return leak(format!("{} tasks in the scheduler", self.scheduler.tasks()));
+        }
+        for (number, worker) in &self.workers {
+            if !worker.is_empty() {
+                return leak(format!("worker {number} holds {}", worker.holdings()));
+            }
+        }
+        match self.clients.iter().find(|client| client.machine.futures() > 0) {
+            Some(client) => leak(format!("{} futures in a client", client.machine.futures())),
+            None => Ok(()),
+        }
+    }
+}
+
+fn node_number(node: Node) -> u64 {
+    match node {
+        Node::Client(client) => 1 << 40 | client as u64,
+        Node::Scheduler => 0,
+        Node::Worker(worker) => 2 << 40 | u64::from(worker),
+    }
+}
