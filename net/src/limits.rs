@@ -28,8 +28,8 @@ pub const MAX_ARGS: usize = 1 << 20;
 pub const SCATTER_ARGS: usize = 64 << 10;
 /// Bytes of a value that travels with the message that its task has finished.
 pub const INLINE_VALUE: usize = 64;
-/// Dependencies of one task.
-pub const MAX_DEPENDENCIES: usize = 1 << 20;
+/// Dependencies of one task: so many that its inputs, each with some holders, fit one message.
+pub const MAX_DEPENDENCIES: usize = 1 << 17;
 /// Tasks of one submit message; a larger submission takes several.
 pub const MAX_SUBMIT: usize = 1 << 10;
 /// Keys of one release or cancel message.

@@ -140,7 +140,7 @@ impl Client {
     }
 
     /// Puts `value` on a worker, to be passed to any number of tasks. It is put into bytes at once,
-    /// and kept here until it is delivered.
+    /// and kept here until a worker has it.
     ///
     /// ```
     /// # use raddle::prelude::*;

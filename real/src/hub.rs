@@ -112,8 +112,8 @@ impl Hub {
         drop(calls);
     }
 
-    /// Puts `value` on a worker of the scheduler's choice. It is kept until it is delivered, and
-    /// must be in bytes already.
+    /// Puts `value` on a worker of the scheduler's choice. It is kept until the scheduler knows who
+    /// has it, and must be in bytes already.
     pub(crate) fn scatter(self: &Arc<Self>, value: Arc<Value>) -> FutureHandle {
         let now = clock::now();
         let handle = self.with(|driver, later| {
@@ -248,12 +248,7 @@ impl Hub {
     /// A push ended.
     pub(crate) fn sent(self: &Arc<Self>, item: Item, delivered: bool) {
         let (now, Item { key, run }) = (clock::now(), item);
-        self.with(|driver, later| {
-            if delivered {
-                later.values.extend(driver.scattered.remove(&key));
-            }
-            driver.say(now, Event::Sent { key, run, delivered }, later);
-        });
+        self.with(|driver, later| driver.say(now, Event::Sent { key, run, delivered }, later));
         self.stir();
     }
 

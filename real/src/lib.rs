@@ -81,6 +81,11 @@ pub use crate::init::init;
 pub use crate::local::{LocalCluster, LocalClusterBuilder};
 pub use crate::value::TaskValue;
 
+/// The page that people see first compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
 /// What the expansions of the macros name. Nobody else may: it changes without notice.
 #[doc(hidden)]
 pub mod __private {

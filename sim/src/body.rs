@@ -46,7 +46,8 @@ impl Body {
     #[must_use]
     pub fn decode(args: &Blob) -> Self {
         let args: &[u8; 19] = args[..].try_into().expect("arguments of another length");
-        let word = |at: usize| u32::from_le_bytes([args[at], args[at + 1], args[at + 2], args[at + 3]]);
+        let word =
+            |at: usize| u32::from_le_bytes([args[at], args[at + 1], args[at + 2], args[at + 3]]);
         Self {
             salt: u64::from(word(0)) | u64::from(word(4)) << 32,
             nbytes: word(8),

@@ -86,7 +86,8 @@ impl World {
         let mut ours = BTreeSet::new();
         let mut calls = Vec::new();
         for task in tasks {
-            let held = |key: &Key| self.clients[client].held.contains_key(key) || ours.contains(key);
+            let held =
+                |key: &Key| self.clients[client].held.contains_key(key) || ours.contains(key);
             if !task.dependencies.iter().all(held) {
                 continue;
             }
@@ -154,7 +155,9 @@ impl World {
         let mut out = Vec::new();
         let machine = &mut self.clients[client].machine;
         machine.handle(self.now, event, &mut out);
-        if self.settings.paranoid && let Err(violation) = machine.check() {
+        if self.settings.paranoid
+            && let Err(violation) = machine.check()
+        {
             self.fail(Failure::Client(violation));
         }
         let deadline = self.clients[client].machine.next_deadline();

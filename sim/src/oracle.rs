@@ -36,7 +36,11 @@ impl Oracle {
         let inputs: Result<Vec<u64>, Key> =
             task.dependencies.iter().map(|input| self.values[input]).collect();
         let hopeless = task.body.poison || u32::from(task.body.failures) > task.retries;
-        let value = if hopeless && inputs.is_ok() { Err(task.key) } else { inputs.map(|v| task.evaluate(v)) };
+        let value = if hopeless && inputs.is_ok() {
+            Err(task.key)
+        } else {
+            inputs.map(|v| task.evaluate(v))
+        };
         self.values.insert(task.key, value);
         self.tasks.insert(task.key, task.clone());
     }
@@ -66,7 +70,8 @@ impl Oracle {
     /// Whether `key` may have failed because `blame` did, in this way.
     #[must_use]
     pub fn judge_failure(&self, key: Key, blame: Key, failure: &Failure, allowed: u32) -> Verdict {
-        let wrong = |why: &str| Verdict::Wrong(format!("{key} blames {blame} ({failure:?}): {why}"));
+        let wrong =
+            |why: &str| Verdict::Wrong(format!("{key} blames {blame} ({failure:?}): {why}"));
         if !self.is_upstream(blame, key) {
             return wrong("that is not upstream of it");
         }
@@ -77,7 +82,9 @@ impl Oracle {
             Failure::Failed { .. } if expected && !root.body.poison => Verdict::Right,
             Failure::Lost { .. } if root.is_scattered() && self.kills > 0 => Verdict::Right,
             Failure::WorkerDied { deaths, .. } if *deaths <= allowed => wrong("too few deaths"),
-            Failure::WorkerDied { .. } if root.body.poison || self.kills > allowed => Verdict::Right,
+            Failure::WorkerDied { .. } if root.body.poison || self.kills > allowed => {
+                Verdict::Right
+            }
             Failure::Cancelled
             | Failure::Decode { .. }
             | Failure::Disconnected { .. }

@@ -10,7 +10,9 @@ use raddle_core::time::Duration;
 use raddle_core::worker::{
     Config, Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Worker,
 };
-use raddle_net::messages::{Failure as TaskFailure, FunctionName, Item, Registration, WorkerMessage};
+use raddle_net::messages::{
+    Failure as TaskFailure, FunctionName, Item, Registration, WorkerMessage,
+};
 use raddle_net::names::{Key, RunId, Session, WorkerId};
 
 use crate::body::Body;
@@ -149,12 +151,9 @@ impl World {
 
     /// A request to a process that is gone fails; anything else is lost.
     fn undeliverable(&mut self, event: Event) {
-        let request = if let Event::Asked { request, .. } | Event::Received { request, .. } = event {
-            request
-        } else {
-            return;
-        };
-        self.at(self.now, Delivery::Reply(request, Reply::Failed));
+        if let Event::Asked { request, .. } | Event::Received { request, .. } = event {
+            self.at(self.now, Delivery::Reply(request, Reply::Failed));
+        }
     }
 
     fn worker_effect(&mut self, worker: u32, effect: Effect) {
@@ -312,8 +311,7 @@ impl World {
 
     fn nested_event(&mut self, worker: u32, run: RunId, event: ClientEvent) {
         let now = self.now;
-        let Some(nested) =
-            self.workers.get_mut(&worker).and_then(|node| node.nested.get_mut(&run))
+        let Some(nested) = self.workers.get_mut(&worker).and_then(|node| node.nested.get_mut(&run))
         else {
             return;
         };
@@ -332,7 +330,9 @@ impl World {
         use raddle_core::client::Effect;
         match effect {
             Effect::Answer { .. } | Effect::Unsettled { .. } => {}
-            Effect::Close { reason } => self.fail(Failure::Protocol(format!("run closes: {reason}"))),
+            Effect::Close { reason } => {
+                self.fail(Failure::Protocol(format!("run closes: {reason}")))
+            }
             Effect::Fetch { key, run: made, address, .. } => {
                 let item = Item { key, run: made };
                 self.ask(Asker::Run(worker, run, item), &address, vec![item]);
@@ -345,7 +345,9 @@ impl World {
                 let Some(nested) = nested else { return };
                 match settled {
                     Settled::Erred { blame, failure } => nested.error = Some((blame, failure)),
-                    Settled::InMemory { value, .. } => nested.learn(key, value.as_ref().map(unpack)),
+                    Settled::InMemory { value, .. } => {
+                        nested.learn(key, value.as_ref().map(unpack))
+                    }
                 }
             }
             Effect::ToScheduler(message) => {
@@ -384,7 +386,8 @@ impl World {
         if let Some(nested) =
             self.workers.get_mut(&worker).and_then(|node| node.nested.get_mut(&run))
         {
-            nested.error.get_or_insert((nested.key, Arc::new(TaskFailure::Cancelled)));
+            let key = nested.key;
+            nested.error.get_or_insert_with(|| (key, Arc::new(TaskFailure::Cancelled)));
             self.wake_nested(worker, run);
         }
     }

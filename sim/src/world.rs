@@ -42,7 +42,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { seed: 0, policy: Policy::EarliestStart, paranoid: true, max_events: 2_000_000, log: false }
+        Self {
+            seed: 0,
+            policy: Policy::EarliestStart,
+            paranoid: true,
+            max_events: 2_000_000,
+            log: false,
+        }
     }
 }
 
@@ -162,8 +168,7 @@ impl World {
     /// A world in which nothing has happened.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let config =
-            Config { policy: settings.policy, seed: settings.seed, ..Config::default() };
+        let config = Config { policy: settings.policy, seed: settings.seed, ..Config::default() };
         Self {
             settings,
             now: Instant::ZERO,
@@ -276,7 +281,9 @@ impl World {
     fn scheduler_event(&mut self, event: Event) {
         let mut out = Vec::new();
         self.scheduler.handle(self.now, event, &mut out);
-        if self.settings.paranoid && let Err(violation) = self.scheduler.check() {
+        if self.settings.paranoid
+            && let Err(violation) = self.scheduler.check()
+        {
             self.fail(Failure::Scheduler(violation));
         }
         for effect in out {
@@ -288,13 +295,21 @@ impl World {
                 Effect::ToClient { connection, message } => {
                     if let Some(&Node::Client(client)) = self.connections.get(&connection) {
                         let event = ClientEvent::FromScheduler(message);
-                        self.send(Node::Scheduler, Node::Client(client), Delivery::Client(client, event));
+                        self.send(
+                            Node::Scheduler,
+                            Node::Client(client),
+                            Delivery::Client(client, event),
+                        );
                     }
                 }
                 Effect::ToWorker { connection, message } => {
                     if let Some(&Node::Worker(worker)) = self.connections.get(&connection) {
                         let event = WorkerEvent::FromScheduler(message);
-                        self.send(Node::Scheduler, Node::Worker(worker), Delivery::Worker(worker, event));
+                        self.send(
+                            Node::Scheduler,
+                            Node::Worker(worker),
+                            Delivery::Worker(worker, event),
+                        );
                     }
                 }
                 Effect::Warn { .. } => {}
@@ -341,7 +356,13 @@ impl World {
             }
             Asker::Run(worker, parent, item) => {
                 let outcome = self.take_value(item, &reply, holder);
-                self.run_fetched(worker, parent, item, outcome.0, outcome.1.map(|(value, _)| value));
+                self.run_fetched(
+                    worker,
+                    parent,
+                    item,
+                    outcome.0,
+                    outcome.1.map(|(value, _)| value),
+                );
             }
             Asker::Sender(client, Item { key, run }) => {
                 let delivered = matches!(reply, Reply::Stored(true));

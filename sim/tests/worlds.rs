@@ -10,7 +10,9 @@ fn run(seed: u64, policy: Policy, mix: Mix) -> Report {
     World::new(settings).run(&plan).unwrap_or_else(|failure| {
         let name = if policy == Policy::Random { "random" } else { "earliest-start" };
         let (tasks, calm) = (mix.tasks, if mix.faults { "" } else { " --calm" });
-        panic!("{failure}\nREPRODUCE: cargo sim -- --seed {seed} --policy {name} --tasks {tasks}{calm}")
+        panic!(
+            "{failure}\nREPRODUCE: cargo sim -- --seed {seed} --policy {name} --tasks {tasks}{calm}"
+        )
     })
 }
 

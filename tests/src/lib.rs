@@ -2,6 +2,7 @@
 //! worker program (`src/bin/app.rs`), which runs them, are different executables with equal tasks.
 
 use std::collections::BTreeMap;
+use std::net::TcpStream;
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -53,7 +54,13 @@ pub fn odd(xs: BTreeMap<String, u64>) -> Vec<String> {
 /// An async task.
 #[raddle::task]
 pub async fn later(x: u64) -> u64 {
-    x + 1
+    std::future::ready(x + 1).await
+}
+
+/// Fails as soon as its input is there.
+#[raddle::task]
+pub fn refuse(_input: u64, why: String) -> Result<u64, String> {
+    Err(why)
 }
 
 /// Panics.
@@ -106,25 +113,37 @@ pub fn process(_n: u64) -> u32 {
     std::process::id()
 }
 
-/// Waits until the file is there, and then returns `x`: tests decide when it ends.
+/// Connects to `address`, and returns `x` when that connection ends: tests see that it has begun, and
+/// decide when it ends.
 #[raddle::task]
-pub fn gate(file: PathBuf, x: u64) -> u64 {
-    while !file.exists() {
-        std::thread::yield_now();
+pub fn gate(address: String, x: u64) -> u64 {
+    if let Ok(mut test) = TcpStream::connect(address) {
+        // Nothing is ever said. However it ends, it has ended.
+        let _ = std::io::copy(&mut test, &mut std::io::sink());
     }
     x
+}
+
+/// What a [`blob`] consists of, again and again.
+#[must_use]
+pub fn pattern() -> Vec<u8> {
+    (0..251).collect::<Vec<u8>>().repeat(64)
 }
 
 /// So many bytes, of which each says where it is.
 #[raddle::task]
 pub fn blob(nbytes: usize) -> Bytes {
-    (0..nbytes).map(|i| (i % 251) as u8).collect::<Vec<_>>().into()
+    let pattern = pattern();
+    let mut bytes = pattern.repeat(nbytes.div_ceil(pattern.len()));
+    bytes.truncate(nbytes);
+    bytes.into()
 }
 
-/// Length and sum of some bytes.
+/// How many bytes there are, if they are those of a [`blob`].
 #[raddle::task]
-pub fn checksum(bytes: Bytes) -> (usize, u64) {
-    (bytes.len(), bytes.iter().map(|b| u64::from(*b)).sum())
+pub fn verify(bytes: Bytes) -> Option<usize> {
+    let pattern = pattern();
+    bytes.chunks(pattern.len()).all(|chunk| pattern.starts_with(chunk)).then_some(bytes.len())
 }
 
 /// A value that can be written and not be read.
@@ -167,6 +186,12 @@ pub fn fib_blocking(ctx: &TaskContext, n: u64) -> Result<u64, TaskError> {
     }
     let (a, b) = (ctx.submit(fib_blocking(n - 1)), ctx.submit(fib_blocking(n - 2)));
     Ok(ctx.wait(a)? + ctx.wait(b)?)
+}
+
+/// Submits itself, ever deeper, and holds on to a thread at each depth.
+#[raddle::task]
+pub fn depth(ctx: &TaskContext, n: u64) -> Result<u64, TaskError> {
+    if n == 0 { Ok(0) } else { Ok(ctx.wait(ctx.submit(depth(n - 1)))? + 1) }
 }
 
 /// Fails because a task that it submitted does.

@@ -26,7 +26,8 @@ pub(super) struct Driver {
     pub(super) session: Session,
     pub(super) next_number: u64,
     pub(super) table: Table<Slot>,
-    /// Values that the machine was told to scatter, until they are delivered.
+    /// Values that the machine was told to scatter, until their keys settle: one that was delivered
+    /// may have to be delivered again, and a task may need one that nobody holds any more.
     pub(super) scattered: BTreeMap<Key, Arc<Value>>,
     /// What the machine wants to say.
     pub(super) outbox: Vec<ClientMessage>,
@@ -145,7 +146,6 @@ impl Driver {
         // The machine ignores a key that was refused here. One that was given anew in the meantime
         // stays in the table, and the machine counts.
         self.table.remove_dead(key);
-        later.values.extend(self.scattered.remove(&key));
         self.say(now, Event::Release { key }, later);
     }
 
@@ -201,11 +201,12 @@ impl Driver {
                 later.pulls.push((Item { key, run }, nbytes, worker, address));
             }
             Effect::Send { key, run, address } => {
-                // Not there: released in the meantime.
+                // There, unless the key has settled.
                 let value = self.scattered.get(&key).map(Arc::clone);
                 later.pushes.extend(value.map(|value| (Item { key, run }, value, address)));
             }
             Effect::Settled { key, settled } => {
+                later.values.extend(self.scattered.remove(&key));
                 let Some(slot) = self.table.get(key) else { return };
                 match settled {
                     Settled::Erred { blame, failure } => {

@@ -127,17 +127,30 @@ fn a_value_of_a_stale_run_is_discarded() {
 }
 
 #[test]
-fn scattered_data_is_kept_until_it_is_delivered() {
-    let (hub, link) = hub();
-    let handle = hub.scatter(value(5));
-    flush(&hub);
-    let item = Item { key: handle.key(), run: run(1) };
-    let send = SchedulerToClient::Send { key: item.key, run: item.run, worker: WorkerId(1) };
-    hub.received([send]);
-    assert_eq!(lock(&link.pushes).drain(..).collect::<Vec<_>>(), [(item, WORKER.into())]);
-    assert_eq!(lock(&hub.driver).scattered.len(), 1);
-    hub.sent(item, true);
-    assert_eq!(lock(&hub.driver).scattered.len(), 0);
+fn scattered_data_is_kept_until_its_key_settles() {
+    for is_lost in [false, true] {
+        let (hub, link) = hub();
+        let handle = hub.scatter(value(5));
+        let key = handle.key();
+        flush(&hub);
+        drop(handle);
+        assert_eq!(flush(&hub), []);
+        // The first worker that took it is lost.
+        for counter in [1, 2] {
+            let item = Item { key, run: run(counter) };
+            let worker = WorkerId(1);
+            hub.received([SchedulerToClient::Send { key, run: item.run, worker }]);
+            assert_eq!(lock(&link.pushes).drain(..).collect::<Vec<_>>(), [(item, WORKER.into())]);
+            hub.sent(item, true);
+            assert_eq!(lock(&hub.driver).scattered.len(), 1);
+        }
+        hub.received([match is_lost {
+            true => erred(key, key, &Arc::new(Failure::Lost { reason: "lost".into() })),
+            false => in_memory(key, 2, None),
+        }]);
+        assert_eq!(lock(&hub.driver).scattered.len(), 0);
+        assert_eq!(flush(&hub), [ClientMessage::Release { keys: vec![key] }]);
+    }
 }
 
 #[test]

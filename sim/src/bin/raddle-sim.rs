@@ -49,6 +49,7 @@ impl Options {
             match argument.as_str() {
                 "--seed" => options.seeds = seeds(&arguments.next()?)?,
                 "--policy" => options.policies = policies(&arguments.next()?)?,
+                "--" => {}
                 "--calm" => (options.mix.faults, options.mix.bodies) = (false, false),
                 "--tasks" => options.mix.tasks = arguments.next()?.parse().ok()?,
                 "--log" => options.log = true,
@@ -83,7 +84,9 @@ impl Options {
 
     fn run_one(&self, seed: u64, policy: Policy) -> Result<Report, ExitCode> {
         let plan = Plan::from_seed(seed, self.mix);
-        let run = || World::new(Settings { seed, policy, log: self.log, ..Settings::default() }).run(&plan);
+        let run = || {
+            World::new(Settings { seed, policy, log: self.log, ..Settings::default() }).run(&plan)
+        };
         let first = run().map_err(|failure| self.report(seed, policy, &failure))?;
         if self.twice && run().as_ref() != Ok(&first) {
             eprintln!("seed {seed}, {policy:?}: a second run differs");

@@ -162,7 +162,7 @@ proptest! {
         }
         // What is still to be sent outlives its handles, until its value has arrived.
         for key in unsent(&bench.client).collect::<Vec<_>>() {
-            let failure = std::sync::Arc::new(raddle_net::messages::Failure::Cancelled);
+            let failure = Arc::new(Failure::Cancelled);
             bench.hear(SchedulerToClient::Erred { key, blame: key, failure });
         }
         let closed = bench.client.closed.is_some();
@@ -214,5 +214,5 @@ proptest! {
 
 fn unsent(client: &Client) -> impl Iterator<Item = Key> + '_ {
     let keys = client.futures.keys().into_iter();
-    keys.filter(|key| client.futures.get(*key).is_some_and(super::super::futures::Future::is_unsent))
+    keys.filter(|key| client.futures.get(*key).is_some_and(|future| future.is_unsent()))
 }

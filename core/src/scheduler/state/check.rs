@@ -2,7 +2,7 @@
 //!
 //! Linear in everything there is, so it runs in tests, simulation and fuzzing. It must not repair.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use raddle_net::names::{Key, SpecId, WorkerId};
 
@@ -75,10 +75,10 @@ impl State {
     /// Says which invariant is broken, if one is.
     pub fn check(&self) -> Result<(), Violation> {
         ensure(self.keys.len() == self.tasks.len(), Violation::StrayKeys)?;
+        self.check_edges()?;
         for (id, task) in &self.tasks {
             self.check_key(id, task)?;
-            self.check_edges(id, task)?;
-            self.check_waiters(id, task)?;
+            self.check_waiters(task)?;
             self.check_wants(id, task)?;
             self.check_source(task)?;
             self.check_state(id, task)?;
@@ -95,22 +95,25 @@ impl State {
     }
 
     /// Dependencies and dependents mirror each other, with repetition.
-    fn check_edges(&self, id: TaskId, task: &Task) -> Result<(), Violation> {
-        for &dependency in &task.dependencies {
-            let named = task.dependencies.iter().filter(|d| **d == dependency).count();
-            let back = self.tasks.get(dependency).map_or(0, |d| {
-                d.dependents.ids().iter().filter(|dependent| **dependent == id).count()
-            });
-            ensure(named == back, Violation::Edge(task.key))?;
+    fn check_edges(&self) -> Result<(), Violation> {
+        let mut unmatched: BTreeMap<(TaskId, TaskId), i64> = BTreeMap::new();
+        for (id, task) in &self.tasks {
+            for &dependency in &task.dependencies {
+                *unmatched.entry((dependency, id)).or_default() += 1;
+            }
+            let live = || task.dependents.ids().iter().filter(|d| self.is_known(**d));
+            for &dependent in live() {
+                *unmatched.entry((id, dependent)).or_default() -= 1;
+            }
+            let counted = (live().count() == 0) == task.dependents.is_empty();
+            ensure(counted, Violation::Edge(task.key))?;
         }
-        let live = task.dependents.ids().iter().filter_map(|d| self.tasks.get(*d));
-        let linked = live.clone().all(|d| d.dependencies.contains(&id));
-        let counted = (live.count() == 0) == task.dependents.is_empty();
-        ensure(linked && counted, Violation::Edge(task.key))
+        let broken = unmatched.into_iter().find(|(_, count)| *count != 0);
+        broken.map_or(Ok(()), |((_, id), _)| Err(Violation::Edge(self.tasks[id].key)))
     }
 
     /// A task's waiters are its active dependents.
-    fn check_waiters(&self, _: TaskId, task: &Task) -> Result<(), Violation> {
+    fn check_waiters(&self, task: &Task) -> Result<(), Violation> {
         let dependents = task.dependents.ids().iter().filter_map(|d| self.tasks.get(*d));
         let active = dependents.filter(|d| d.kind().is_active()).count();
         ensure(active == task.waiters as usize, Violation::Waiters(task.key))

@@ -18,14 +18,25 @@ fn the_next_run_of_a_task_whose_worker_died_is_announced() {
 }
 
 #[test]
-fn runs_are_not_announced_once_the_task_has_failed_or_finished() {
+fn a_task_that_finished_is_no_suspect() {
     let mut cluster = Cluster::of(&[1, 1]);
-    cluster.submit(ANN, &[task_of(RETRIED, 1, &[]), task(2, &[])]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    cluster.drop_worker(1);
+    cluster.finish(2, 1, 2);
+    cluster.join(3, 1);
+    let again = vec![tells(ANN, recomputing(1)), define(3, PLAIN), compute(3, run_of(1, 3, &[]))];
+    assert_eq!(cluster.drop_worker(2), again);
+}
+
+#[test]
+fn a_task_that_failed_is_no_suspect() {
+    let mut cluster = Cluster::of(&[1, 1]);
+    cluster.submit(ANN, &[task_of(RETRIED, 1, &[])]);
     let out = cluster.drop_worker(1);
-    let again = Compute { spec: RETRIED, ..announced(1, 3) };
+    let again = Compute { spec: RETRIED, ..announced(1, 2) };
     assert_eq!(out, vec![define(2, RETRIED), compute(2, again)]);
-    let out = cluster.fail(2, 1, 3);
-    let retried = Compute { spec: RETRIED, ..run_of(1, 4, &[]) };
+    let out = cluster.fail(2, 1, 2);
+    let retried = Compute { spec: RETRIED, ..run_of(1, 3, &[]) };
     assert_eq!(out, vec![compute(2, retried)], "its worker lives: it was innocent");
 }
 

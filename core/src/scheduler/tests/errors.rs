@@ -82,8 +82,7 @@ fn failures_that_are_not_of_a_body_are_told_as_they_are() {
     let failure =
         Arc::new(Failure::Decode { expected: "u64".to_owned(), found: "String".to_owned() });
     let (key, run) = (key(1), run_id(1));
-    let message =
-        WorkerMessage::Failed { key, run, blame: None, failure: Arc::clone(&failure) };
+    let message = WorkerMessage::Failed { key, run, blame: None, failure: Arc::clone(&failure) };
     assert_eq!(cluster.reports(1, message), vec![tells(ANN, erred(1, 1, &failure))]);
 }
 

@@ -8,8 +8,7 @@ fn a_small_value_is_told_with_the_news() {
     cluster.submit(ANN, &[task(1, &[])]);
     let small = SmallValue { bytes: Blob::from(&[7][..]), ..SmallValue::default() };
     let (key, run, value) = (key(1), run_id(1), Some(small));
-    let news =
-        WorkerMessage::Finished { key, run, nbytes: 1, duration: 5, value: value.clone() };
+    let news = WorkerMessage::Finished { key, run, nbytes: 1, duration: 5, value: value.clone() };
     let message = SchedulerToClient::InMemory { key, run, nbytes: 1, worker: WorkerId(1), value };
     let out = cluster.reports(1, news);
     assert_eq!(out, vec![tells(ANN, introduced(1)), tells(ANN, message)]);

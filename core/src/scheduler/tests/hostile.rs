@@ -74,8 +74,7 @@ fn tasks_of_a_worker_that_is_closed_go_elsewhere() {
     cluster.submit(ANN, &[task(1, &[])]);
     let out = cluster.finish(1, 1, 9);
     let again = Compute { announce: true, ..run_of(1, 2, &[]) };
-    let elsewhere =
-        vec![close(wire(1), PeerError::NotItsRun), define(2, PLAIN), compute(2, again)];
+    let elsewhere = vec![close(wire(1), PeerError::NotItsRun), define(2, PLAIN), compute(2, again)];
     assert_eq!(out, elsewhere);
 }
 

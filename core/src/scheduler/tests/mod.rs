@@ -18,6 +18,7 @@ mod cancel;
 mod deaths;
 mod errors;
 mod finish;
+mod follow;
 mod hostile;
 mod nested;
 mod no_worker;

@@ -23,11 +23,8 @@ fn a_spec_is_defined_once_to_each_worker() {
 fn a_task_for_which_no_worker_has_room_waits_for_its_turn() {
     let mut cluster = Cluster::of(&[1]);
     let out = cluster.submit(ANN, &[task(1, &[]), task(2, &[]), task(3, &[])]);
-    let begun = vec![
-        define(1, PLAIN),
-        compute(1, run_of(1, 1, &[])),
-        compute(1, run_of(2, 2, &[])),
-    ];
+    let begun =
+        vec![define(1, PLAIN), compute(1, run_of(1, 1, &[])), compute(1, run_of(2, 2, &[]))];
     assert_eq!(out, begun);
     let next = vec![
         tells(ANN, introduced(1)),
@@ -77,8 +74,7 @@ fn an_input_that_is_named_twice_is_sent_twice() {
     cluster.submit(ANN, &[task(1, &[]), task(2, &[1, 1])]);
     let out = cluster.finish(1, 1, 1);
     let twice = run_of(2, 2, &[input(1, 1, &[1]), input(1, 1, &[1])]);
-    let ready =
-        vec![tells(ANN, introduced(1)), tells(ANN, in_memory(1, 1, 1)), compute(1, twice)];
+    let ready = vec![tells(ANN, introduced(1)), tells(ANN, in_memory(1, 1, 1)), compute(1, twice)];
     assert_eq!(out, ready);
 }
 
@@ -148,4 +144,15 @@ fn a_value_that_was_freed_is_computed_again_for_a_new_dependent() {
     assert_eq!(cluster.submit(ANN, &[task(3, &[1])]), vec![compute(1, run_of(1, 3, &[]))]);
     let out = cluster.finish(1, 1, 3);
     assert_eq!(out, vec![compute(1, run_of(3, 4, &[input(1, 3, &[1])]))]);
+}
+
+#[test]
+fn a_value_that_was_freed_is_computed_again_when_it_is_wanted_again() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[]), task(2, &[1])]);
+    cluster.release(ANN, &[1]);
+    cluster.finish(1, 1, 1);
+    cluster.finish(1, 2, 2);
+    assert_eq!(cluster.submit(ANN, &[task(1, &[])]), vec![compute(1, run_of(1, 3, &[]))]);
+    assert_eq!(cluster.finish(1, 1, 3), vec![tells(ANN, in_memory(1, 3, 1))]);
 }

@@ -54,11 +54,7 @@ fn a_dependent_elsewhere_is_withdrawn_until_its_input_is_back() {
     let out = cluster.submit(ANN, &[task(3, &[1, 2])]);
     let inputs = [input(1, 1, &[1]), input(2, 2, &[2])];
     assert_eq!(out, vec![peer(1, 2), compute(1, run_of(3, 3, &inputs))]);
-    let withdrawn = vec![
-        tells(ANN, recomputing(2)),
-        free(1, 3, 3),
-        compute(1, run_of(2, 4, &[])),
-    ];
+    let withdrawn = vec![tells(ANN, recomputing(2)), free(1, 3, 3), compute(1, run_of(2, 4, &[]))];
     assert_eq!(cluster.drop_worker(2), withdrawn);
     let out = cluster.finish(1, 2, 4);
     let inputs = [input(1, 1, &[1]), input(2, 4, &[1])];

@@ -1,0 +1,72 @@
+//! Tasks that follow their inputs to a worker before these are made. Only the random policy does
+//! this, by chance; the tests look for a seed with which it does.
+
+use super::*;
+
+/// Worker 1 of one has task 1, which the client does not want, and task 2, which needs it.
+fn follower() -> Cluster {
+    (0..100)
+        .find_map(|seed| {
+            let config = Config { policy: Policy::Random, seed, ..Config::default() };
+            let mut cluster = Cluster::with(config, &[1]);
+            let out = cluster.submit(ANN, &[task_of(RETRIED, 1, &[]), task(2, &[1])]);
+            cluster.release(ANN, &[1]);
+            let not_made_yet = Input { nbytes: 0, ..input(1, 1, &[]) };
+            let both = vec![
+                define(1, RETRIED),
+                compute(1, Compute { spec: RETRIED, ..run_of(1, 1, &[]) }),
+                define(1, PLAIN),
+                compute(1, run_of(2, 2, &[not_made_yet])),
+            ];
+            (out == both).then_some(cluster)
+        })
+        .expect("one of two tasks follows")
+}
+
+#[test]
+fn the_follower_runs_when_its_input_is_there_without_another_word() {
+    let mut cluster = follower();
+    assert_eq!(cluster.finish(1, 1, 1), vec![]);
+    let out = cluster.finish(1, 2, 2);
+    let done = vec![tells(ANN, introduced(1)), tells(ANN, in_memory(2, 2, 1)), free(1, 1, 1)];
+    assert_eq!(out, done);
+}
+
+#[test]
+fn the_follower_is_withdrawn_when_its_input_is_to_run_again() {
+    let mut cluster = follower();
+    let out = cluster.fail(1, 1, 1);
+    assert_eq!(out[0], free(1, 2, 2));
+    let again = Compute { spec: RETRIED, ..run_of(1, 3, &[]) };
+    assert_eq!(out[1], compute(1, again));
+}
+
+#[test]
+fn the_follower_is_withdrawn_when_its_input_fails() {
+    let mut cluster = follower();
+    let (key, run, failure) = (key(1), run_id(1), broke("", 0));
+    let blame = Some(key);
+    let message = WorkerMessage::Failed { key, run, blame, failure: Arc::clone(&failure) };
+    let out = cluster.reports(1, message);
+    assert_eq!(out, vec![free(1, 2, 2), tells(ANN, erred(2, 1, &failure))]);
+}
+
+#[test]
+fn the_follower_takes_its_input_along_when_it_is_released() {
+    let mut cluster = follower();
+    assert_eq!(cluster.release(ANN, &[2]), vec![free(1, 2, 2), free(1, 1, 1)]);
+    assert_eq!(cluster.scheduler.tasks(), 0);
+}
+
+#[test]
+fn an_input_that_is_named_twice_is_followed_once() {
+    for seed in 0..20 {
+        let config = Config { policy: Policy::Random, seed, ..Config::default() };
+        let mut cluster = Cluster::with(config, &[1]);
+        let out = cluster.submit(ANN, &[task(1, &[]), task(2, &[1, 1])]);
+        let runs = out.iter().filter(|effect| {
+            matches!(effect, Effect::ToWorker { message: SchedulerToWorker::Compute(_), .. })
+        });
+        assert!((1..=2).contains(&runs.count()), "{out:?}");
+    }
+}

@@ -1,0 +1,3 @@
+//! Fuzz targets; see `targets.rs`, which ordinary tests share.
+
+pub mod targets;
