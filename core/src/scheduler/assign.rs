@@ -77,16 +77,10 @@ impl Scheduler {
         }
     }
 
-    /// Hands out queued tasks, in order, while a worker has room.
+    /// Hands out queued tasks, in order, while a worker that may run them has room.
     pub(super) fn fill(&mut self, turn: &mut Turn<'_>) {
-        while self.state.index().with_room().next().is_some() {
-            let Some(task) = self.state.index().first_queued() else { break };
-            match policy::next(&self.config, &self.state, task) {
-                Some(worker) => self.become_processing(task, worker, turn),
-                None => {
-                    self.state.set(task, TaskState::NoWorker);
-                }
-            }
+        while let Some((task, worker)) = policy::next(&self.config, &self.state) {
+            self.become_processing(task, worker, turn);
             self.settle(turn);
         }
     }

@@ -3,15 +3,17 @@
 //! Nothing here changes a task.
 
 use raddle_net::messages::{Query, QueryAnswer, SchedulerInfo, SchedulerToClient, WorkerInfo};
-use raddle_net::names::Key;
+use raddle_net::names::{Key, SpecId};
 
 use super::Scheduler;
-use super::effect::Effect;
+use super::effect::{Effect, PeerError};
 use super::state::{ClientId, Kind, Spec, TaskId, TaskState};
 use super::turn::Turn;
 
 /// Names that an explanation lists.
 const NAMES: usize = 3;
+/// Questions of all clients together that wait for workers.
+const MAX_WAITING: usize = 1 << 12;
 
 /// A question that is answered once enough workers are there.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,16 +30,21 @@ impl Scheduler {
         id: u64,
         query: Query,
         turn: &mut Turn<'_>,
-    ) {
+    ) -> Result<(), PeerError> {
         let answer = match query {
             Query::Explain(key) => QueryAnswer::Explanation(self.explain(key)),
             Query::Info => QueryAnswer::Info(self.info()),
             Query::WaitForWorkers(workers) => {
+                if self.waiting_queries.len() >= MAX_WAITING {
+                    return Err(PeerError::BeyondLimit("questions that wait"));
+                }
                 self.waiting_queries.push(WaitingQuery { client, id, workers });
-                return self.answer_waiting(turn);
+                self.answer_waiting(turn);
+                return Ok(());
             }
         };
         self.to_client(client, SchedulerToClient::Answer { id, answer }, turn);
+        Ok(())
     }
 
     /// Answers those who wait for workers, if enough are there.
@@ -58,15 +65,15 @@ impl Scheduler {
     pub fn info(&self) -> SchedulerInfo {
         let index = self.state.index();
         let workers = self.state.workers().map(|worker| {
-            let load = index.load(worker.id).cloned().unwrap_or_default();
+            let load = index.load(worker.id);
             WorkerInfo {
                 id: worker.id,
                 name: worker.name.clone(),
                 address: worker.address.clone(),
                 nthreads: worker.nthreads,
-                processing: load.processing.len() as u64,
-                values: load.values.len() as u64,
-                nbytes: load.nbytes,
+                processing: load.map_or(0, |load| load.processing.len() as u64),
+                values: load.map_or(0, |load| load.values.len() as u64),
+                nbytes: load.map_or(0, |load| load.nbytes),
             }
         });
         let processes = self.state.clients().filter(|(_, client)| client.depth == 0).count();
@@ -97,12 +104,14 @@ impl Scheduler {
                 let address = self.state.worker(*worker).map_or("", |worker| &worker.address);
                 format!("{key} is on {address}, as run {run}, the {}. attempt", task.attempts)
             }
-            TaskState::Queued if self.state.index().open_workers() == 0 => {
-                format!("{key} is ready and waits for a worker: none is connected")
+            TaskState::Queued if self.state.spec_of(id).qualified.is_empty() => {
+                format!("{key} waits for a worker: {}", self.why_no_worker(self.state.spec_of(id)))
             }
             TaskState::Queued => {
                 let queued = self.state.index().count(Kind::Queued);
-                format!("{key} is ready and waits for its turn among {queued}: no worker has room")
+                format!(
+                    "{key} is ready and waits for its turn among {queued}: no worker that may run it has room"
+                )
             }
             TaskState::Released => format!("{key} is needed by nobody right now"),
             TaskState::Waiting { missing } => self.explain_waiting(id, *missing),
@@ -158,6 +167,15 @@ impl Scheduler {
         if index.open_workers() > 0 && index.no_worker(spec).take(2).count() == 1 {
             let text = self.explain(self.key(task));
             turn.out.push(Effect::Warn { text });
+        }
+    }
+
+    /// The first worker is there: what waits and cannot run on it is worth a word, too.
+    pub(super) fn warn_of_unknown(&self, gained: &[SpecId], turn: &mut Turn<'_>) {
+        let index = self.state.index();
+        let specs = index.no_worker_specs().filter(|spec| !gained.contains(spec));
+        for task in specs.filter_map(|spec| index.no_worker(spec).next()) {
+            turn.out.push(Effect::Warn { text: self.explain(self.key(task)) });
         }
     }
 }

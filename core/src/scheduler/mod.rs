@@ -152,9 +152,7 @@ impl Scheduler {
             None => Ok(()),
         };
         if let Err(reason) = result {
-            self.on_client_disconnected(connection, turn);
-            self.on_worker_disconnected(connection, turn);
-            turn.out.push(Effect::Close { connection, reason });
+            self.expel(connection, reason, turn);
         }
     }
 
@@ -174,10 +172,19 @@ impl Scheduler {
             (None, _) => Ok(()),
         };
         if let Err(reason) = result {
-            self.on_client_disconnected(connection, turn);
-            self.on_worker_disconnected(connection, turn);
-            turn.out.push(Effect::Close { connection, reason });
+            self.expel(connection, reason, turn);
         }
+    }
+
+    /// A peer broke the protocol. A worker that did is not waited for.
+    fn expel(&mut self, connection: ConnectionId, reason: PeerError, turn: &mut Turn<'_>) {
+        let peer = self.peers.get(&connection).copied();
+        self.on_client_disconnected(connection, turn);
+        self.on_worker_disconnected(connection, turn);
+        if let Some(Peer::Worker(worker)) = peer {
+            self.lose_worker(worker, turn);
+        }
+        turn.out.push(Effect::Close { connection, reason });
     }
 
     fn refuse(&mut self, connection: ConnectionId, reason: PeerError, turn: &mut Turn<'_>) {

@@ -60,7 +60,7 @@ impl Scheduler {
             ClientMessage::Define { id, spec } => self.on_define(client, id, spec)?,
             ClientMessage::Goodbye => self.release_all(client, turn),
             ClientMessage::Locate { key, failed } => self.on_locate(client, key, failed, turn),
-            ClientMessage::Query { id, query } => self.on_query(client, id, query, turn),
+            ClientMessage::Query { id, query } => self.on_query(client, id, query, turn)?,
             ClientMessage::Release { keys } => {
                 for key in bounded(keys, MAX_KEYS, "keys of one message")? {
                     if let Some(task) = self.state.find(key) {
@@ -207,7 +207,8 @@ impl Scheduler {
         );
     }
 
-    /// The client does not want the task computed. Nobody else's wish is touched.
+    /// The client does not want the task computed. Others that want it still get it; what depends on
+    /// it fails with it otherwise.
     fn on_cancel(&mut self, client: ClientId, key: Key, turn: &mut Turn<'_>) {
         let Some(task) = self.state.find(key) else { return };
         let wanted = self.state.task(task).clients.contains(&client);

@@ -324,6 +324,9 @@ impl Scheduler {
         });
         self.peers.insert(connection, Peer::Worker(worker));
         self.to_worker(worker, SchedulerToWorker::Registered { worker }, turn);
+        if self.state.index().open_workers() == 1 {
+            self.warn_of_unknown(&gained, turn);
+        }
         for spec in gained {
             for task in self.state.index().no_worker(spec) {
                 turn.recommend(task, Goal::Runnable);

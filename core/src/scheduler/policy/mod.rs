@@ -45,13 +45,15 @@ pub fn place(config: &Config, state: &State, task: TaskId) -> Placement {
     }
 }
 
-/// Where the first of the queued tasks goes, given that a worker has room; `None` if no connected
-/// worker qualifies.
-pub fn next(config: &Config, state: &State, task: TaskId) -> Option<WorkerId> {
-    match config.policy {
+/// The queued task that goes next, and where to: the first for which a worker that qualifies has
+/// room.
+pub fn next(config: &Config, state: &State) -> Option<(TaskId, WorkerId)> {
+    let task = state.index().first_queued(|spec| state.has_room(spec))?;
+    let worker = match config.policy {
         Policy::EarliestStart => place::next(state, task),
         Policy::Random => random::next(config.seed, state, task),
-    }
+    };
+    Some((task, worker?))
 }
 
 /// Whether tasks may be assigned before their inputs are made.

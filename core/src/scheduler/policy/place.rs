@@ -23,6 +23,8 @@ const BYTES_PER_NANO: u64 = 1;
 const CHEAP_TO_MOVE: u64 = 1_000_000;
 /// Inputs of which the holders are candidates: the largest ones.
 const LARGEST_INPUTS: usize = 4;
+/// Holders of one input that are candidates.
+const HOLDERS: usize = 4;
 /// Workers that are candidates because they have little to do.
 const LEAST_LOADED: usize = 2;
 /// Qualified workers looked at for a task that not every worker may run.
@@ -30,21 +32,18 @@ const RESTRICTED: usize = 16;
 
 type Candidates = SmallVec<[WorkerId; 16]>;
 
-/// A task that every worker may run, and that is cheap to move, is queued: the first worker with
-/// room gets it. Another is assigned now, room or not, where it is estimated to start first.
+/// A task that is cheap to move is queued: the first worker with room gets it. Another is assigned
+/// now, room or not, where it is estimated to start first.
 pub(super) fn place(state: &State, task: TaskId) -> Placement {
-    let everyone = state.spec_of(task).qualified.len() == state.index().open_workers();
-    if everyone && is_cheap_to_move(state, task) {
+    if is_cheap_to_move(state, task) {
         return Placement::Queue;
     }
     best(state, task, candidates(state, task, false)).map_or(Placement::NoWorker, Placement::Assign)
 }
 
-/// The candidate with room where the task is estimated to start first. A task that no worker with
-/// room may run is not to hold up those behind it: it gets the best worker without.
+/// The candidate with room where the task is estimated to start first.
 pub(super) fn next(state: &State, task: TaskId) -> Option<WorkerId> {
     best(state, task, candidates(state, task, true))
-        .or_else(|| best(state, task, candidates(state, task, false)))
 }
 
 /// What an assignment adds to the worker's occupancy: the body, and the transfer of inputs. Bounded,
@@ -86,9 +85,9 @@ fn candidates(state: &State, task: TaskId, with_room: bool) -> Candidates {
     let qualified = &state.spec_of(task).qualified;
     let index = state.index();
     let allowed = |w: &WorkerId| qualified.contains(w) && (!with_room || index.has_room(*w));
-    let mut candidates: Candidates =
-        largest_inputs(state, task).flat_map(|(_, holders)| holders).copied().collect();
-    candidates.retain(|worker| allowed(worker));
+    let holders =
+        largest_inputs(state, task).flat_map(|(_, holders)| &holders[..holders.len().min(HOLDERS)]);
+    let mut candidates: Candidates = holders.copied().filter(allowed).collect();
     let before = candidates.len();
     if with_room {
         candidates.extend(index.with_room().filter(allowed).take(LEAST_LOADED));

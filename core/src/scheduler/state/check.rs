@@ -44,7 +44,7 @@ pub enum Violation {
     ProcessingOn(Key, WorkerId),
     /// A question waits although it could be answered, or although its client has gone.
     Query(ClientId),
-    /// A task is queued although a worker has room. (L2)
+    /// A task is queued although a worker that may run it has room. (L2)
     QueuedThoughRoom(Key),
     /// A queued or no-worker task has an input that is not in memory. (IS12, IS27)
     RunnableInput(Key),
@@ -172,8 +172,7 @@ impl State {
                 self.check_processing(task, *worker)
             }
             TaskState::Queued => {
-                let full = self.index.with_room().next().is_none();
-                ensure(full, Violation::QueuedThoughRoom(task.key))?;
+                ensure(!self.has_room(task.spec), Violation::QueuedThoughRoom(task.key))?;
                 ensure(self.missing(id) == 0, Violation::RunnableInput(task.key))?;
                 ensure(task.is_needed(), Violation::Released(task.key))
             }

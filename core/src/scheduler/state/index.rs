@@ -21,7 +21,9 @@ pub const PREFILL_MAX: usize = 4096;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Index {
     counts: [u64; Kind::ALL.len()],
-    queued: BTreeSet<(Priority, TaskId)>,
+    queued: BTreeMap<SpecId, BTreeSet<(Priority, TaskId)>>,
+    /// The first of the queued tasks of each spec.
+    heads: BTreeSet<(Priority, TaskId, SpecId)>,
     no_worker: BTreeMap<SpecId, BTreeSet<(Priority, TaskId)>>,
     loads: BTreeMap<WorkerId, Load>,
     by_load: BTreeSet<(u64, WorkerId)>,
@@ -98,7 +100,9 @@ impl Index {
                     assert!(load.processing.insert(id));
                 })
             }
-            TaskState::Queued => assert!(self.queued.insert((task.priority, id))),
+            TaskState::Queued => self.with_queue(task.spec, |queue| {
+                assert!(queue.insert((task.priority, id)));
+            }),
         }
     }
 
@@ -126,7 +130,9 @@ impl Index {
                     assert!(load.processing.remove(&id));
                 })
             }
-            TaskState::Queued => assert!(self.queued.remove(&(task.priority, id))),
+            TaskState::Queued => self.with_queue(task.spec, |queue| {
+                assert!(queue.remove(&(task.priority, id)));
+            }),
         }
     }
 
@@ -169,14 +175,15 @@ impl Index {
         self.counts[kind as usize]
     }
 
-    /// The queued task that goes first.
-    pub fn first_queued(&self) -> Option<TaskId> {
-        self.queued.first().map(|&(_, id)| id)
+    /// The queued task that goes first, of those whose spec is `allowed`. Cost: as many specs as are
+    /// passed over.
+    pub fn first_queued(&self, allowed: impl Fn(SpecId) -> bool) -> Option<TaskId> {
+        self.heads.iter().find(|&&(_, _, spec)| allowed(spec)).map(|&(_, id, _)| id)
     }
 
-    /// Every queued task, in order.
+    /// Every queued task, spec by spec, each in order.
     pub fn queued(&self) -> impl Iterator<Item = TaskId> + '_ {
-        self.queued.iter().map(|&(_, id)| id)
+        self.queued.values().flatten().map(|&(_, id)| id)
     }
 
     /// Every task of this spec for which no worker qualified, in order.
@@ -213,6 +220,21 @@ impl Index {
     pub fn has_room(&self, worker: WorkerId) -> bool {
         let load = self.loads.get(&worker);
         load.is_some_and(|load| self.with_room.contains(&(load.backlog(), worker)))
+    }
+
+    /// Changes the queue of a spec, and with it its head.
+    fn with_queue(&mut self, spec: SpecId, change: impl FnOnce(&mut BTreeSet<(Priority, TaskId)>)) {
+        let head = |queue: &BTreeSet<_>| queue.first().map(|&(priority, id)| (priority, id, spec));
+        let queue = self.queued.entry(spec).or_default();
+        let before = head(queue);
+        change(queue);
+        let after = head(queue);
+        if before != after {
+            replace(&mut self.heads, before, after);
+        }
+        if after.is_none() {
+            self.queued.remove(&spec);
+        }
     }
 
     /// Changes a load, and with it the worker's place in the orders by load.

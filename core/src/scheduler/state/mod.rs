@@ -110,6 +110,17 @@ impl State {
         &self.index
     }
 
+    /// Whether a worker that qualifies for this spec has room.
+    pub fn has_room(&self, spec: SpecId) -> bool {
+        let qualified = &self.specs.get(spec).qualified;
+        let mut with_room = self.index.with_room();
+        if qualified.len() == self.index.open_workers() {
+            with_room.next().is_some()
+        } else {
+            with_room.any(|worker| qualified.contains(&worker))
+        }
+    }
+
     /// The last run that was given out.
     pub fn last_run(&self) -> RunId {
         RunId { epoch: self.epoch, counter: self.runs }

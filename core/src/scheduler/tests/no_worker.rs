@@ -37,6 +37,18 @@ fn it_runs_when_a_worker_joins_that_offers_it() {
 }
 
 #[test]
+fn the_first_worker_that_lacks_a_function_is_worth_a_word() {
+    let mut cluster = Cluster::of(&[]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    cluster.dial(1);
+    let out = cluster.reports(1, stranger(1, "add", 5));
+    let why = "1-1 waits for a worker: `add` is registered with other argument or result types: \
+               rebuild";
+    let welcome = SchedulerToWorker::Registered { worker: WorkerId(1) };
+    assert_eq!(out, vec![told(1, welcome), warn(why)]);
+}
+
+#[test]
 fn a_function_of_other_types_is_another_function() {
     let mut cluster = Cluster::of(&[]);
     cluster.dial(1);
@@ -49,11 +61,25 @@ fn a_function_of_other_types_is_another_function() {
 #[test]
 fn a_restricted_task_goes_to_its_worker_whoever_has_less_to_do() {
     let mut cluster = Cluster::of(&[1, 1]);
-    for number in 1..4 {
+    for number in 1..3 {
         let out = cluster.submit(ANN, &[task_of(ONLY_W2, number, &[])]);
         let run = Compute { spec: ONLY_W2, ..run_of(number, number, &[]) };
         assert_eq!(out.last(), Some(&compute(2, run)));
     }
+}
+
+#[test]
+fn a_restricted_task_that_waits_for_room_does_not_hold_up_those_behind_it() {
+    let mut cluster = Cluster::of(&[1, 1]);
+    for number in 1..3 {
+        cluster.submit(ANN, &[task_of(ONLY_W2, number, &[])]);
+    }
+    assert_eq!(cluster.submit(ANN, &[task_of(ONLY_W2, 3, &[])]), vec![]);
+    let out = cluster.submit(ANN, &[task(4, &[])]);
+    assert_eq!(out.last(), Some(&compute(1, run_of(4, 3, &[]))));
+    let out = cluster.finish(2, 1, 1);
+    let run = Compute { spec: ONLY_W2, ..run_of(3, 4, &[]) };
+    assert_eq!(out.last(), Some(&compute(2, run)));
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn why_a_task_is_not_done() {
         (2, "1-2 is on tcp://w1:1, as run 1.2, the 1. attempt"),
         (4, "1-4 waits for 1 of 2 inputs: 1-3 (processing) …"),
         (5, "1-5 failed because 1-99 did"),
-        (6, "1-6 is ready and waits for its turn among 1: no worker has room"),
+        (6, "1-6 is ready and waits for its turn among 1: no worker that may run it has room"),
         (99, "1-99 is not known: it was never submitted, or was released"),
     ];
     for (number, why) in cases {

@@ -86,6 +86,17 @@ fn a_worker_that_is_known_to_have_exited_is_not_waited_for() {
 }
 
 #[test]
+fn a_worker_that_broke_the_protocol_is_not_waited_for() {
+    let mut cluster = patient(&[1, 1]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    let out = cluster.finish(1, 1, 9);
+    let again = Compute { announce: true, ..run_of(1, 2, &[]) };
+    let elsewhere = vec![close(wire(1), PeerError::NotItsRun), define(2, PLAIN), compute(2, again)];
+    assert_eq!(out, elsewhere);
+    assert_eq!(cluster.scheduler.next_deadline(), None);
+}
+
+#[test]
 fn work_for_which_only_a_disconnected_worker_would_do_waits_like_any_other() {
     let mut cluster = patient(&[1]);
     cluster.drop_worker(1);
