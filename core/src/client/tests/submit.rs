@@ -116,7 +116,7 @@ fn messages_keep_to_the_limits() {
 fn a_task_beyond_the_limits_is_refused_here() {
     let mut bench = Bench::new();
     let args = Blob::from(vec![0; limits::MAX_ARGS + 1]);
-    let dependencies = std::iter::repeat_n(key(9), limits::MAX_DEPENDENCIES).collect();
+    let dependencies = std::iter::repeat_n(key(9), limits::MAX_DEPENDENCIES + 1).collect();
     let large = Task { args, ..task(0, &[]) };
     let wide = Task { dependencies, ..task(1, &[]) };
     for (number, task, expected) in [(0, large, "scatter"), (1, wide, "combine")] {
