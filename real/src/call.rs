@@ -41,6 +41,8 @@ pub(crate) struct CallParts {
     pub(crate) priority: i32,
     /// The name that the task is to have; `None`: one that nobody has.
     pub(crate) key: Option<Key>,
+    /// What a call with a name computes: a name must not stand for two things.
+    pub(crate) recipe: Option<Key>,
     /// Futures whose values are arguments, each once.
     pub(crate) dependencies: Vec<FutureHandle>,
     /// Arguments; they name dependencies by position.
@@ -57,6 +59,7 @@ impl<T> Call<T> {
             spec: Arc::clone(entry.spec()),
             priority: entry.defaults.priority,
             key: None,
+            recipe: None,
             dependencies,
             args,
             refused,
@@ -108,8 +111,10 @@ impl<T> Call<T> {
     }
 
     pub(crate) fn into_parts(mut self) -> CallParts {
-        if self.pure && self.parts.key.is_none() {
-            self.parts.key = Some(self.parts.content());
+        match self.parts.key {
+            Some(_) => self.parts.recipe = Some(self.parts.content()),
+            None if self.pure => self.parts.key = Some(self.parts.content()),
+            None => {}
         }
         self.parts
     }

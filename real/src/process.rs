@@ -175,7 +175,8 @@ impl Shared {
         let mut delay = Duration::ZERO;
         loop {
             let started = Instant::now();
-            report(match program.spawn() {
+            let Some(spawned) = self.spawn(program) else { return };
+            report(match spawned {
                 Ok(child) => self.watch(child),
                 Err(error) => Exit::NotStarted(error),
             });
@@ -190,14 +191,23 @@ impl Shared {
         }
     }
 
+    /// Starts `program`, unless the slot is closing. Under the lock: a child that runs is one that
+    /// can be signalled.
+    fn spawn(&self, program: &Program) -> Option<io::Result<Child>> {
+        let mut state = self.lock();
+        if state.closing {
+            return None;
+        }
+        Some(program.spawn().map(|mut child| {
+            state.pid = Some(Pid::from_child(&child));
+            state.pipe = child.stdin.take();
+            child
+        }))
+    }
+
     /// Waits for the end of `child`.
     fn watch(&self, mut child: Child) -> Exit {
         let pid = Pid::from_child(&child);
-        {
-            let mut state = self.lock();
-            state.pid = Some(pid);
-            state.pipe = child.stdin.take().filter(|_| !state.closing);
-        }
         // Leaves the dead process in place, so that nobody signals another one with its number.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         let waited = retry_on_intr(|| waitid(WaitId::Pid(pid), options));

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use raddle_core::client::{Client, Config, Effect, Event, Settled, Task};
+use raddle_core::random::hash;
 use raddle_core::scheduler::Event as SchedulerEvent;
 use raddle_core::time::Duration;
 use raddle_core::worker::Event as WorkerEvent;
@@ -14,9 +15,11 @@ use raddle_net::names::{Key, Session};
 use raddle_net::payload::{SmallValue, ValueType};
 
 use crate::body::Body;
+use crate::failure::Failure;
 use crate::oracle::Verdict;
 use crate::plan::TaskDef;
-use crate::world::{Asker, Delivery, Failure, Node, World};
+use crate::requests::Asker;
+use crate::world::{Delivery, Node, World};
 
 /// A client and what its user holds.
 #[derive(Clone, Debug)]
@@ -25,8 +28,9 @@ pub(crate) struct SimClient {
     number: usize,
     connection: raddle_core::scheduler::ConnectionId,
     held: BTreeMap<Key, Seen>,
+    /// How often each key was submitted and not released.
+    handles: BTreeMap<Key, usize>,
     scattered: BTreeMap<Key, Body>,
-    cancelled: BTreeSet<Key>,
 }
 
 /// What the user knows of a future.
@@ -46,9 +50,14 @@ impl SimClient {
             number,
             connection: raddle_core::scheduler::ConnectionId::default(),
             held: BTreeMap::new(),
+            handles: BTreeMap::new(),
             scattered: BTreeMap::new(),
-            cancelled: BTreeSet::new(),
         }
+    }
+
+    fn hold(&mut self, key: Key) {
+        self.held.entry(key).or_insert(Seen::Pending);
+        *self.handles.entry(key).or_default() += 1;
     }
 }
 
@@ -64,6 +73,11 @@ pub(crate) fn small(value: u64, nbytes: u32) -> Option<SmallValue> {
         value_type: ValueType::default(),
         bytes: value.to_le_bytes()[..].into(),
     })
+}
+
+/// Names a key in decisions of chance.
+fn entity(key: Key) -> u64 {
+    key.to_string().bytes().fold(0, |so_far, byte| hash(so_far, 0, u64::from(byte), 0))
 }
 
 /// The value inside.
@@ -88,7 +102,7 @@ impl World {
         for task in tasks {
             let held =
                 |key: &Key| self.clients[client].held.contains_key(key) || ours.contains(key);
-            if !task.dependencies.iter().all(held) {
+            if ours.contains(&task.key) || !task.dependencies.iter().all(held) {
                 continue;
             }
             ours.insert(task.key);
@@ -101,11 +115,13 @@ impl World {
                 args: task.body.encode(),
             });
         }
-        let new = ours.iter().map(|key| (*key, Seen::Pending));
-        self.clients[client].held.extend(new);
+        for &key in &ours {
+            self.clients[client].hold(key);
+        }
         self.client_event(client, Event::Submit { tasks: calls });
         for key in ours {
-            if self.chance(client as u64, 4) == 0 {
+            // By the key, so that a plan with fewer tasks decides the same about the others.
+            if self.chance(entity(key), 4) == 0 {
                 self.client_event(client, Event::Await { key });
             }
         }
@@ -113,29 +129,33 @@ impl World {
 
     pub(crate) fn scatter(&mut self, client: usize, task: TaskDef) {
         self.oracle.submitted(&task);
-        self.clients[client].held.insert(task.key, Seen::Pending);
+        self.clients[client].hold(task.key);
         self.clients[client].scattered.insert(task.key, task.body);
         self.client_event(client, Event::Scatter { key: task.key });
     }
 
     pub(crate) fn release(&mut self, client: usize, keys: Vec<Key>) {
         for key in keys {
-            if self.clients[client].held.remove(&key).is_some() {
-                self.client_event(client, Event::Release { key });
+            let Some(handles) = self.clients[client].handles.get_mut(&key) else { continue };
+            *handles -= 1;
+            if *handles == 0 {
+                self.clients[client].handles.remove(&key);
+                self.clients[client].held.remove(&key);
             }
+            self.client_event(client, Event::Release { key });
         }
     }
 
-    pub(crate) fn cancel(&mut self, client: usize, keys: Vec<Key>) {
+    pub(crate) fn cancel(&mut self, client: usize, mut keys: Vec<Key>) {
+        keys.retain(|key| self.clients[client].held.contains_key(key));
         for key in &keys {
             self.oracle.cancelled(*key);
-            self.clients[client].cancelled.insert(*key);
         }
         self.client_event(client, Event::Cancel { keys });
     }
 
     fn flush_later(&mut self, client: usize) {
-        let delay = Duration::from_nanos(self.chance(client as u64, 50_000));
+        let delay = Duration::from_nanos(self.chance(Node::Client(client).number(), 50_000));
         self.at(self.now + delay, Delivery::Client(client, Event::Flush));
     }
 
@@ -147,11 +167,16 @@ impl World {
     }
 
     pub(crate) fn release_all(&mut self, client: usize) {
-        let keys = self.clients[client].held.keys().copied().collect();
+        let handles = self.clients[client].handles.iter();
+        let keys = handles.flat_map(|(key, &n)| std::iter::repeat_n(*key, n)).collect();
         self.release(client, keys);
     }
 
     pub(crate) fn client_event(&mut self, client: usize, event: Event) {
+        self.report.coverage.see(&event);
+        if let Event::FromScheduler(message) = &event {
+            self.report.coverage.see(message);
+        }
         let mut out = Vec::new();
         let machine = &mut self.clients[client].machine;
         machine.handle(self.now, event, &mut out);
@@ -165,6 +190,7 @@ impl World {
             self.flush_later(client);
         }
         for effect in out {
+            self.report.coverage.see(&effect);
             self.client_effect(client, effect);
         }
         if let Some((at, _)) = deadline {
@@ -227,41 +253,42 @@ impl World {
                 return; // It outlived its last handle, so that it could be sent.
             }
             let phantom = format!("client {client} hears of {key}, which it does not hold");
-            return self.fail(Failure::WrongResult(phantom));
+            return self.fail(Failure::Phantom(phantom));
         }
         let seen = match settled {
             Settled::Erred { blame, failure } => {
+                self.report.coverage.see(&*failure);
                 let allowed = raddle_core::scheduler::Config::default().allowed_failures;
                 let verdict = self.oracle.judge_failure(key, blame, &failure, allowed);
-                self.judge(verdict);
+                self.judge(verdict, Failure::WrongFailure);
                 Seen::Erred
             }
             Settled::InMemory { value: Some(value), .. } => {
                 let value = unpack(&value);
                 let verdict = self.oracle.judge_value(key, value);
-                self.judge(verdict);
+                self.judge(verdict, Failure::WrongValue);
                 Seen::Value(value)
             }
             Settled::InMemory { value: None, .. } => Seen::Done,
         };
         let before = self.clients[client].held.insert(key, seen);
         if before == Some(Seen::Erred) && seen != Seen::Erred {
-            self.fail(Failure::WrongResult(format!("{key} had failed, and now has not")));
+            self.fail(Failure::Changed(format!("{key} had failed, and now has not")));
         }
     }
 
     pub(crate) fn fetched(&mut self, client: usize, key: Key, value: u64) {
         let verdict = self.oracle.judge_value(key, value);
-        self.judge(verdict);
+        self.judge(verdict, Failure::WrongValue);
         if let Some(seen) = self.clients[client].held.get_mut(&key) {
             *seen = Seen::Value(value);
         }
     }
 
-    fn judge(&mut self, verdict: Verdict) {
+    fn judge(&mut self, verdict: Verdict, wrong: fn(String) -> Failure) {
         self.report.judged += 1;
         if let Verdict::Wrong(why) = verdict {
-            self.fail(Failure::WrongResult(why));
+            self.fail(wrong(why));
         }
     }
 

@@ -8,20 +8,39 @@
 //!
 //! | file | story |
 //! |---|---|
-//! | `plan.rs` | a seed becomes a list of operations |
+//! | `plan.rs`, `text.rs`, `case.rs` | what happens from outside; as text; as a file with its seed |
+//! | `generate.rs` | a seed becomes a plan |
+//! | `minimise.rs` | a case that fails becomes a small one |
 //! | `body.rs` | what a simulated task does, written in its arguments |
-//! | `world.rs` | the clock, the links, the deliveries |
-//! | `worker.rs`, `client.rs` | what a driver does around each machine |
-//! | `oracle.rs` | what each future may hold, by plain evaluation |
+//! | `world.rs`, `requests.rs` | the clock, the links, the deliveries; pulls of values |
+//! | `worker.rs`, `nested.rs`, `client.rs` | what a driver does around each machine |
+//! | `oracle.rs`, `failure.rs` | what each future may hold; what a run comes to |
+//! | `coverage.rs`, `plant.rs` | what runs have seen; bugs that they must find |
 
 mod body;
+mod case;
 mod client;
+mod coverage;
+mod failure;
+mod generate;
+mod minimise;
+mod nested;
 mod oracle;
 mod plan;
+mod plant;
+mod requests;
+mod text;
 mod worker;
 mod world;
 
 pub use body::Body;
+pub use case::{Case, policy_name, policy_named};
+pub use coverage::Coverage;
+pub use failure::{Failure, Report};
+pub use generate::Mix;
+pub use minimise::minimise;
 pub use oracle::{Oracle, Verdict};
-pub use plan::{Mix, Op, Plan, Shape, TaskDef};
-pub use world::{Failure, Report, Settings, World};
+pub use plan::{Latency, Op, Plan, Step, TaskDef};
+pub use plant::Plant;
+pub use text::ParseError;
+pub use world::{Settings, World};

@@ -1,10 +1,10 @@
 //! What a driver does around a worker machine: a store, bodies that take time, a process that can
-//! die. Bodies that submit tasks have a client machine of their own, as in the real worker.
+//! die. Bodies that submit tasks are in `nested.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use raddle_core::client::{Client, Event as ClientEvent, FetchOutcome, Settled, Task};
+use raddle_core::client::Event as ClientEvent;
 use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
 use raddle_core::time::Duration;
 use raddle_core::worker::{
@@ -16,8 +16,12 @@ use raddle_net::messages::{
 use raddle_net::names::{Key, RunId, Session, WorkerId};
 
 use crate::body::Body;
-use crate::client::{small, spec, unpack};
-use crate::world::{Asker, Delivery, Failure, Node, Reply, World};
+use crate::client::small;
+use crate::failure::Failure;
+use crate::nested::Nested;
+use crate::plant::Plant;
+use crate::requests::{Asker, Reply};
+use crate::world::{Delivery, Node, World};
 
 /// A worker process.
 #[derive(Clone, Debug)]
@@ -29,9 +33,9 @@ pub(crate) struct SimWorker {
     /// Scattered values that have come and were not judged yet.
     pub(crate) offered: BTreeMap<RequestId, (u64, u32)>,
     outbox: Vec<Said>,
-    nested: BTreeMap<RunId, Nested>,
+    pub(crate) nested: BTreeMap<RunId, Nested>,
     running: BTreeMap<RunId, Key>,
-    children: u64,
+    pub(crate) children: u64,
 }
 
 /// What a worker said that has not left its process.
@@ -39,18 +43,6 @@ pub(crate) struct SimWorker {
 enum Said {
     Flush(RunId),
     Message(WorkerMessage),
-}
-
-/// A body that awaits tasks of its own.
-#[derive(Clone, Debug)]
-struct Nested {
-    client: Client,
-    body: Body,
-    key: Key,
-    inputs: Vec<u64>,
-    children: Vec<(Key, Option<u64>)>,
-    error: Option<(Key, Arc<TaskFailure>)>,
-    resuming: bool,
 }
 
 /// How a body ended.
@@ -125,7 +117,7 @@ impl World {
         for request in broken {
             self.at(self.now + Duration::from_micros(50), Delivery::Reply(request, Reply::Failed));
         }
-        let delay = Duration::from_micros(self.chance(u64::from(worker), 3_000));
+        let delay = Duration::from_micros(self.chance(Node::Worker(worker).number(), 3_000));
         self.at(self.now + delay, Delivery::Op(crate::plan::Op::Join(dead.nthreads)));
     }
 
@@ -134,6 +126,10 @@ impl World {
         let Some(node) = self.workers.get_mut(&worker) else {
             return self.undeliverable(event);
         };
+        self.report.coverage.see(&event);
+        if let Event::FromScheduler(message) = &event {
+            self.report.coverage.see(message);
+        }
         node.machine.handle(self.now, event, &mut out);
         let violation = if self.settings.paranoid { node.machine.check().err() } else { None };
         let deadline = node.machine.next_deadline();
@@ -141,6 +137,7 @@ impl World {
             self.fail(Failure::Worker(violation));
         }
         for effect in out {
+            self.report.coverage.see(&effect);
             self.worker_effect(worker, effect);
         }
         if let Some((at, _)) = deadline {
@@ -170,6 +167,7 @@ impl World {
             }
             Effect::Execute(execute) => self.execute(worker, execute),
             Effect::Flush { run } => self.say(worker, Said::Flush(run)),
+            Effect::Forget { .. } if self.harms(Plant::KeepForgotten) => {}
             Effect::Forget { run } => {
                 let node = self.workers.get_mut(&worker).expect("it has just had an effect");
                 if node.store.remove(&run).is_none() {
@@ -196,7 +194,7 @@ impl World {
     }
 
     fn say(&mut self, worker: u32, said: Said) {
-        let delay = Duration::from_nanos(self.chance(u64::from(worker), 60_000));
+        let delay = Duration::from_nanos(self.chance(Node::Worker(worker).number(), 60_000));
         let node = self.workers.get_mut(&worker).expect("it has just had an effect");
         node.outbox.push(said);
         if node.outbox.len() == 1 {
@@ -209,6 +207,7 @@ impl World {
         let connection = node.connection;
         for said in std::mem::take(&mut node.outbox) {
             match said {
+                Said::Flush(_) if self.harms(Plant::SkipFlushed) => {}
                 Said::Flush(run) => {
                     self.at(self.now, Delivery::Worker(worker, Event::Flushed { run }));
                 }
@@ -228,7 +227,7 @@ impl World {
         let node = self.workers.get_mut(&worker).expect("it has just had an effect");
         let values: Option<Vec<u64>> =
             inputs.iter().map(|input| node.store.get(input).map(|(value, _)| *value)).collect();
-        let Some(values) = values else {
+        let Some(mut values) = values else {
             let missing = format!("worker {worker} runs {key} without its inputs");
             return self.fail(Failure::Protocol(missing));
         };
@@ -237,6 +236,9 @@ impl World {
         if executing > node.nthreads as usize {
             let many = format!("worker {worker} runs {executing} bodies at a time");
             return self.fail(Failure::Protocol(many));
+        }
+        if self.harms(Plant::SwapInputs) {
+            values.reverse();
         }
         if body.poison {
             return self.at(self.now + delay / 2, Delivery::Die(worker));
@@ -261,11 +263,12 @@ impl World {
     }
 
     pub(crate) fn body_ends(&mut self, worker: u32, run: RunId, ended: Ended) {
+        let wrong = self.harms(Plant::WrongBlame).then(Key::default);
         let Some(node) = self.workers.get_mut(&worker) else { return };
         node.running.remove(&run);
         node.nested.remove(&run);
         let outcome = match ended {
-            Ended::Failed(blame, failure) => Outcome::Failed { blame, failure },
+            Ended::Failed(blame, failure) => Outcome::Failed { blame: wrong.or(blame), failure },
             Ended::Value(value, nbytes) => {
                 node.store.insert(run, (value, nbytes));
                 let (value, nbytes) = (small(value, nbytes), u64::from(nbytes));
@@ -273,140 +276,6 @@ impl World {
             }
         };
         self.worker_event(worker, Event::Executed { run, outcome });
-    }
-
-    fn start_nested(&mut self, worker: u32, run: RunId, key: Key, body: Body, inputs: Vec<u64>) {
-        let session = Session::truncate(1 << 33 | u64::from(worker));
-        let node = self.workers.get_mut(&worker).expect("it runs the body");
-        let mut tasks = Vec::new();
-        for n in 0..body.children {
-            node.children += 1;
-            tasks.push(Task {
-                key: Key::numbered(session, node.children),
-                spec: spec(0),
-                priority: 0,
-                dependencies: [].into_iter().collect(),
-                args: body.child(n).encode(),
-            });
-        }
-        let children: Vec<(Key, Option<u64>)> = tasks.iter().map(|task| (task.key, None)).collect();
-        let client = Client::new(raddle_core::client::Config::default());
-        let nested = Nested {
-            client,
-            body,
-            key,
-            inputs,
-            children: children.clone(),
-            error: None,
-            resuming: false,
-        };
-        node.nested.insert(run, nested);
-        self.worker_event(worker, Event::Blocked { run });
-        self.nested_event(worker, run, ClientEvent::Submit { tasks });
-        for (key, _) in children {
-            self.nested_event(worker, run, ClientEvent::Await { key });
-        }
-        self.nested_event(worker, run, ClientEvent::Flush);
-    }
-
-    fn nested_event(&mut self, worker: u32, run: RunId, event: ClientEvent) {
-        let now = self.now;
-        let Some(nested) = self.workers.get_mut(&worker).and_then(|node| node.nested.get_mut(&run))
-        else {
-            return;
-        };
-        let mut out = Vec::new();
-        nested.client.handle(now, event, &mut out);
-        if nested.client.has_unsent() {
-            nested.client.handle(now, ClientEvent::Flush, &mut out);
-        }
-        for effect in out {
-            self.nested_effect(worker, run, effect);
-        }
-        self.wake_nested(worker, run);
-    }
-
-    fn nested_effect(&mut self, worker: u32, run: RunId, effect: raddle_core::client::Effect) {
-        use raddle_core::client::Effect;
-        match effect {
-            Effect::Answer { .. } | Effect::Unsettled { .. } => {}
-            Effect::Close { reason } => {
-                self.fail(Failure::Protocol(format!("run closes: {reason}")))
-            }
-            Effect::Fetch { key, run: made, address, .. } => {
-                let item = Item { key, run: made };
-                self.ask(Asker::Run(worker, run, item), &address, vec![item]);
-            }
-            Effect::Send { .. } => {
-                self.fail(Failure::Protocol("a simulated run scatters nothing".to_owned()));
-            }
-            Effect::Settled { key, settled } => {
-                let nested = self.workers.get_mut(&worker).and_then(|n| n.nested.get_mut(&run));
-                let Some(nested) = nested else { return };
-                match settled {
-                    Settled::Erred { blame, failure } => nested.error = Some((blame, failure)),
-                    Settled::InMemory { value, .. } => {
-                        nested.learn(key, value.as_ref().map(unpack))
-                    }
-                }
-            }
-            Effect::ToScheduler(message) => {
-                self.worker_event(worker, Event::FromRun { run, message });
-            }
-        }
-    }
-
-    pub(crate) fn run_fetched(
-        &mut self,
-        worker: u32,
-        parent: RunId,
-        item: Item,
-        outcome: FetchOutcome,
-        value: Option<u64>,
-    ) {
-        let nested = self.workers.get_mut(&worker).and_then(|node| node.nested.get_mut(&parent));
-        let Some(nested) = nested else { return };
-        nested.learn(item.key, value);
-        let Item { key, run } = item;
-        self.nested_event(worker, parent, ClientEvent::Fetched { key, run, outcome });
-    }
-
-    /// A body that has what it awaited wants its slot back.
-    fn wake_nested(&mut self, worker: u32, run: RunId) {
-        let nested = self.workers.get_mut(&worker).and_then(|node| node.nested.get_mut(&run));
-        let Some(nested) = nested else { return };
-        let done = nested.error.is_some() || nested.children.iter().all(|(_, v)| v.is_some());
-        if done && !nested.resuming {
-            nested.resuming = true;
-            self.at(self.now, Delivery::Worker(worker, Event::Unblocked { run }));
-        }
-    }
-
-    fn stop(&mut self, worker: u32, run: RunId) {
-        if let Some(nested) =
-            self.workers.get_mut(&worker).and_then(|node| node.nested.get_mut(&run))
-        {
-            let key = nested.key;
-            nested.error.get_or_insert_with(|| (key, Arc::new(TaskFailure::Cancelled)));
-            self.wake_nested(worker, run);
-        }
-    }
-
-    fn resume(&mut self, worker: u32, run: RunId) {
-        let nested = self.workers.get(&worker).and_then(|node| node.nested.get(&run));
-        let Some(nested) = nested else {
-            return self.fail(Failure::Protocol(format!("worker {worker} resumes {run}")));
-        };
-        let ended = match &nested.error {
-            Some((blame, failure)) => Ended::Failed(Some(*blame), Arc::clone(failure)),
-            None => {
-                let children = nested.children.iter().filter_map(|(_, value)| *value);
-                let inputs = nested.inputs.iter().copied().chain(children);
-                Ended::Value(nested.body.value(inputs), nested.body.nbytes)
-            }
-        };
-        let delay = Duration::from_micros(u64::from(nested.body.micros));
-        self.at(self.now + delay, Delivery::BodyEnds(worker, run, ended));
     }
 
     /// Asks the worker at `address` for values.
@@ -430,12 +299,16 @@ impl World {
         let values = items.iter().map(|(item, held)| {
             (*item, held.then(|| node.store.get(&item.run).copied()).flatten())
         });
-        let reply = Reply::Items(values.collect());
-        self.answer(worker, request, reply);
-        self.at(
-            self.now + Duration::from_micros(30),
-            Delivery::Worker(worker, Event::Served { request }),
-        );
+        let mut values: Vec<_> = values.collect();
+        let other = node.store.values().next().copied();
+        if self.harms(Plant::WrongRun) {
+            values.iter_mut().for_each(|(_, value)| *value = value.and(other));
+        }
+        self.answer(worker, request, Reply::Items(values));
+        if !self.harms(Plant::SkipServed) {
+            let at = self.now + Duration::from_micros(30);
+            self.at(at, Delivery::Worker(worker, Event::Served { request }));
+        }
     }
 
     fn answer(&mut self, worker: u32, request: RequestId, reply: Reply) {
@@ -465,25 +338,6 @@ impl World {
             }
         };
         self.worker_event(worker, Event::Gathered { peer, outcome });
-    }
-}
-
-impl Nested {
-    fn learn(&mut self, key: Key, value: Option<u64>) {
-        for (child, known) in &mut self.children {
-            if *child == key && value.is_some() {
-                *known = value;
-            }
-        }
-    }
-}
-
-impl Asker {
-    fn node(&self) -> Node {
-        match self {
-            Self::Client(client, _) | Self::Sender(client, _) => Node::Client(*client),
-            Self::Run(worker, ..) | Self::Worker(worker, _) => Node::Worker(*worker),
-        }
     }
 }
 

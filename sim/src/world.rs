@@ -4,26 +4,25 @@
 //! machine, and turns the effects into further deliveries. It must not know what a task does.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use raddle_core::client::{Event as ClientEvent, FetchOutcome};
+use raddle_core::client::Event as ClientEvent;
 use raddle_core::random::{below, hash};
-use raddle_core::scheduler::{
-    Config, ConnectionId, Effect, Event, Policy, Scheduler, Violation as SchedulerViolation,
-};
+use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, Policy, Scheduler};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::{Event as WorkerEvent, RequestId};
-use raddle_net::messages::Item;
-use raddle_net::names::{Key, RunId, WorkerId};
+use raddle_net::names::{Key, RunId};
 
 use crate::client::SimClient;
+use crate::failure::{Failure, Report};
 use crate::oracle::Oracle;
-use crate::plan::{Op, Plan};
+use crate::plan::{Latency, Op, Plan};
+use crate::plant::{Fate, Plant};
+use crate::requests::{Reply, Request};
 use crate::worker::{Ended, SimWorker};
 
 /// Streams of chance that belong to the world.
 const LATENCY: u64 = 1;
-pub(crate) const CHANCE: u64 = 2;
+const CHANCE: u64 = 2;
 
 /// How a plan is run.
 #[derive(Clone, Debug)]
@@ -34,21 +33,15 @@ pub struct Settings {
     pub policy: Policy,
     /// Whether every machine is checked after every event that it handles.
     pub paranoid: bool,
-    /// Events after which a run that has not settled never will.
-    pub max_events: u64,
     /// Whether everything that happens is printed.
     pub log: bool,
+    /// A bug in the links and drivers.
+    pub plant: Option<Plant>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            seed: 0,
-            policy: Policy::EarliestStart,
-            paranoid: true,
-            max_events: 2_000_000,
-            log: false,
-        }
+        Self { seed: 0, policy: Policy::EarliestStart, paranoid: true, log: false, plant: None }
     }
 }
 
@@ -77,70 +70,6 @@ pub(crate) enum Delivery {
     Worker(u32, WorkerEvent),
 }
 
-/// The answer to a request for values.
-#[derive(Clone, Debug)]
-pub(crate) enum Reply {
-    Busy,
-    Failed,
-    /// Each item that was asked for, with its value and size if it is held.
-    Items(Vec<(Item, Option<(u64, u32)>)>),
-    Stored(bool),
-}
-
-/// Who asked a worker for values, or sent it one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Asker {
-    Client(usize, Item),
-    Run(u32, RunId, Item),
-    Sender(usize, Item),
-    Worker(u32, WorkerId),
-}
-
-/// A request that is under way.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Request {
-    pub(crate) asker: Asker,
-    pub(crate) holder: u32,
-}
-
-/// Why a run failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// A client machine broke an invariant.
-    Client(raddle_core::client::Violation),
-    /// Something was left when everything had been released.
-    Leak(String),
-    /// A machine took a machine's message for a breach of the protocol, or did something impossible.
-    Protocol(String),
-    /// The scheduler broke an invariant.
-    Scheduler(SchedulerViolation),
-    /// Nothing happens any more, and a future has not settled; or things happen for ever.
-    Stuck(String),
-    /// A worker machine broke an invariant.
-    Worker(raddle_core::worker::Violation),
-    /// A client saw what it must not see.
-    WrongResult(String),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
-    }
-}
-
-/// What a run came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Events handled.
-    pub events: u64,
-    /// Bodies entered.
-    pub executions: u64,
-    /// Futures judged.
-    pub judged: u64,
-    /// Hash of everything that happened, in order.
-    pub digest: u64,
-}
-
 /// The world.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -160,16 +89,31 @@ pub struct World {
     links: BTreeMap<(Node, Node), (Instant, u64)>,
     connections: BTreeMap<ConnectionId, Node>,
     next_connection: u64,
-    next_request: u64,
+    pub(crate) next_request: u64,
     next_worker: u32,
+    /// Decisions so far about each entity.
+    decided: BTreeMap<u64, u64>,
+    latency: Latency,
+    /// Events after which a run that has not settled never will.
+    max_events: u64,
+    /// Chances that a planted bug has had.
+    pub(crate) harmless: u64,
 }
 
 impl World {
-    /// A world in which nothing has happened.
-    #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        let config = Config { policy: settings.policy, seed: settings.seed, ..Config::default() };
+    /// The world of a plan, in which nothing has happened.
+    fn new(settings: Settings, plan: &Plan) -> Self {
+        let config = Config {
+            policy: settings.policy,
+            seed: settings.seed,
+            worker_grace: Duration::from_micros(plan.grace),
+            ..Config::default()
+        };
         Self {
+            decided: BTreeMap::new(),
+            latency: plan.latency,
+            harmless: 0,
+            max_events: 100_000 + 1_000 * plan.tasks(),
             settings,
             now: Instant::ZERO,
             clients: Vec::new(),
@@ -196,7 +140,11 @@ impl World {
     /// # Errors
     ///
     /// The first property that does not hold.
-    pub fn run(mut self, plan: &Plan) -> Result<Report, Failure> {
+    pub fn run(settings: Settings, plan: &Plan) -> Result<Report, Failure> {
+        Self::new(settings, plan).run_to_the_end(plan)
+    }
+
+    fn run_to_the_end(mut self, plan: &Plan) -> Result<Report, Failure> {
         for &nthreads in &plan.workers {
             self.join(nthreads);
         }
@@ -204,8 +152,9 @@ impl World {
             self.clients.push(SimClient::new(client));
             self.connect_client(client);
         }
-        for (at, op) in &plan.ops {
-            self.at(Instant::ZERO + Duration::from_micros(*at), Delivery::Op(op.clone()));
+        for step in &plan.ops {
+            let at = Instant::ZERO + Duration::from_micros(step.at);
+            self.at(at, Delivery::Op(step.op.clone()));
         }
         self.settle()?;
         for client in 0..self.clients.len() {
@@ -226,13 +175,14 @@ impl World {
         while let Some(((at, _), delivery)) = self.queue.pop_first() {
             self.now = at;
             self.report.events += 1;
-            if self.report.events > self.settings.max_events {
+            if self.report.events > self.max_events {
                 return Err(Failure::Stuck("things happen for ever".to_owned()));
             }
             if self.settings.log {
                 eprintln!("{:>12} {delivery:?}", at.as_nanos());
             }
             self.digest(&delivery);
+            self.see(&delivery);
             self.deliver(delivery);
             if let Some(failure) = self.failure.take() {
                 return Err(failure);
@@ -247,6 +197,32 @@ impl World {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         self.report.digest = hash(self.report.digest, 0, words, 0);
+    }
+
+    fn see(&mut self, delivery: &Delivery) {
+        let seen = &mut self.report.coverage;
+        match delivery {
+            Delivery::Op(op) => seen.see(op),
+            Delivery::Scheduler(event) => {
+                seen.see(event);
+                match event {
+                    Event::FromClient { message, .. } => seen.see(message),
+                    Event::FromWorker { message, .. } => seen.see(message),
+                    Event::ClientConnected { .. }
+                    | Event::ClientDisconnected { .. }
+                    | Event::Tick
+                    | Event::WorkerConnected { .. }
+                    | Event::WorkerDisconnected { .. }
+                    | Event::WorkerLost { .. } => {}
+                }
+            }
+            Delivery::BodyEnds(..)
+            | Delivery::Client(..)
+            | Delivery::Depart(_)
+            | Delivery::Die(_)
+            | Delivery::Reply(..)
+            | Delivery::Worker(..) => {} // Seen by their machines' drivers.
+        }
     }
 
     fn deliver(&mut self, delivery: Delivery) {
@@ -287,6 +263,7 @@ impl World {
             self.fail(Failure::Scheduler(violation));
         }
         for effect in out {
+            self.report.coverage.see(&effect);
             match effect {
                 Effect::Close { connection, reason } => {
                     let node = self.connections.get(&connection);
@@ -334,73 +311,27 @@ impl World {
         self.next_worker
     }
 
-    /// A request of `asker` to `holder`.
-    pub(crate) fn request(&mut self, asker: Asker, holder: u32) -> RequestId {
-        self.next_request += 1;
-        let request = RequestId(self.next_request);
-        self.requests.insert(request, Request { asker, holder });
-        request
-    }
-
-    fn reply(&mut self, request: RequestId, reply: Reply) {
-        let Some(Request { asker, holder }) = self.requests.remove(&request) else { return };
-        match asker {
-            Asker::Client(client, item) => {
-                let outcome = self.take_value(item, &reply, holder);
-                if let Some((value, _)) = outcome.1 {
-                    self.fetched(client, item.key, value);
-                }
-                let Item { key, run } = item;
-                let event = ClientEvent::Fetched { key, run, outcome: outcome.0 };
-                self.client_event(client, event);
-            }
-            Asker::Run(worker, parent, item) => {
-                let outcome = self.take_value(item, &reply, holder);
-                self.run_fetched(
-                    worker,
-                    parent,
-                    item,
-                    outcome.0,
-                    outcome.1.map(|(value, _)| value),
-                );
-            }
-            Asker::Sender(client, Item { key, run }) => {
-                let delivered = matches!(reply, Reply::Stored(true));
-                self.client_event(client, ClientEvent::Sent { key, run, delivered });
-            }
-            Asker::Worker(worker, peer) => self.gathered(worker, peer, reply),
-        }
-    }
-
-    fn take_value(
-        &mut self,
-        item: Item,
-        reply: &Reply,
-        holder: u32,
-    ) -> (FetchOutcome, Option<(u64, u32)>) {
-        match reply {
-            Reply::Busy => (FetchOutcome::Busy, None),
-            Reply::Failed => (FetchOutcome::Unreachable, None),
-            Reply::Items(items) => match items.first() {
-                Some((_, Some(value))) => (FetchOutcome::Found, Some(*value)),
-                Some((_, None)) | None => (FetchOutcome::Missing, None),
-            },
-            Reply::Stored(_) => {
-                self.fail(Failure::Protocol(format!("worker {holder} stored {item:?}")));
-                (FetchOutcome::Missing, None)
-            }
-        }
-    }
-
     /// Hands over after the link's delay, behind everything that was sent on it before.
     pub(crate) fn send(&mut self, from: Node, to: Node, delivery: Delivery) {
         let (last, count) = self.links.entry((from, to)).or_default();
         *count += 1;
-        let link = hash(node_number(from), LATENCY, node_number(to), *count);
-        let delay = 20_000 + below(hash(self.settings.seed, LATENCY, link, 0), 400_000);
+        let link = hash(from.number(), LATENCY, to.number(), *count);
+        let delay = self.latency.nanos(hash(self.settings.seed, LATENCY, link, 0));
         let at = (self.now + Duration::from_nanos(delay)).max(*last);
         *last = at;
-        self.at(at, delivery);
+        match self.fate(&delivery) {
+            Fate::Never => {}
+            Fate::Once => self.at(at, delivery),
+            Fate::Twice => {
+                self.at(at, delivery.clone());
+                self.at(at, delivery);
+            }
+            Fate::Again => {
+                self.at(at, delivery.clone());
+                self.at(at + Duration::from_millis(20), delivery);
+            }
+            Fate::Early => self.at(self.now, delivery),
+        }
     }
 
     pub(crate) fn at(&mut self, at: Instant, delivery: Delivery) {
@@ -409,8 +340,10 @@ impl World {
     }
 
     /// A number below `bound` for a decision about `entity`.
-    pub(crate) fn chance(&self, entity: u64, bound: u64) -> u64 {
-        below(hash(self.settings.seed, CHANCE, entity, self.report.events), bound)
+    pub(crate) fn chance(&mut self, entity: u64, bound: u64) -> u64 {
+        let decided = self.decided.entry(entity).or_default();
+        *decided += 1;
+        below(hash(self.settings.seed, CHANCE, entity, *decided), bound)
     }
 
     /// The first failure is the one that counts.
@@ -440,10 +373,27 @@ impl World {
     }
 }
 
-fn node_number(node: Node) -> u64 {
-    match node {
-        Node::Client(client) => 1 << 40 | client as u64,
-        Node::Scheduler => 0,
-        Node::Worker(worker) => 2 << 40 | u64::from(worker),
+impl Latency {
+    /// How long one message travels, from 64 random bits.
+    fn nanos(self, bits: u64) -> u64 {
+        match self {
+            Self::Bimodal { slow, per_mille, .. } if bits % 1_000 < per_mille => slow * 1_000,
+            Self::Bimodal { fast, .. } => fast * 1_000,
+            Self::Constant(micros) => micros * 1_000,
+            Self::Uniform(from, to) => {
+                from * 1_000 + below(bits, to.saturating_sub(from).max(1) * 1_000)
+            }
+        }
+    }
+}
+
+impl Node {
+    /// Names it in decisions of chance.
+    pub(crate) fn number(self) -> u64 {
+        match self {
+            Self::Client(client) => 1 << 40 | client as u64,
+            Self::Scheduler => 0,
+            Self::Worker(worker) => 2 << 40 | u64::from(worker),
+        }
     }
 }

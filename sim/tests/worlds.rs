@@ -2,16 +2,17 @@
 //! is what plain evaluation says, everything settles, nothing is left.
 
 use raddle_core::scheduler::Policy;
-use raddle_sim::{Mix, Plan, Report, Settings, World};
+use raddle_sim::{Case, Mix, Plan, Report, policy_name};
 
 fn run(seed: u64, policy: Policy, mix: Mix) -> Report {
     let plan = Plan::from_seed(seed, mix);
-    let settings = Settings { seed, policy, ..Settings::default() };
-    World::new(settings).run(&plan).unwrap_or_else(|failure| {
-        let name = if policy == Policy::Random { "random" } else { "earliest-start" };
-        let (tasks, calm) = (mix.tasks, if mix.faults { "" } else { " --calm" });
+    let case = Case { story: String::new(), seed, policy, plant: None, plan };
+    case.run(false).unwrap_or_else(|failure| {
+        let (name, tasks) = (policy_name(policy), mix.tasks);
+        let plain = if mix.swarm { "" } else { " --plain" };
+        let calm = if mix.faults { "" } else { " --calm" };
         panic!(
-            "{failure}\nREPRODUCE: cargo sim -- --seed {seed} --policy {name} --tasks {tasks}{calm}"
+            "{failure}\nREPRODUCE: cargo sim -- --seed {seed} --policy {name} --tasks {tasks}{plain}{calm}"
         )
     })
 }
@@ -20,17 +21,33 @@ fn run(seed: u64, policy: Policy, mix: Mix) -> Report {
 fn calm_worlds_run_each_task_once_and_right() {
     for seed in 0..40 {
         for policy in [Policy::EarliestStart, Policy::Random] {
-            let report = run(seed, policy, Mix { tasks: 60, faults: false, bodies: false });
+            let mix = Mix { tasks: 60, faults: false, bodies: false, swarm: false };
+            let report = run(seed, policy, mix);
             assert!(report.judged > 0 && report.executions > 0);
+            let tasks = Plan::from_seed(seed, mix).tasks();
+            assert!(
+                report.executions <= tasks,
+                "{} executions of {tasks} tasks",
+                report.executions
+            );
         }
     }
 }
 
 #[test]
 fn worlds_with_faults_settle_right_and_leave_nothing() {
-    for seed in 0..120 {
+    for seed in 0..60 {
         for policy in [Policy::EarliestStart, Policy::Random] {
-            run(seed, policy, Mix { tasks: 120, faults: true, bodies: true });
+            run(seed, policy, Mix { tasks: 120, faults: true, bodies: true, swarm: false });
+        }
+    }
+}
+
+#[test]
+fn worlds_of_every_style_settle_right_and_leave_nothing() {
+    for seed in 0..40 {
+        for policy in [Policy::EarliestStart, Policy::Random] {
+            run(seed, policy, Mix { tasks: 120, faults: true, bodies: true, swarm: true });
         }
     }
 }
@@ -38,7 +55,7 @@ fn worlds_with_faults_settle_right_and_leave_nothing() {
 #[test]
 fn a_seed_is_a_run() {
     for seed in 0..10 {
-        let mix = Mix { tasks: 120, faults: true, bodies: true };
+        let mix = Mix { tasks: 120, faults: true, bodies: true, swarm: false };
         assert_eq!(run(seed, Policy::Random, mix), run(seed, Policy::Random, mix));
     }
 }

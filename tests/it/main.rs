@@ -1,2 +1,22 @@
-//! stub
-fn main(){}
+//! raddle as a whole: this program submits, real processes and threads run, real sockets carry.
+//!
+//! One file a theme. Tests wait for what they have seen happen, never for time to pass; a test that
+//! hangs fails after a while and says so ([`support::test`]).
+
+mod arguments;
+mod asking;
+mod blocking;
+mod bulk;
+mod cli;
+mod clusters;
+mod deaths;
+mod errors;
+mod hostile;
+mod impostors;
+mod keys;
+mod nested;
+mod options;
+mod scatter;
+mod submitting;
+mod support;
+mod wire;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use raddle::prelude::*;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// a + b
 #[raddle::task]
@@ -156,6 +156,22 @@ impl<'de> Deserialize<'de> for Unreadable {
     }
 }
 
+/// A value that can be read and not be written.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Sealed;
+
+impl Serialize for Sealed {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("nobody may write this"))
+    }
+}
+
+/// Makes a value that cannot be written.
+#[raddle::task]
+pub fn seal() -> Sealed {
+    Sealed
+}
+
 /// Makes a value that cannot be read.
 #[raddle::task]
 pub fn unreadable(x: u64) -> Unreadable {
@@ -192,6 +208,13 @@ pub fn fib_blocking(ctx: &TaskContext, n: u64) -> Result<u64, TaskError> {
 #[raddle::task]
 pub fn depth(ctx: &TaskContext, n: u64) -> Result<u64, TaskError> {
     if n == 0 { Ok(0) } else { Ok(ctx.wait(ctx.submit(depth(n - 1)))? + 1) }
+}
+
+/// Submits `n` tasks that can never run, and does not wait for them.
+#[raddle::task]
+pub fn spawns(ctx: &TaskContext, n: u64) -> usize {
+    let tasks: Vec<_> = (0..n).map(|i| ctx.submit(add(i, 0).workers(["nowhere"]))).collect();
+    tasks.len()
 }
 
 /// Fails because a task that it submitted does.

@@ -7,7 +7,9 @@ use crate::names::{Key, SpecId};
 use crate::payload::Blob;
 
 /// Which part of a worker's shell runs a function. The scheduler never looks further.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub enum Runtime {
     /// A Rust function registered in the worker's executable.
     #[default]

@@ -29,6 +29,8 @@ pub(super) struct Driver {
     /// Values that the machine was told to scatter, until their keys settle: one that was delivered
     /// may have to be delivered again, and a task may need one that nobody holds any more.
     pub(super) scattered: BTreeMap<Key, Arc<Value>>,
+    /// What tasks with names compute, as long as somebody holds them.
+    recipes: BTreeMap<Key, Key>,
     /// What the machine wants to say.
     pub(super) outbox: Vec<ClientMessage>,
     pub(super) questions: BTreeMap<u64, oneshot::Sender<QueryAnswer>>,
@@ -66,6 +68,7 @@ impl Driver {
             next_number: 0,
             table: Table::new(session),
             scattered: BTreeMap::new(),
+            recipes: BTreeMap::new(),
             outbox: Vec::new(),
             questions: BTreeMap::new(),
             next_question: 0,
@@ -91,15 +94,22 @@ impl Driver {
         call: &mut CallParts,
         tasks: &mut Vec<Task>,
     ) -> FutureHandle {
-        if let Some(same) = call.key.and_then(|key| self.table.get(key)) {
-            return FutureHandle::of(same);
-        }
         let key = call.key.unwrap_or_else(|| self.next_key());
+        if let Some(known) = call.key.and_then(|key| self.table.get(key)) {
+            if self.recipes.get(&key) == call.recipe.as_ref() {
+                return FutureHandle::of(known);
+            }
+            // As the last handle, it must not be dropped under the lock.
+            call.dependencies.push(FutureHandle::of(known));
+            let failure = Arc::new(Failure::Rejected { reason: name_taken(key) });
+            return FutureHandle::stillborn(Arc::clone(hub), key, key, failure);
+        }
         if let Some((blame, failure)) = self.refusal(hub, key, call) {
             return FutureHandle::stillborn(Arc::clone(hub), key, blame, failure);
         }
         let handle = FutureHandle::pending(Arc::clone(hub), key);
         self.table.insert(key, handle.slot());
+        self.recipes.extend(call.recipe.map(|recipe| (key, recipe)));
         self.unsent += size_of::<Task>() + call.args.len();
         tasks.push(Task {
             key,
@@ -143,9 +153,10 @@ impl Driver {
 
     /// The last handle of `key` was dropped.
     pub(super) fn release(&mut self, now: Instant, key: Key, later: &mut Later) {
-        // The machine ignores a key that was refused here. One that was given anew in the meantime
-        // stays in the table, and the machine counts.
-        self.table.remove_dead(key);
+        // A key that was given anew in the meantime stays in the table, and the machine counts.
+        if self.table.remove_dead(key) && !self.recipes.is_empty() {
+            self.recipes.remove(&key);
+        }
         self.say(now, Event::Release { key }, later);
     }
 
@@ -243,6 +254,10 @@ impl Driver {
         self.outbox.clear();
         later.woken.append(&mut self.ready);
     }
+}
+
+fn name_taken(key: Key) -> String {
+    format!("the key {key} already names another task: use another name, or drop the first future")
 }
 
 impl Later {

@@ -29,8 +29,9 @@ pub(crate) struct Slot {
 
 /// What is known of the value.
 pub(super) enum State {
-    /// It will have none.
-    Erred { blame: Key, failure: Arc<Failure> },
+    /// It will have none. If it was refused here, nobody else has heard of it, and its key may stand
+    /// for another future.
+    Erred { blame: Key, failure: Arc<Failure>, refused: bool },
     /// It came with the news.
     Inline(SmallValue),
     /// A worker has it; perhaps it is here, too.
@@ -102,7 +103,7 @@ impl FutureHandle {
 
     /// A handle of a new slot that will never have a value.
     pub(super) fn stillborn(hub: Arc<Hub>, key: Key, blame: Key, failure: Arc<Failure>) -> Self {
-        Self::new(hub, key, State::Erred { blame, failure })
+        Self::new(hub, key, State::Erred { blame, failure, refused: true })
     }
 
     fn new(hub: Arc<Hub>, key: Key, state: State) -> Self {
@@ -136,7 +137,9 @@ impl FutureHandle {
     /// Why it was refused before the scheduler heard of it, and whose fault that was.
     pub(super) fn rejection(&self) -> Option<(Key, Arc<Failure>)> {
         match &*lock(&self.0.state) {
-            State::Erred { blame, failure } if matches!(**failure, Failure::Rejected { .. }) => {
+            State::Erred { blame, failure, .. }
+                if matches!(**failure, Failure::Rejected { .. }) =>
+            {
                 Some((*blame, Arc::clone(failure)))
             }
             State::Erred { .. } | State::Inline(_) | State::Large(_) | State::Pending { .. } => {
@@ -194,7 +197,7 @@ impl Slot {
     fn look(&self, waker: Option<&Waker>, take: bool) -> Look {
         let mut state = lock(&self.state);
         let (waiters, look) = match &mut *state {
-            State::Erred { blame, failure } => {
+            State::Erred { blame, failure, .. } => {
                 return Look::Found(Found::Erred { blame: *blame, failure: Arc::clone(failure) });
             }
             State::Inline(value) => return Look::Found(Found::Inline(value.clone())),
@@ -251,7 +254,7 @@ impl Slot {
     pub(super) fn erred(&self, blame: Key, failure: Arc<Failure>, woken: &mut Vec<Waker>) {
         let mut state = lock(&self.state);
         if !matches!(*state, State::Erred { .. }) {
-            self.replace(&mut state, State::Erred { blame, failure }, woken);
+            self.replace(&mut state, State::Erred { blame, failure, refused: false }, woken);
         }
     }
 
@@ -265,7 +268,8 @@ impl Slot {
         };
         if open {
             let failure = Arc::clone(failure);
-            self.replace(&mut state, State::Erred { blame: self.key, failure }, woken);
+            let next = State::Erred { blame: self.key, failure, refused: false };
+            self.replace(&mut state, next, woken);
         }
     }
 
@@ -315,7 +319,9 @@ impl Drop for Slot {
         };
         // Futures that were dropped while they waited leave their wakers behind.
         self.hub.waiting(0, state.waiters().map_or(0, |waiters| waiters.take(&mut Vec::new())));
-        self.hub.release(self.key);
+        if !matches!(state, State::Erred { refused: true, .. }) {
+            self.hub.release(self.key);
+        }
     }
 }
 

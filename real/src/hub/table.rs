@@ -68,22 +68,24 @@ impl<S> Table<S> {
         page.used += usize::from(page.slots[place(number)].replace(slot).is_none());
     }
 
-    /// Forgets `key`, if nobody holds its slot.
-    pub(super) fn remove_dead(&mut self, key: Key) {
+    /// Forgets `key`, if nobody holds its slot; returns whether it did.
+    pub(super) fn remove_dead(&mut self, key: Key) -> bool {
         let dead = |slot: &Weak<S>| slot.strong_count() == 0;
         let Some(number) = self.number(key) else {
-            if self.others.get(&key).is_some_and(dead) {
+            let is_dead = self.others.get(&key).is_some_and(dead);
+            if is_dead {
                 self.others.remove(&key);
             }
-            return;
+            return is_dead;
         };
-        let Some(index) = (number / PAGE).checked_sub(self.first) else { return };
+        let Some(index) = (number / PAGE).checked_sub(self.first) else { return false };
         let Some(entry) = usize::try_from(index).ok().and_then(|i| self.pages.get_mut(i)) else {
-            return;
+            return false;
         };
-        let Some(page) = entry else { return };
+        let Some(page) = entry else { return false };
         let slot = &mut page.slots[place(number)];
-        if slot.as_ref().is_some_and(dead) {
+        let is_dead = slot.as_ref().is_some_and(dead);
+        if is_dead {
             *slot = None;
             page.used -= 1;
         }
@@ -94,6 +96,7 @@ impl<S> Table<S> {
                 self.first += 1;
             }
         }
+        is_dead
     }
 
     /// Every slot that somebody still holds.
@@ -137,8 +140,7 @@ mod tests {
         assert_eq!(table.get(Key::numbered(Session::truncate(8), 1)), None);
         assert_eq!(table.live().count(), 1001);
 
-        table.remove_dead(key(3));
-        table.remove_dead(Key::hashed(1));
+        assert!(!table.remove_dead(key(3)) && !table.remove_dead(Key::hashed(1)));
         assert_eq!(table.live().count(), 1001);
 
         drop((slots, named));
@@ -147,12 +149,12 @@ mod tests {
             table.remove_dead(key(number));
         }
         assert_eq!((table.pages.len(), table.first), (4, 0));
-        table.remove_dead(key(3));
+        assert!(table.remove_dead(key(3)));
         assert_eq!((table.pages.len(), table.first), (1, 3));
         for number in 990..1000 {
             table.remove_dead(key(number));
         }
-        table.remove_dead(Key::hashed(1));
+        assert!(table.remove_dead(Key::hashed(1)));
         assert_eq!((table.pages.len(), table.others.len()), (0, 0));
         let late = Arc::new(1);
         table.insert(key(100_000), &late);

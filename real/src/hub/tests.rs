@@ -169,6 +169,23 @@ fn calls_of_one_key_share_a_future() {
 }
 
 #[test]
+fn a_name_that_is_taken_is_refused_and_stays_with_the_first() {
+    let (hub, _link) = hub();
+    let (name, recipe) = (Some(Key::hashed(1)), |number| Some(Key::hashed(number)));
+    let named = |number| CallParts { key: name, recipe: recipe(number), ..call(vec![]) };
+    let submit = |number| TaskFuture::<u64>::new(hub.submit([named(number)]).remove(0));
+    let (first, wrong, same) = (submit(5), submit(6), submit(5));
+    assert_eq!(flush(&hub).into_iter().filter_map(tasks).flatten().count(), 1);
+    let error = wrong.wait().unwrap_err();
+    assert!(matches!(error, TaskError::Rejected { .. }), "{error:?}");
+    drop(same);
+    assert_eq!(flush(&hub), []);
+    drop(first);
+    assert_eq!(flush(&hub), [ClientMessage::Release { keys: vec![Key::hashed(1)] }]);
+    assert_eq!(submit(6).status(), Status::Pending);
+}
+
+#[test]
 fn futures_come_as_they_complete() {
     let (hub, _link) = hub();
     let futures: Vec<_> = (0..4).map(|_| submit(&hub)).collect();
@@ -423,7 +440,7 @@ fn hub() -> (Arc<Hub>, Arc<Script>) {
 
 fn call(dependencies: Vec<FutureHandle>) -> CallParts {
     let (spec, args) = (Arc::default(), vec![1]);
-    CallParts { spec, priority: 0, key: None, dependencies, args, refused: None }
+    CallParts { spec, priority: 0, key: None, recipe: None, dependencies, args, refused: None }
 }
 
 fn submit(hub: &Arc<Hub>) -> TaskFuture<u64> {

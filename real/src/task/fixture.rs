@@ -40,6 +40,7 @@ pub(crate) fn futures<T, const N: usize>() -> [TaskFuture<T>; N] {
         spec: Arc::new(TaskSpec::default()),
         priority: 0,
         key: None,
+        recipe: None,
         dependencies: Vec::new(),
         args: Vec::new(),
         refused: None,

@@ -1,22 +1,37 @@
-//! Runs seeds: `cargo sim -- --seed 0..1000`. A failure ends with one line that replays it.
+//! Runs seeds: `cargo sim -- --seed 0..1000`, or a saved case. A failure is minimised, saved, and
+//! ends with one line that replays it.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use raddle_core::scheduler::Policy;
-use raddle_sim::{Failure, Mix, Plan, Report, Settings, World};
+use raddle_sim::{Case, Failure, Mix, Plan, Plant, Report, minimise, policy_name, policy_named};
 
 const USAGE: &str = "\
-usage: cargo sim -- [--seed N | A..B] [--policy earliest-start|random|both] [--calm]
-                    [--tasks N] [--check-determinism] [--log]
+usage: cargo sim -- [--seed N | A..B | --replay FILE] [--policy earliest-start|random|both]
+                    [--plain] [--calm] [--tasks N] [--save FILE] [--no-shrink]
+                    [--plant BUG] [--coverage] [--check-determinism] [--log]
 
   --seed               one seed, or a range without its end (default 0..100)
+  --replay             run a saved case instead
   --policy             where tasks are placed (default both)
+  --plain              the seed chooses operations, not how often what is done, nor the network
   --calm               no worker dies and no body fails
   --tasks              tasks of a plan, about (default 120)
+  --save               write the first case to a file instead of running it
+  --no-shrink          leave a failing case as it is
+  --plant              with this bug in the links and drivers (docs/simulation.md lists them)
+  --coverage           print how often each kind of thing was seen, and which were never
   --log                print everything that happens
-  --check-determinism  run each seed twice and compare everything that happened
+  --check-determinism  run each case twice and compare everything that happened
 
-exit codes: 0 passed, 1 usage, 125 not deterministic, 128 stuck or leaking, 129 wrong";
+exit codes: 0 passed, 1 usage, 125 not deterministic, 127 panicked, 128 stuck or leaking, 129 wrong";
+
+/// Runs that may go into making one failure small.
+const SHRINK_RUNS: u64 = 5_000;
+
+/// Where failures are saved.
+const FAILURES: &str = "target/sim/fail";
 
 fn main() -> ExitCode {
     match Options::parse(std::env::args().skip(1)) {
@@ -30,9 +45,14 @@ fn main() -> ExitCode {
 
 struct Options {
     seeds: std::ops::Range<u64>,
+    replay: Option<PathBuf>,
+    save: Option<PathBuf>,
     policies: Vec<Policy>,
     mix: Mix,
     twice: bool,
+    shrink: bool,
+    coverage: bool,
+    plant: Option<Plant>,
     log: bool,
 }
 
@@ -40,20 +60,31 @@ impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
         let mut options = Self {
             seeds: 0..100,
+            replay: None,
+            save: None,
             policies: vec![Policy::EarliestStart, Policy::Random],
-            mix: Mix { tasks: 120, faults: true, bodies: true },
+            mix: Mix { tasks: 120, faults: true, bodies: true, swarm: true },
             twice: false,
+            shrink: true,
+            coverage: false,
+            plant: None,
             log: false,
         };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
-                "--seed" => options.seeds = seeds(&arguments.next()?)?,
-                "--policy" => options.policies = policies(&arguments.next()?)?,
                 "--" => {}
                 "--calm" => (options.mix.faults, options.mix.bodies) = (false, false),
-                "--tasks" => options.mix.tasks = arguments.next()?.parse().ok()?,
-                "--log" => options.log = true,
                 "--check-determinism" => options.twice = true,
+                "--coverage" => options.coverage = true,
+                "--log" => options.log = true,
+                "--no-shrink" => options.shrink = false,
+                "--plain" => options.mix.swarm = false,
+                "--plant" => options.plant = Some(Plant::named(&arguments.next()?)?),
+                "--policy" => options.policies = policies(&arguments.next()?)?,
+                "--replay" => options.replay = Some(arguments.next()?.into()),
+                "--save" => options.save = Some(arguments.next()?.into()),
+                "--seed" => options.seeds = seeds(&arguments.next()?)?,
+                "--tasks" => options.mix.tasks = arguments.next()?.parse().ok()?,
                 _ => return None,
             }
         }
@@ -62,62 +93,123 @@ impl Options {
 
     fn run(&self) -> ExitCode {
         let (mut total, mut runs) = (Report::default(), 0_u64);
-        for seed in self.seeds.clone() {
-            for &policy in &self.policies {
-                let report = match self.run_one(seed, policy) {
-                    Ok(report) => report,
-                    Err(code) => return code,
-                };
-                runs += 1;
-                total.events += report.events;
-                total.executions += report.executions;
-                total.judged += report.judged;
-                total.digest = total.digest.rotate_left(1) ^ report.digest;
+        let mut count = |case: &Case| {
+            let report = self.run_one(case)?;
+            runs += 1;
+            total.add(&report);
+            Ok(())
+        };
+        let outcome = match (&self.replay, &self.save) {
+            (Some(path), _) => load(path).and_then(|case| count(&case)),
+            (None, Some(path)) => {
+                return self.cases().next().map_or_else(|| 1.into(), |case| save(path, &case));
             }
+            (None, None) => self.cases().try_for_each(|case| count(&case)),
+        };
+        if let Err(code) = outcome {
+            return code;
         }
         eprintln!(
             "{runs} runs passed: {} events, {} executions, {} results judged, digest {:016x}",
             total.events, total.executions, total.judged, total.digest
         );
+        if self.coverage {
+            let kinds = total.coverage.counts();
+            kinds.for_each(|(kind, count)| eprintln!("{count:>12} {kind}"));
+            let never = total.coverage.counts().filter(|&(_, count)| count == 0);
+            let never: Vec<&str> = never.map(|(kind, _)| kind).collect();
+            eprintln!("never seen, {} kinds: {}", never.len(), never.join(", "));
+        }
         ExitCode::SUCCESS
     }
 
-    fn run_one(&self, seed: u64, policy: Policy) -> Result<Report, ExitCode> {
-        let plan = Plan::from_seed(seed, self.mix);
-        let run = || {
-            World::new(Settings { seed, policy, log: self.log, ..Settings::default() }).run(&plan)
-        };
-        let first = run().map_err(|failure| self.report(seed, policy, &failure))?;
-        if self.twice && run().as_ref() != Ok(&first) {
-            eprintln!("seed {seed}, {policy:?}: a second run differs");
-            self.replay(seed, policy);
+    fn cases(&self) -> impl Iterator<Item = Case> {
+        self.seeds.clone().flat_map(move |seed| {
+            let plan = Plan::from_seed(seed, self.mix);
+            let case = move |&policy| Case {
+                story: format!("seed {seed}, {}", policy_name(policy)),
+                seed,
+                policy,
+                plant: self.plant,
+                plan: plan.clone(),
+            };
+            self.policies.iter().map(case)
+        })
+    }
+
+    fn run_one(&self, case: &Case) -> Result<Report, ExitCode> {
+        let first = case.run(self.log).map_err(|failure| self.fail(case, failure))?;
+        if self.twice && case.run(self.log).as_ref() != Ok(&first) {
+            eprintln!("{}: a second run differs", case.story);
+            reproduce(case, "not-deterministic");
             return Err(ExitCode::from(125));
         }
         Ok(first)
     }
 
-    fn report(&self, seed: u64, policy: Policy, failure: &Failure) -> ExitCode {
-        eprintln!("seed {seed}, {policy:?}: {failure}");
-        self.replay(seed, policy);
+    /// Makes the case small, saves it, and says how to see it again.
+    fn fail(&self, case: &Case, failure: Failure) -> ExitCode {
+        eprintln!("{}: {failure}", case.story);
+        let (mut small, failure) = if self.shrink && self.replay.is_none() {
+            std::panic::set_hook(Box::new(|_| {})); // Every smaller run may panic too.
+            minimise(case, &failure, SHRINK_RUNS)
+        } else {
+            (case.clone(), failure)
+        };
+        if self.replay.is_none() {
+            small.story = format!("{}: {}: {failure}", small.story, failure.property());
+        }
+        let (ops, tasks) = (small.plan.ops.len(), small.plan.tasks());
+        eprintln!("{}, with {ops} operations and {tasks} tasks", failure.property());
+        eprintln!("{failure}");
+        match &self.replay {
+            Some(path) => eprintln!("REPRODUCE: cargo sim -- --replay {}", path.display()),
+            None => reproduce(&small, failure.property()),
+        }
         match failure {
+            Failure::Panic(_) => ExitCode::from(127),
             Failure::Leak(_) | Failure::Stuck(_) => ExitCode::from(128),
-            Failure::Client(_)
+            Failure::Changed(_)
+            | Failure::Client(_)
+            | Failure::Phantom(_)
             | Failure::Protocol(_)
             | Failure::Scheduler(_)
             | Failure::Worker(_)
-            | Failure::WrongResult(_) => ExitCode::from(129),
+            | Failure::WrongFailure(_)
+            | Failure::WrongValue(_) => ExitCode::from(129),
         }
     }
+}
 
-    fn replay(&self, seed: u64, policy: Policy) {
-        let policy = match policy {
-            Policy::EarliestStart => "earliest-start",
-            Policy::Random => "random",
-        };
-        let calm = if self.mix.faults { "" } else { " --calm" };
-        let tasks = self.mix.tasks;
-        eprintln!("REPRODUCE: cargo sim -- --seed {seed} --policy {policy} --tasks {tasks}{calm}");
+/// Saves a case among the failures.
+fn reproduce(case: &Case, name: &str) {
+    let digest = case.story.bytes().fold(0_u64, |n, byte| n.rotate_left(5) ^ u64::from(byte));
+    let path = Path::new(FAILURES).join(format!("{name}-{:06x}.plan", digest & 0xff_ffff));
+    if save(&path, case) == ExitCode::SUCCESS {
+        eprintln!("REPRODUCE: cargo sim -- --replay {}", path.display());
     }
+}
+
+fn save(path: &Path, case: &Case) -> ExitCode {
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    let written = std::fs::create_dir_all(folder);
+    match written.and_then(|()| std::fs::write(path, case.to_string())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cannot write {}: {error}", path.display());
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn load(path: &Path) -> Result<Case, ExitCode> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let case =
+        text.and_then(|text| text.parse().map_err(|e: raddle_sim::ParseError| e.to_string()));
+    case.map_err(|error| {
+        eprintln!("cannot read {}: {error}", path.display());
+        ExitCode::from(1)
+    })
 }
 
 fn seeds(text: &str) -> Option<std::ops::Range<u64>> {
@@ -130,8 +222,6 @@ fn seeds(text: &str) -> Option<std::ops::Range<u64>> {
 fn policies(text: &str) -> Option<Vec<Policy>> {
     match text {
         "both" => Some(vec![Policy::EarliestStart, Policy::Random]),
-        "earliest-start" => Some(vec![Policy::EarliestStart]),
-        "random" => Some(vec![Policy::Random]),
-        _ => None,
+        name => policy_named(name).map(|policy| vec![policy]),
     }
 }

@@ -1,0 +1,304 @@
+//! A seed becomes a plan. A pure function, so a seed is a run.
+//!
+//! It must not know how a plan is run.
+
+use raddle_core::random::{below, hash};
+use raddle_net::names::{Key, KeyKind, Session};
+
+use crate::body::Body;
+use crate::plan::{Latency, Op, Plan, Step, TaskDef};
+
+/// Streams of chance that belong to plans.
+const PLAN: u64 = 0x706c_616e;
+const HOT: u64 = 0x686f_7400;
+
+/// Hashed keys that every client may submit, with one recipe each.
+const HOT_KEYS: u64 = 8;
+
+/// How the tasks of one submission hang together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// Not at all.
+    Bag,
+    /// One after another.
+    Chain,
+    /// Each on up to three earlier ones, of this or of earlier submissions.
+    Random,
+    /// Each of two, down to one.
+    Tree,
+    /// All of the first.
+    FanOut,
+    /// All of the first, and the last of all.
+    Diamond,
+    /// Each of the second half of all of the first.
+    Shuffle,
+}
+
+const SHAPES: [Shape; 7] = [
+    Shape::Bag,
+    Shape::Chain,
+    Shape::Random,
+    Shape::Tree,
+    Shape::FanOut,
+    Shape::Diamond,
+    Shape::Shuffle,
+];
+
+/// What a generated plan may contain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mix {
+    /// Tasks in all, about.
+    pub tasks: u64,
+    /// Whether workers die and join.
+    pub faults: bool,
+    /// Whether bodies fail, kill their worker, or submit tasks, and clients call tasks off.
+    pub bodies: bool,
+    /// Whether the seed also chooses among all this: how often what is done, the shapes of graphs,
+    /// the network, the patience of the scheduler, keys that clients share. A tenth of the seeds is
+    /// then without faults and failures, so that these hide nothing.
+    pub swarm: bool,
+}
+
+/// What one plan is like: relative weights, and the network.
+struct Style {
+    /// Of: kill, join, release, cancel, scatter, submit, submit hot keys.
+    ops: [u64; 7],
+    /// Of [`SHAPES`].
+    shapes: [u64; 7],
+    /// Of a thousand submissions, those that are partly released at once.
+    hasty: u64,
+    /// Time between operations, up to this, in microseconds.
+    gap: u64,
+    latency: Latency,
+    grace: u64,
+    /// Whether the only worker has one thread.
+    single: bool,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    #[must_use]
+    pub fn from_seed(seed: u64, mix: Mix) -> Self {
+        let mut generator = Generator { seed, mix, drawn: 0, numbers: vec![], known: vec![] };
+        let style = if mix.swarm { generator.style() } else { Style::plain(mix) };
+        generator.plan(&style)
+    }
+}
+
+impl Style {
+    fn plain(mix: Mix) -> Self {
+        let (faults, bodies) = (u64::from(mix.faults), u64::from(mix.bodies));
+        let ops = [faults, faults, 1, bodies, 1, 10 - 2 * faults - bodies, 0];
+        let (latency, shapes) = (Latency::default(), [1, 1, 1, 1, 0, 0, 0]);
+        Self { ops, shapes, hasty: 0, gap: 3_000, latency, grace: 0, single: false }
+    }
+}
+
+struct Generator {
+    seed: u64,
+    mix: Mix,
+    drawn: u64,
+    numbers: Vec<u64>,
+    known: Vec<Vec<Key>>,
+}
+
+impl Generator {
+    fn draw(&mut self, bound: u64) -> u64 {
+        self.drawn += 1;
+        below(hash(self.seed, PLAN, 0, self.drawn), bound)
+    }
+
+    /// Which of these, by their weights.
+    fn pick(&mut self, weights: &[u64]) -> usize {
+        let mut left = self.draw(weights.iter().sum());
+        for (which, &weight) in weights.iter().enumerate() {
+            match left.checked_sub(weight) {
+                Some(rest) => left = rest,
+                None => return which,
+            }
+        }
+        unreachable!("drawn below the sum of the weights")
+    }
+
+    /// A weight from 1 to 8, or 0 half of the time.
+    fn weight(&mut self) -> u64 {
+        if self.draw(2) == 0 { 0 } else { 1 << self.draw(4) }
+    }
+
+    fn style(&mut self) -> Style {
+        if self.draw(10) == 0 {
+            (self.mix.faults, self.mix.bodies) = (false, false);
+        }
+        let (faults, bodies) = (u64::from(self.mix.faults), u64::from(self.mix.bodies));
+        let mut ops = [faults, faults, 1, bodies, 1, 1, 1].map(|allowed| allowed * self.weight());
+        let mut shapes = [0; 7].map(|_: u64| self.weight());
+        ops[5] += 4;
+        shapes[2] += 1;
+        Style {
+            ops,
+            shapes,
+            hasty: [0, 0, 200, 900][self.draw(4) as usize],
+            gap: [100, 3_000, 3_000, 20_000][self.draw(4) as usize],
+            latency: match self.draw(5) {
+                0 => Latency::Constant(1 + self.draw(500)),
+                1 => Latency::Bimodal { fast: 50, slow: 5_000, per_mille: 1 + self.draw(50) },
+                2 => Latency::Uniform(0, 1 + self.draw(10_000)),
+                3.. => Latency::default(),
+            },
+            grace: if faults == 1 && self.draw(4) == 0 { 1 + self.draw(5_000) } else { 0 },
+            single: self.draw(8) == 0,
+        }
+    }
+
+    fn plan(mut self, style: &Style) -> Plan {
+        let workers = match style.single {
+            true => vec![1],
+            false => (0..=self.draw(4)).map(|_| 1 + self.draw(3) as u32).collect(),
+        };
+        let clients = 1 + self.draw(3) as usize;
+        (self.numbers, self.known) = (vec![0; clients], vec![Vec::new(); clients]);
+        let (mut at, mut submitted, mut ops) = (0, 0, Vec::new());
+        let mut push = |at, op| ops.push(Step { id: ops.len() as u32 + 1, at, op });
+        while submitted < self.mix.tasks {
+            at += self.draw(style.gap);
+            let client = self.draw(clients as u64) as usize;
+            let op = self.op(client, style);
+            let tasks = if let Op::Submit(_, tasks) = &op { tasks.len() } else { 0 };
+            submitted += tasks as u64;
+            push(at, op);
+            if tasks > 0 && self.draw(1_000) < style.hasty {
+                at += self.draw(300);
+                push(at, Op::Release(client, self.some(client, true)));
+            }
+        }
+        Plan { workers, clients, latency: style.latency, grace: style.grace, ops }
+    }
+
+    fn op(&mut self, client: usize, style: &Style) -> Op {
+        match self.pick(&style.ops) {
+            0 => Op::Kill(self.draw(8) as usize),
+            1 => Op::Join(1 + self.draw(3) as u32),
+            2 => Op::Release(client, self.some(client, true)),
+            3 => {
+                // A client that calls a key off, drops it and submits it again cannot tell, when it
+                // hears that the key was called off, which life of it is meant.
+                let mut keys = self.some(client, false);
+                keys.retain(|key| matches!(key.kind(), KeyKind::Numbered { .. }));
+                Op::Cancel(client, keys)
+            }
+            4 => Op::Scatter(client, self.scattered(client)),
+            5 => Op::Submit(client, self.graph(client, &style.shapes)),
+            6.. => Op::Submit(client, self.hot(client)),
+        }
+    }
+
+    /// Up to four keys that the client holds; taken from it if it `drops` them.
+    fn some(&mut self, client: usize, drops: bool) -> Vec<Key> {
+        let count = 1 + self.draw(4);
+        let mut keys = Vec::new();
+        for _ in 0..count.min(self.known[client].len() as u64) {
+            let at = self.draw(self.known[client].len() as u64) as usize;
+            let key = self.known[client][at];
+            if drops {
+                self.known[client].swap_remove(at);
+            }
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
+    fn key(&mut self, client: usize) -> Key {
+        self.numbers[client] += 1;
+        let key = Key::numbered(Session::truncate(client as u64 + 1), self.numbers[client]);
+        self.known[client].push(key);
+        key
+    }
+
+    fn scattered(&mut self, client: usize) -> TaskDef {
+        let key = self.key(client);
+        let body = Body { salt: self.draw(u64::MAX), nbytes: self.nbytes(), ..Body::default() };
+        TaskDef { key, body, scattered: true, ..TaskDef::default() }
+    }
+
+    fn nbytes(&mut self) -> u32 {
+        if self.draw(2) == 0 { 8 } else { 65 + self.draw(5_000_000) as u32 }
+    }
+
+    fn graph(&mut self, client: usize, shapes: &[u64]) -> Vec<TaskDef> {
+        let shape = SHAPES[self.pick(shapes)];
+        let size = 1 + self.draw(24) as usize;
+        let before: Vec<Key> = self.known[client].clone();
+        let mut tasks: Vec<TaskDef> = Vec::new();
+        for i in 0..size {
+            let all = |tasks: &[TaskDef]| tasks.iter().map(|task| task.key).collect();
+            let dependencies = match shape {
+                Shape::Bag => Vec::new(),
+                Shape::Chain => all(&tasks[i.saturating_sub(1)..]),
+                Shape::Random => self.three_of(&before, &tasks),
+                Shape::Tree | Shape::Shuffle if i * 2 < size => Vec::new(),
+                Shape::Tree => {
+                    let left = (i - size.div_ceil(2)) * 2;
+                    all(&tasks[left..(left + 2).min(i)])
+                }
+                Shape::Shuffle => all(&tasks[..size.div_ceil(2)]),
+                Shape::Diamond if i + 1 == size => all(&tasks),
+                Shape::Diamond | Shape::FanOut => all(&tasks[..i.min(1)]),
+            };
+            let key = self.key(client);
+            let task = self.task(key, dependencies);
+            tasks.push(task);
+        }
+        tasks
+    }
+
+    fn three_of(&mut self, before: &[Key], tasks: &[TaskDef]) -> Vec<Key> {
+        let all = before.len() + tasks.len();
+        let count = self.draw(4).min(all as u64);
+        let mut keys = Vec::new();
+        for _ in 0..count {
+            let at = self.draw(all as u64) as usize;
+            keys.push(before.get(at).copied().unwrap_or_else(|| tasks[at - before.len()].key));
+        }
+        keys
+    }
+
+    fn task(&mut self, key: Key, dependencies: Vec<Key>) -> TaskDef {
+        let mut body = Body {
+            salt: self.draw(u64::MAX),
+            nbytes: self.nbytes(),
+            micros: self.draw(2_000) as u32,
+            ..Body::default()
+        };
+        let retries = self.draw(3) as u32;
+        if self.mix.bodies {
+            match self.draw(40) {
+                0 => body.failures = u8::MAX,
+                1 | 2 => body.failures = retries as u8,
+                3 => body.poison = true,
+                4 | 5 => body.children = 1 + self.draw(3) as u8,
+                6.. => {}
+            }
+        }
+        let priority = self.draw(3) as i32 - 1;
+        TaskDef { key, dependencies, body, retries, priority, scattered: false }
+    }
+
+    /// A hot key, after the hot keys that it depends on: the same recipes whoever submits them.
+    fn hot(&mut self, client: usize) -> Vec<TaskDef> {
+        let wanted = self.draw(HOT_KEYS);
+        let drawn = self.drawn;
+        let mut tasks: Vec<TaskDef> = Vec::new();
+        for number in (wanted % 3..=wanted).step_by(3) {
+            self.drawn = hash(0, HOT, number, 0) >> 8;
+            let dependencies = tasks.last().map(|task| task.key).into_iter().collect();
+            let key = Key::hashed(u128::from(hash(self.seed, HOT, number, 1)));
+            let task = self.task(key, dependencies);
+            self.known[client].push(key);
+            tasks.push(task);
+        }
+        self.drawn = drawn;
+        tasks
+    }
+}

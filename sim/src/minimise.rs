@@ -1,0 +1,238 @@
+//! A case that fails becomes a small one that fails in the same way.
+//!
+//! Everything that a case lists is cut as delta debugging does (Zeller, Hildebrandt: "Simplifying
+//! and isolating failure-inducing input", IEEE TSE 2002): halves first, then smaller and smaller
+//! pieces, down to single items. Then numbers are replaced by simpler ones. It must not know why a
+//! run fails.
+
+use raddle_net::names::Key;
+
+use crate::body::Body;
+use crate::case::Case;
+use crate::failure::Failure;
+use crate::plan::{Latency, Op, TaskDef};
+
+/// The smallest case found that fails like `case` did, and its failure, after at most `runs` runs.
+#[must_use]
+pub fn minimise(case: &Case, failure: &Failure, runs: u64) -> (Case, Failure) {
+    let mut shrinker = Shrinker { best: case.clone(), failure: failure.clone(), left: runs };
+    loop {
+        let before = shrinker.best.clone();
+        shrinker.lists();
+        shrinker.clients();
+        shrinker.numbers();
+        if shrinker.best == before || shrinker.left == 0 {
+            return (shrinker.best, shrinker.failure);
+        }
+    }
+}
+
+struct Shrinker {
+    best: Case,
+    failure: Failure,
+    left: u64,
+}
+
+impl Shrinker {
+    /// Keeps the best case changed like this, if it is another one and fails in the same way.
+    fn accepts(&mut self, change: impl FnOnce(&mut Case)) -> bool {
+        let mut candidate = self.best.clone();
+        change(&mut candidate);
+        if candidate == self.best || self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        match candidate.run(false) {
+            Err(failure) if failure.is_like(&self.failure) => {
+                (self.best, self.failure) = (candidate, failure);
+                true
+            }
+            Err(_) | Ok(_) => false,
+        }
+    }
+
+    fn lists(&mut self) {
+        self.cut(
+            |case| case.plan.ops.len(),
+            |case, gone| {
+                let mut at = 0..;
+                case.plan.ops.retain(|_| at.next().is_none_or(|n| !gone.contains(&n)));
+            },
+        );
+        self.cut(
+            |case| tasks(case).count(),
+            |case, gone| {
+                let keys: Vec<Key> =
+                    tasks(case).skip(gone.start).take(gone.len()).map(|task| task.key).collect();
+                forget(case, &keys);
+            },
+        );
+        self.cut(
+            |case| case.plan.workers.len(),
+            |case, gone| {
+                // Somebody must be there, lest the case becomes one of a cluster without workers.
+                if gone.len() < case.plan.workers.len() {
+                    case.plan.workers.drain(gone);
+                }
+            },
+        );
+        self.cut(
+            |case| edges(&mut case.clone()).map(|list| list.len()).sum(),
+            |case, gone| {
+                let mut at = 0..;
+                for list in edges(case) {
+                    list.retain(|_| at.next().is_none_or(|n: usize| !gone.contains(&n)));
+                }
+            },
+        );
+    }
+
+    /// Cuts ranges out of a list, from its end.
+    fn cut(
+        &mut self,
+        len: impl Fn(&Case) -> usize,
+        remove: impl Fn(&mut Case, std::ops::Range<usize>),
+    ) {
+        let mut piece = len(&self.best).div_ceil(2);
+        while piece > 0 && self.left > 0 {
+            let mut end = len(&self.best);
+            while end > 0 {
+                let start = end.saturating_sub(piece);
+                self.accepts(|case| remove(case, start..end));
+                end = start.min(len(&self.best));
+            }
+            piece = if piece == 1 { 0 } else { piece.div_ceil(2) };
+        }
+    }
+
+    /// Every client's operations become those of the one before it, or it is left out.
+    fn clients(&mut self) {
+        for client in (1..self.best.plan.clients).rev() {
+            self.accepts(|case| {
+                case.plan.clients -= 1;
+                for step in &mut case.plan.ops {
+                    if let Some(who) = client_of(&mut step.op)
+                        && *who >= client
+                    {
+                        *who -= 1;
+                    }
+                }
+            });
+        }
+    }
+
+    fn numbers(&mut self) {
+        self.accepts(|case| case.plan.grace = 0);
+        self.accepts(|case| case.plan.latency = Latency::Constant(100));
+        self.accepts(|case| case.plan.workers.fill(1));
+        self.accepts(|case| case.seed = 0);
+        for n in 0..self.best.plan.workers.len() {
+            self.accepts(|case| case.plan.workers[n] = 1);
+        }
+        for n in 0..self.best.plan.ops.len() {
+            self.accepts(|case| round(&mut case.plan.ops[n].at));
+            self.accepts(|case| match &mut case.plan.ops[n].op {
+                Op::Kill(number) => *number = 0,
+                Op::Join(nthreads) => *nthreads = 1,
+                Op::Cancel(..) | Op::Release(..) | Op::Scatter(..) | Op::Submit(..) => {}
+            });
+        }
+        // One key, one recipe, however often it is submitted.
+        let mut keys: Vec<Key> = tasks(&self.best).map(|task| task.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for (n, key) in keys.into_iter().enumerate() {
+            for simpler in SIMPLER {
+                self.accepts(|case| named(case, key).for_each(simpler));
+            }
+            self.accepts(|case| named(case, key).for_each(|task| task.body.salt = n as u64));
+        }
+    }
+}
+
+/// What may make a task simpler; the first is the most.
+const SIMPLER: [fn(&mut TaskDef); 9] = [
+    |task| {
+        let (salt, nbytes) = (task.body.salt, task.body.nbytes);
+        task.body = Body { salt, nbytes, ..Body::default() };
+        (task.retries, task.priority) = (0, 0);
+    },
+    |task| task.priority = 0,
+    |task| task.retries = 0,
+    |task| task.body.poison = false,
+    |task| task.body.failures = 0,
+    |task| task.body.children = task.body.children.min(1),
+    |task| task.body.children = 0,
+    |task| task.body.nbytes = if task.body.nbytes > 64 { 100 } else { 8 },
+    |task| {
+        let mut micros = u64::from(task.body.micros);
+        round(&mut micros);
+        task.body.micros = micros as u32;
+    },
+];
+
+/// Leaves the first digit.
+fn round(number: &mut u64) {
+    let unit = 10_u64.pow(number.checked_ilog10().unwrap_or(0));
+    *number -= *number % unit;
+}
+
+fn tasks_of(op: &Op) -> &[TaskDef] {
+    match op {
+        Op::Cancel(..) | Op::Join(_) | Op::Kill(_) | Op::Release(..) => &[],
+        Op::Scatter(_, task) => std::slice::from_ref(task),
+        Op::Submit(_, tasks) => tasks,
+    }
+}
+
+fn tasks(case: &Case) -> impl Iterator<Item = &TaskDef> {
+    case.plan.ops.iter().flat_map(|step| tasks_of(&step.op))
+}
+
+/// Every submission of this key.
+fn named(case: &mut Case, key: Key) -> impl Iterator<Item = &mut TaskDef> {
+    let tasks = case.plan.ops.iter_mut().flat_map(|step| match &mut step.op {
+        Op::Cancel(..) | Op::Join(_) | Op::Kill(_) | Op::Release(..) => &mut [],
+        Op::Scatter(_, task) => std::slice::from_mut(task),
+        Op::Submit(_, tasks) => tasks.as_mut_slice(),
+    });
+    tasks.filter(move |task| task.key == key)
+}
+
+/// Without tasks of these keys, and without whoever names them.
+fn forget(case: &mut Case, keys: &[Key]) {
+    case.plan.ops.retain(|step| match &step.op {
+        Op::Scatter(_, task) => !keys.contains(&task.key),
+        Op::Cancel(..) | Op::Join(_) | Op::Kill(_) | Op::Release(..) | Op::Submit(..) => true,
+    });
+    for step in &mut case.plan.ops {
+        if let Op::Submit(_, tasks) = &mut step.op {
+            tasks.retain(|task| !keys.contains(&task.key));
+        }
+        for list in lists_of_keys(&mut step.op) {
+            list.retain(|key| !keys.contains(key));
+        }
+    }
+}
+
+fn lists_of_keys(op: &mut Op) -> Vec<&mut Vec<Key>> {
+    match op {
+        Op::Cancel(_, keys) | Op::Release(_, keys) => vec![keys],
+        Op::Join(_) | Op::Kill(_) | Op::Scatter(..) => Vec::new(),
+        Op::Submit(_, tasks) => tasks.iter_mut().map(|task| &mut task.dependencies).collect(),
+    }
+}
+
+fn edges(case: &mut Case) -> impl Iterator<Item = &mut Vec<Key>> {
+    case.plan.ops.iter_mut().flat_map(|step| lists_of_keys(&mut step.op))
+}
+
+fn client_of(op: &mut Op) -> Option<&mut usize> {
+    match op {
+        Op::Cancel(client, _)
+        | Op::Release(client, _)
+        | Op::Scatter(client, _)
+        | Op::Submit(client, _) => Some(client),
+        Op::Join(_) | Op::Kill(_) => None,
+    }
+}

@@ -1,0 +1,106 @@
+//! Pulls and pushes of values: who asked whom, and what the answer means to who asked.
+//!
+//! It must not know how long an answer takes.
+
+use raddle_core::client::{Event as ClientEvent, FetchOutcome};
+use raddle_core::worker::RequestId;
+use raddle_net::messages::Item;
+use raddle_net::names::{RunId, WorkerId};
+
+use crate::failure::Failure;
+use crate::world::{Node, World};
+
+/// The answer to a request for values.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    Busy,
+    Failed,
+    /// Each item that was asked for, with its value and size if it is held.
+    Items(Vec<(Item, Option<(u64, u32)>)>),
+    Stored(bool),
+}
+
+/// Who asked a worker for values, or sent it one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asker {
+    Client(usize, Item),
+    Run(u32, RunId, Item),
+    Sender(usize, Item),
+    Worker(u32, WorkerId),
+}
+
+/// A request that is under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) asker: Asker,
+    pub(crate) holder: u32,
+}
+
+impl World {
+    /// A request of `asker` to `holder`.
+    pub(crate) fn request(&mut self, asker: Asker, holder: u32) -> RequestId {
+        self.next_request += 1;
+        let request = RequestId(self.next_request);
+        self.requests.insert(request, Request { asker, holder });
+        request
+    }
+
+    pub(crate) fn reply(&mut self, request: RequestId, reply: Reply) {
+        let Some(Request { asker, holder }) = self.requests.remove(&request) else { return };
+        match asker {
+            Asker::Client(client, item) => {
+                let outcome = self.take_value(item, &reply, holder);
+                if let Some((value, _)) = outcome.1 {
+                    self.fetched(client, item.key, value);
+                }
+                let Item { key, run } = item;
+                let event = ClientEvent::Fetched { key, run, outcome: outcome.0 };
+                self.client_event(client, event);
+            }
+            Asker::Run(worker, parent, item) => {
+                let outcome = self.take_value(item, &reply, holder);
+                self.run_fetched(
+                    worker,
+                    parent,
+                    item,
+                    outcome.0,
+                    outcome.1.map(|(value, _)| value),
+                );
+            }
+            Asker::Sender(client, Item { key, run }) => {
+                let delivered = matches!(reply, Reply::Stored(true));
+                self.client_event(client, ClientEvent::Sent { key, run, delivered });
+            }
+            Asker::Worker(worker, peer) => self.gathered(worker, peer, reply),
+        }
+    }
+
+    fn take_value(
+        &mut self,
+        item: Item,
+        reply: &Reply,
+        holder: u32,
+    ) -> (FetchOutcome, Option<(u64, u32)>) {
+        match reply {
+            Reply::Busy => (FetchOutcome::Busy, None),
+            Reply::Failed => (FetchOutcome::Unreachable, None),
+            Reply::Items(items) => match items.first() {
+                Some((_, Some(value))) => (FetchOutcome::Found, Some(*value)),
+                Some((_, None)) | None => (FetchOutcome::Missing, None),
+            },
+            Reply::Stored(_) => {
+                self.fail(Failure::Protocol(format!("worker {holder} stored {item:?}")));
+                (FetchOutcome::Missing, None)
+            }
+        }
+    }
+}
+
+impl Asker {
+    pub(crate) fn node(&self) -> Node {
+        match self {
+            Self::Client(client, _) | Self::Sender(client, _) => Node::Client(*client),
+            Self::Run(worker, ..) | Self::Worker(worker, _) => Node::Worker(*worker),
+        }
+    }
+}

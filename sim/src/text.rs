@@ -1,0 +1,276 @@
+//! Plans as text, to be read and edited: a line an operation, and an indented line a task.
+//!
+//! ```text
+//! workers 2 1                          threads of each worker
+//! clients 1                            how many
+//! latency uniform 20 420               microseconds; or: constant N, bimodal FAST SLOW PER_MILLE
+//! grace 0                              microseconds that the scheduler waits for a lost worker
+//! 1 @0 submit 0                        operation 1, at 0 µs: client 0 submits
+//!   1-1 salt=2a nbytes=8 micros=100      a key and what it does; a number that is 0 is left out
+//!   1-2 after=1-1,1-1 retries=2          also: failures=N|always children=N priority=N poison
+//! 2 @100 scatter 0                     one task: data
+//!   1-3 salt=7 nbytes=70
+//! 3 @150 release 0 1-1 1-3             client 0 drops these
+//! 4 @150 cancel 0 1-2                  client 0 calls these off
+//! 5 @200 kill 3                        the worker with this number, of those alive (modulo), dies
+//! 6 @300 join 2                        a worker with 2 threads joins
+//! ```
+//!
+//! Blank lines, and all from a `#` on, are skipped. This module must not know how a plan is run.
+
+use std::fmt;
+use std::str::FromStr;
+
+use raddle_net::names::Key;
+
+use crate::body::Body;
+use crate::plan::{Latency, Op, Plan, Step, TaskDef};
+
+/// The text is not a plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// The text ends, or a line does, where something must follow.
+    #[error("line {line}: {expected} is missing")]
+    Missing {
+        /// Where, from 1.
+        line: usize,
+        /// What must follow.
+        expected: &'static str,
+    },
+    /// More of something than there may be.
+    #[error("line {line}: `{word}` is too much")]
+    TooMuch {
+        /// Where, from 1.
+        line: usize,
+        /// The first word that is too much.
+        word: String,
+    },
+    /// A word that means nothing where it stands.
+    #[error("line {line}: `{word}` is not {expected}")]
+    Word {
+        /// Where, from 1.
+        line: usize,
+        /// The word.
+        word: String,
+        /// What must stand there.
+        expected: &'static str,
+    },
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "workers")?;
+        self.workers.iter().try_for_each(|nthreads| write!(f, " {nthreads}"))?;
+        writeln!(f, "\nclients {}\nlatency {}\ngrace {}", self.clients, self.latency, self.grace)?;
+        self.ops.iter().try_for_each(|Step { id, at, op }| writeln!(f, "{id} @{at} {op}"))
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bimodal { fast, slow, per_mille } => {
+                write!(f, "bimodal {fast} {slow} {per_mille}")
+            }
+            Self::Constant(micros) => write!(f, "constant {micros}"),
+            Self::Uniform(from, to) => write!(f, "uniform {from} {to}"),
+        }
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keyed = |f: &mut fmt::Formatter<'_>, name: &str, client: &usize, keys: &[Key]| {
+            write!(f, "{name} {client}")?;
+            keys.iter().try_for_each(|key| write!(f, " {key}"))
+        };
+        match self {
+            Self::Cancel(client, keys) => keyed(f, "cancel", client, keys),
+            Self::Join(nthreads) => write!(f, "join {nthreads}"),
+            Self::Kill(worker) => write!(f, "kill {worker}"),
+            Self::Release(client, keys) => keyed(f, "release", client, keys),
+            Self::Scatter(client, task) => write!(f, "scatter {client}\n  {task}"),
+            Self::Submit(client, tasks) => {
+                write!(f, "submit {client}")?;
+                tasks.iter().try_for_each(|task| write!(f, "\n  {task}"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for TaskDef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, dependencies, body, retries, priority, scattered: _ } = self;
+        let Body { salt, nbytes, micros, failures, children, poison } = body;
+        write!(f, "{key} salt={salt:x}")?;
+        for (n, input) in dependencies.iter().enumerate() {
+            write!(f, "{}{input}", if n == 0 { " after=" } else { "," })?;
+        }
+        let numbers = [
+            ("nbytes", i64::from(*nbytes)),
+            ("micros", i64::from(*micros)),
+            ("children", i64::from(*children)),
+            ("retries", i64::from(*retries)),
+            ("priority", i64::from(*priority)),
+        ];
+        for (name, number) in numbers.iter().filter(|(_, number)| *number != 0) {
+            write!(f, " {name}={number}")?;
+        }
+        match *failures {
+            0 => {}
+            u8::MAX => write!(f, " failures=always")?,
+            failures => write!(f, " failures={failures}")?,
+        }
+        if *poison { write!(f, " poison") } else { Ok(()) }
+    }
+}
+
+impl FromStr for Plan {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let mut plan = Self::default();
+        for (number, line) in text.lines().enumerate() {
+            let content = line.split('#').next().unwrap_or_default();
+            let mut words = Words { line: number + 1, words: content.split_whitespace() };
+            let is_task = content.starts_with(char::is_whitespace);
+            let Some(first) = words.words.next() else { continue };
+            match first {
+                _ if is_task => plan.add_task(words.task(first)?, &words, first)?,
+                "workers" => plan.workers = words.rest("a number of threads")?,
+                "clients" => plan.clients = words.next("a number of clients")?,
+                "latency" => plan.latency = words.latency()?,
+                "grace" => plan.grace = words.next("microseconds")?,
+                id => {
+                    let id = words.parse(id, "the number of an operation")?;
+                    let op = words.step(id, plan.clients)?;
+                    plan.ops.push(op);
+                }
+            }
+            words.end()?;
+        }
+        Ok(plan)
+    }
+}
+
+impl Plan {
+    /// Puts a task into the last operation.
+    fn add_task(&mut self, task: TaskDef, at: &Words<'_>, key: &str) -> Result<(), ParseError> {
+        match self.ops.last_mut().map(|step| &mut step.op) {
+            Some(Op::Submit(_, tasks)) => tasks.push(task),
+            Some(Op::Scatter(_, data)) if data.key == TaskDef::default().key => {
+                *data = TaskDef { scattered: true, ..task };
+            }
+            Some(
+                Op::Cancel(..) | Op::Join(_) | Op::Kill(_) | Op::Release(..) | Op::Scatter(..),
+            )
+            | None => return Err(ParseError::TooMuch { line: at.line, word: key.to_owned() }),
+        }
+        Ok(())
+    }
+}
+
+/// The words of a line that are left.
+struct Words<'a> {
+    line: usize,
+    words: std::str::SplitWhitespace<'a>,
+}
+
+impl<'a> Words<'a> {
+    fn word(&mut self, expected: &'static str) -> Result<&'a str, ParseError> {
+        self.words.next().ok_or(ParseError::Missing { line: self.line, expected })
+    }
+
+    fn parse<T: FromStr>(&self, word: &str, expected: &'static str) -> Result<T, ParseError> {
+        word.parse().map_err(|_| self.wrong(word, expected))
+    }
+
+    fn wrong(&self, word: &str, expected: &'static str) -> ParseError {
+        ParseError::Word { line: self.line, word: word.to_owned(), expected }
+    }
+
+    fn next<T: FromStr>(&mut self, expected: &'static str) -> Result<T, ParseError> {
+        let word = self.word(expected)?;
+        self.parse(word, expected)
+    }
+
+    fn rest<T: FromStr>(&mut self, expected: &'static str) -> Result<Vec<T>, ParseError> {
+        let words = std::mem::replace(&mut self.words, "".split_whitespace());
+        words.map(|word| self.parse(word, expected)).collect()
+    }
+
+    fn end(&mut self) -> Result<(), ParseError> {
+        match self.words.next() {
+            Some(word) => Err(ParseError::TooMuch { line: self.line, word: word.to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    fn latency(&mut self) -> Result<Latency, ParseError> {
+        const MICROS: &str = "microseconds";
+        Ok(match self.word("a distribution")? {
+            "bimodal" => Latency::Bimodal {
+                fast: self.next(MICROS)?,
+                slow: self.next(MICROS)?,
+                per_mille: self.next("a number of a thousand")?,
+            },
+            "constant" => Latency::Constant(self.next(MICROS)?),
+            "uniform" => Latency::Uniform(self.next(MICROS)?, self.next(MICROS)?),
+            other => return Err(self.wrong(other, "`bimodal`, `constant` or `uniform`")),
+        })
+    }
+
+    fn step(&mut self, id: u32, clients: usize) -> Result<Step, ParseError> {
+        let at = self.word("a time, @ and microseconds")?;
+        let micros = at.strip_prefix('@').unwrap_or_default();
+        let at = micros.parse().map_err(|_| self.wrong(at, "a time, @ and microseconds"))?;
+        let op = match self.word("an operation")? {
+            "cancel" => Op::Cancel(self.client(clients)?, self.rest("a key")?),
+            "join" => Op::Join(self.next("a number of threads")?),
+            "kill" => Op::Kill(self.next("a number of a worker")?),
+            "release" => Op::Release(self.client(clients)?, self.rest("a key")?),
+            "scatter" => {
+                let data = TaskDef { scattered: true, ..TaskDef::default() };
+                Op::Scatter(self.client(clients)?, data)
+            }
+            "submit" => Op::Submit(self.client(clients)?, Vec::new()),
+            other => return Err(self.wrong(other, "an operation")),
+        };
+        Ok(Step { id, at, op })
+    }
+
+    fn client(&mut self, clients: usize) -> Result<usize, ParseError> {
+        let word = self.word("a client")?;
+        match word.parse() {
+            Ok(client) if client < clients => Ok(client),
+            Ok(_) | Err(_) => Err(self.wrong(word, "the number of a client, from 0")),
+        }
+    }
+
+    fn task(&mut self, key: &str) -> Result<TaskDef, ParseError> {
+        let mut task = TaskDef { key: self.parse(key, "a key")?, ..TaskDef::default() };
+        for word in std::mem::replace(&mut self.words, "".split_whitespace()) {
+            let (name, value) = word.split_once('=').unwrap_or((word, ""));
+            match name {
+                "after" => {
+                    let keys = value.split(',').map(|key| self.parse(key, "a key"));
+                    task.dependencies = keys.collect::<Result<_, _>>()?;
+                }
+                "children" => task.body.children = self.parse(value, "a number below 256")?,
+                "failures" if value == "always" => task.body.failures = u8::MAX,
+                "failures" => task.body.failures = self.parse(value, "a number, or `always`")?,
+                "micros" => task.body.micros = self.parse(value, "microseconds")?,
+                "nbytes" => task.body.nbytes = self.parse(value, "a number of bytes")?,
+                "poison" => task.body.poison = true,
+                "priority" => task.priority = self.parse(value, "a priority")?,
+                "retries" => task.retries = self.parse(value, "a number of retries")?,
+                "salt" => {
+                    let salt = u64::from_str_radix(value, 16);
+                    task.body.salt = salt.map_err(|_| self.wrong(value, "a hexadecimal number"))?;
+                }
+                _ => return Err(self.wrong(word, "a property of a task")),
+            }
+        }
+        Ok(task)
+    }
+}

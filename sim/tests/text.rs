@@ -1,0 +1,122 @@
+//! A case reads what it prints, and says what is wrong with a text that is not one.
+
+use proptest::prelude::*;
+use raddle_core::scheduler::Policy;
+use raddle_net::names::{Key, Session};
+use raddle_sim::{Body, Case, Latency, Mix, Op, ParseError, Plan, Step, TaskDef};
+
+fn keys() -> impl Strategy<Value = Key> {
+    prop_oneof![
+        any::<u128>().prop_map(Key::hashed),
+        (any::<u64>(), any::<u64>()).prop_map(|(s, n)| Key::numbered(Session::truncate(s), n)),
+    ]
+}
+
+fn tasks(scattered: bool) -> impl Strategy<Value = TaskDef> {
+    let body = (any::<u64>(), any::<u32>(), any::<u32>(), any::<u8>(), any::<u8>(), any::<bool>());
+    let body = body.prop_map(|(salt, nbytes, micros, failures, children, poison)| Body {
+        salt,
+        nbytes,
+        micros,
+        failures,
+        children,
+        poison,
+    });
+    let dependencies = prop::collection::vec(keys(), 0..3);
+    (keys(), dependencies, body, any::<u32>(), any::<i32>()).prop_map(
+        move |(key, dependencies, body, retries, priority)| TaskDef {
+            key,
+            dependencies,
+            body,
+            retries,
+            priority,
+            scattered,
+        },
+    )
+}
+
+fn ops() -> impl Strategy<Value = Op> {
+    let some = || prop::collection::vec(keys(), 0..4);
+    let client = 0..3_usize;
+    prop_oneof![
+        (client.clone(), some()).prop_map(|(client, keys)| Op::Cancel(client, keys)),
+        any::<u32>().prop_map(Op::Join),
+        any::<usize>().prop_map(Op::Kill),
+        (client.clone(), some()).prop_map(|(client, keys)| Op::Release(client, keys)),
+        (client.clone(), tasks(true)).prop_map(|(client, task)| Op::Scatter(client, task)),
+        (client, prop::collection::vec(tasks(false), 0..3))
+            .prop_map(|(client, tasks)| Op::Submit(client, tasks)),
+    ]
+}
+
+fn latencies() -> impl Strategy<Value = Latency> {
+    prop_oneof![
+        any::<u64>().prop_map(Latency::Constant),
+        any::<(u64, u64)>().prop_map(|(from, to)| Latency::Uniform(from, to)),
+        any::<(u64, u64, u64)>().prop_map(|(fast, slow, per_mille)| Latency::Bimodal {
+            fast,
+            slow,
+            per_mille
+        }),
+    ]
+}
+
+fn plans() -> impl Strategy<Value = Plan> {
+    let steps = (any::<u32>(), any::<u64>(), ops()).prop_map(|(id, at, op)| Step { id, at, op });
+    let steps = prop::collection::vec(steps, 0..6);
+    let workers = prop::collection::vec(any::<u32>(), 0..4);
+    (workers, latencies(), any::<u64>(), steps).prop_map(|(workers, latency, grace, ops)| Plan {
+        workers,
+        clients: 3,
+        latency,
+        grace,
+        ops,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_plan_reads_what_it_prints(plan in plans()) {
+        prop_assert_eq!(plan.to_string().parse(), Ok(plan));
+    }
+
+    #[test]
+    fn no_text_is_too_strange(text in "(\\PC{0,12}[ \n]){0,12}") {
+        let read = text.parse::<Case>();
+        prop_assert!(read.is_err() || text.contains("seed"));
+    }
+}
+
+#[test]
+fn a_case_reads_what_it_prints() {
+    let mix = Mix { tasks: 200, faults: true, bodies: true, swarm: true };
+    for seed in 0..20 {
+        let (story, policy) = ("Once.\nUpon a time.".to_owned(), Policy::Random);
+        let case = Case { story, seed, policy, plant: None, plan: Plan::from_seed(seed, mix) };
+        assert_eq!(case.to_string().parse(), Ok(case));
+    }
+}
+
+#[test]
+fn a_wrong_text_is_told_where_it_is_wrong() {
+    let word = |line, word: &str, expected| {
+        Err(ParseError::Word { line, word: word.to_owned(), expected })
+    };
+    let read = |text: &str| text.parse::<Plan>().map(|_| ());
+    assert_eq!(read("workers 1 x"), word(1, "x", "a number of threads"));
+    assert_eq!(read("clients 1\n\n1 @0 jump"), word(3, "jump", "an operation"));
+    assert_eq!(read("clients 1\n1 @0 submit 1"), word(2, "1", "the number of a client, from 0"));
+    assert_eq!(
+        read("1 @0 join"),
+        Err(ParseError::Missing { line: 1, expected: "a number of threads" })
+    );
+    assert_eq!(read("1 @0 join 2 3"), Err(ParseError::TooMuch { line: 1, word: "3".to_owned() }));
+    assert_eq!(
+        read("  1-1 nbytes=8"),
+        Err(ParseError::TooMuch { line: 1, word: "1-1".to_owned() })
+    );
+    let case = "seed 1\nworkers 1".parse::<Case>();
+    assert_eq!(case, Err(ParseError::Missing { line: 2, expected: "a policy" }));
+}

@@ -1,0 +1,98 @@
+//! Questions about the cluster: who is there, why a task is not done.
+
+use raddle::prelude::*;
+use raddle_tests::{add, total};
+
+use crate::support::{Gate, tasks_in, test, threads, until};
+
+/// A task that the worker program does not have.
+#[raddle::task]
+fn add_them(a: u64, b: u64) -> u64 {
+    a + b
+}
+
+#[test]
+fn waiting_for_workers_ends_when_they_are_there() {
+    test(async || {
+        let (cluster, client) = threads(0).await?;
+        let (waited, added, again) =
+            tokio::join!(client.wait_for_workers(2), cluster.add_worker(), cluster.add_worker());
+        waited?;
+        let mut named: Vec<_> = client.workers().await?.into_iter().map(|w| w.address).collect();
+        let mut expected = vec![added?, again?];
+        named.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(named, expected);
+        cluster.close().await
+    });
+}
+
+#[test]
+fn a_task_that_is_not_done_can_be_explained() {
+    test(async || {
+        let (cluster, client) = threads(1).await?;
+        let mut gate = Gate::new().await?;
+        let running = client.submit(gate.call(1));
+        gate.entered().await?;
+        let waiting = client.submit(add(&running, 1));
+        let explain = async |future| client.explain(future).await;
+        let why = explain(&running).await?;
+        assert!(why.contains(&format!("is on {}", cluster.workers()[0])), "{why}");
+        let why = explain(&waiting).await?;
+        assert!(why.contains("waits for 1 of 1 inputs"), "{why}");
+        assert!(why.contains(&running.key().to_string()), "{why}");
+        gate.open();
+        (&waiting).await?;
+        let why = explain(&waiting).await?;
+        assert!(why.contains("is done: 8 bytes on 1 worker"), "{why}");
+        cluster.close().await
+    });
+}
+
+#[test]
+fn a_task_without_any_worker_says_so() {
+    test(async || {
+        let (cluster, client) = threads(0).await?;
+        let future = client.submit(add(1, 2));
+        let why = client.explain(&future).await?;
+        assert!(why.contains("none is connected"), "{why}");
+        cluster.add_worker().await?;
+        assert_eq!(future.await?, 3);
+        cluster.close().await
+    });
+}
+
+#[test]
+fn a_function_that_no_worker_offers_waits_and_names_the_nearest() {
+    test(async || {
+        let (cluster, client) = crate::support::processes(1).await?;
+        let future = client.submit(add_them(1, 2));
+        let why = client.explain(&future).await?;
+        for part in
+            ["no worker offers `it::asking::add_them`", "`raddle_tests::", "use your_crate as _;"]
+        {
+            assert!(why.contains(part), "{part}: {why}");
+        }
+        assert_eq!(client.submit(add(1, 2)).await?, 3, "others are not held up");
+        until(&client, |info| tasks_in(info, "no-worker") == 1).await?;
+        assert!(!future.done());
+        future.cancel();
+        assert_eq!(future.await, Err(TaskError::Cancelled));
+        cluster.close().await
+    });
+}
+
+#[test]
+fn the_cluster_knows_what_is_where() {
+    test(async || {
+        let (cluster, client) = threads(2).await?;
+        let xs = client.map(|i| add(i, 0), 0..10);
+        let sum = client.submit(total(&xs));
+        assert_eq!((&sum).await?, 45);
+        let info = client.info().await?;
+        assert_eq!((info.clients, tasks_in(&info, "memory")), (1, 11));
+        assert!(info.workers.iter().map(|worker| worker.values).sum::<u64>() >= 11, "{info:?}");
+        assert_eq!(info.workers.iter().map(|worker| worker.nthreads).collect::<Vec<_>>(), [1, 1]);
+        cluster.close().await
+    });
+}
