@@ -95,7 +95,7 @@ every_variant_is_drawn!(
     every_word_to_a_client_is_drawn,
     SchedulerToClient,
     scheduler_to_client(),
-    [Peer, InMemory, Erred, Recomputing, Send, Answer]
+    [Peer, InMemory, Erred, Recomputing, Released, Send, Answer]
 );
 every_variant_is_drawn!(
     every_word_to_a_worker_is_drawn,

@@ -66,7 +66,7 @@ kinds! {
         ClientConnected ClientDisconnected FromClient FromWorker Tick WorkerConnected
         WorkerDisconnected WorkerLost;
     "scheduler effect" SchedulerEffect: Close ToClient ToWorker Warn;
-    "scheduler → client" SchedulerToClient: Peer InMemory Erred Recomputing Send Answer;
+    "scheduler → client" SchedulerToClient: Peer InMemory Erred Recomputing Released Send Answer;
     "scheduler → worker" SchedulerToWorker: Registered Define Peer Compute Free Holders ToRun;
     "worker event" WorkerEvent:
         Asked Blocked Disconnected Executed Flushed FromRun FromScheduler Gathered Received Served

@@ -3,7 +3,7 @@
 //! It must not know how a plan is run.
 
 use raddle_core::random::{below, hash};
-use raddle_net::names::{Key, KeyKind, Session};
+use raddle_net::names::{Key, Session};
 
 use crate::body::Body;
 use crate::plan::{Latency, Op, Plan, Step, TaskDef};
@@ -179,13 +179,7 @@ impl Generator {
             0 => Op::Kill(self.draw(8) as usize),
             1 => Op::Join(1 + self.draw(3) as u32),
             2 => Op::Release(client, self.some(client, true)),
-            3 => {
-                // A client that calls a key off, drops it and submits it again cannot tell, when it
-                // hears that the key was called off, which life of it is meant.
-                let mut keys = self.some(client, false);
-                keys.retain(|key| matches!(key.kind(), KeyKind::Numbered { .. }));
-                Op::Cancel(client, keys)
-            }
+            3 => Op::Cancel(client, self.some(client, false)),
             4 => Op::Scatter(client, self.scattered(client)),
             5 => Op::Submit(client, self.graph(client, &style.shapes)),
             6.. => Op::Submit(client, self.hot(client)),

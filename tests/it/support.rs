@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// The worker program.
 pub const APP: &str = env!("CARGO_BIN_EXE_app");
 /// The command line.
-pub const RADDLE: &str = env!("CARGO_BIN_EXE_raddle");
+pub const RADDLE: &str = env!("CARGO_BIN_EXE_raddle-cli");
 
 /// How long a test may take. It is said once for all, and generously: what takes this long hangs.
 const LIMIT: Duration = Duration::from_secs(120);

@@ -123,6 +123,9 @@ impl Client {
     }
 
     fn on_message(&mut self, now: Instant, message: SchedulerToClient, out: &mut Vec<Effect>) {
+        if self.outbox.is_of_a_former_life(&message) {
+            return;
+        }
         match message {
             SchedulerToClient::Answer { id, answer } => out.push(Effect::Answer { id, answer }),
             SchedulerToClient::Erred { key, blame, failure } => {
@@ -136,6 +139,7 @@ impl Client {
                 self.peers.insert(id, Arc::from(address));
             }
             SchedulerToClient::Recomputing { key } => self.on_recomputing(key, out),
+            SchedulerToClient::Released { keys } => self.outbox.released(&keys),
             SchedulerToClient::Send { key, run, worker } => self.on_send(key, run, worker, out),
         }
     }

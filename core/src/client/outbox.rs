@@ -6,11 +6,12 @@
 //! happens the client [seals](Outbox::seal) them, which gives them their place among the rest.
 //! This module must not know futures.
 
+use std::collections::BTreeMap;
 use std::mem;
 
 use raddle_net::limits;
-use raddle_net::messages::{ClientMessage, NewTask};
-use raddle_net::names::Key;
+use raddle_net::messages::{ClientMessage, NewTask, SchedulerToClient};
+use raddle_net::names::{Key, KeyKind};
 
 use super::specs::Specs;
 
@@ -31,6 +32,8 @@ pub(super) struct Outbox {
     /// Bytes of the last message, if it is a submission.
     last_bytes: usize,
     releases: Vec<Key>,
+    /// Hashed keys of which a release was said and not answered yet, with how many.
+    unanswered: BTreeMap<Key, u32>,
     /// The number of the next submission.
     submission: u64,
     /// The next place in the submission that single tasks share.
@@ -103,10 +106,42 @@ impl Outbox {
     /// The releases get their place after all that was said so far. Returns their keys.
     pub(super) fn seal(&mut self) -> Vec<Key> {
         let releases = mem::take(&mut self.releases);
+        for &key in releases.iter().filter(|key| matches!(key.kind(), KeyKind::Hashed(_))) {
+            *self.unanswered.entry(key).or_default() += 1;
+        }
         for keys in releases.chunks(limits::MAX_KEYS) {
             self.messages.push(ClientMessage::Release { keys: keys.to_vec() });
         }
         releases
+    }
+
+    /// Whether this was said of a key before its release was heard: should the key be held again, it
+    /// is not meant.
+    pub fn is_of_a_former_life(&self, message: &SchedulerToClient) -> bool {
+        if self.unanswered.is_empty() {
+            return false;
+        }
+        match message {
+            SchedulerToClient::Erred { key, .. }
+            | SchedulerToClient::InMemory { key, .. }
+            | SchedulerToClient::Recomputing { key }
+            | SchedulerToClient::Send { key, .. } => self.unanswered.contains_key(key),
+            SchedulerToClient::Answer { .. }
+            | SchedulerToClient::Peer { .. }
+            | SchedulerToClient::Released { .. } => false,
+        }
+    }
+
+    /// The scheduler has heard a release of these keys.
+    pub fn released(&mut self, keys: &[Key]) {
+        for key in keys {
+            if let Some(count) = self.unanswered.get_mut(key) {
+                *count -= 1;
+                if *count == 0 {
+                    self.unanswered.remove(key);
+                }
+            }
+        }
     }
 
     /// Whether there is anything to say.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use raddle_net::limits::{MAX_ARGS, MAX_DEPENDENCIES, MAX_KEYS, MAX_NAME, MAX_SPECS, MAX_SUBMIT};
 use raddle_net::messages::{ClientMessage, Failure, NewTask, SchedulerToClient, TaskSpec};
-use raddle_net::names::{Key, Priority, Session, SpecId, WorkerId};
+use raddle_net::names::{Key, KeyKind, Priority, Session, SpecId, WorkerId};
 use smallvec::SmallVec;
 
 use super::effect::PeerError;
@@ -62,11 +62,8 @@ impl Scheduler {
             ClientMessage::Locate { key, failed } => self.on_locate(client, key, failed, turn),
             ClientMessage::Query { id, query } => self.on_query(client, id, query, turn)?,
             ClientMessage::Release { keys } => {
-                for key in bounded(keys, MAX_KEYS, "keys of one message")? {
-                    if let Some(task) = self.state.find(key) {
-                        self.release_want(client, task, turn);
-                    }
-                }
+                let keys = bounded(keys, MAX_KEYS, "keys of one message")?;
+                self.on_release(client, keys, turn);
             }
             ClientMessage::Submit { submission, tasks } => {
                 self.on_submit(client, submission, tasks, turn)?;
@@ -205,6 +202,20 @@ impl Scheduler {
                 Goal::Erred { blame, failure: Arc::new(Failure::Lost { reason }) }
             }),
         );
+    }
+
+    /// The client does not want these keys any more. It may submit the hashed ones again, and must
+    /// know which answers are meant for which life.
+    fn on_release(&mut self, client: ClientId, mut keys: Vec<Key>, turn: &mut Turn<'_>) {
+        for key in &keys {
+            if let Some(task) = self.state.find(*key) {
+                self.release_want(client, task, turn);
+            }
+        }
+        keys.retain(|key| matches!(key.kind(), KeyKind::Hashed(_)));
+        if !keys.is_empty() {
+            self.to_client(client, SchedulerToClient::Released { keys }, turn);
+        }
     }
 
     /// The client does not want the task computed. Others that want it still get it; what depends on

@@ -95,6 +95,12 @@ pub enum SchedulerToClient {
         /// The key.
         key: Key,
     },
+    /// What the client released before is released: whatever was said of these keys so far belongs to
+    /// their former lives. Said of hashed keys only, since no other key is ever submitted again.
+    Released {
+        /// Keys of one release message.
+        keys: Vec<Key>,
+    },
     /// Send the scattered value of `key` to `worker`, as `run`.
     Send {
         /// The key.

@@ -49,6 +49,7 @@ pub fn scheduler_to_client() -> impl Strategy<Value = SchedulerToClient> {
             failure
         }),
         key().prop_map(|key| SchedulerToClient::Recomputing { key }),
+        vec(key(), 0..4).prop_map(|keys| SchedulerToClient::Released { keys }),
         (key(), run(), worker()).prop_map(|(key, run, worker)| SchedulerToClient::Send {
             key,
             run,

@@ -145,3 +145,30 @@ fn without_its_scheduler_values_can_be_had_of_those_who_held_them() {
     let lost = [settled_erred(0, 0, &disconnected())];
     assert_eq!(bench.on(fetched(0, FetchOutcome::Unreachable)), lost);
 }
+
+#[test]
+fn what_was_said_of_a_former_life_is_not_heard() {
+    let name = Key::hashed(5);
+    let task = || Task { key: name, ..task(0, &[]) };
+    let in_memory = |counter| SchedulerToClient::InMemory {
+        key: name,
+        run: run(counter),
+        nbytes: 8,
+        worker: WorkerId(1),
+        value: None,
+    };
+    let failure = Arc::new(Failure::Cancelled);
+    let erred = SchedulerToClient::Erred { key: name, blame: name, failure };
+    let mut bench = Bench::new();
+    bench.hear(peer(1));
+    bench.on(submit(&[task()]));
+    bench.on(Event::Release { key: name });
+    bench.on(submit(&[task()]));
+    bench.flush();
+    for late in [in_memory(1), erred, SchedulerToClient::Recomputing { key: name }] {
+        assert_eq!(bench.hear(late), []);
+    }
+    assert_eq!(bench.hear(SchedulerToClient::Released { keys: vec![name] }), []);
+    let settled = Settled::InMemory { run: run(2), nbytes: 8, value: None };
+    assert_eq!(bench.hear(in_memory(2)), [Effect::Settled { key: name, settled }]);
+}

@@ -107,3 +107,14 @@ fn a_key_that_is_not_wanted_cannot_be_located() {
     let failure = lost("1-1 is not known to the scheduler, or not to be wanted");
     assert_eq!(cluster.locate(BOB, 1, None), vec![tells(BOB, erred(1, 1, &failure))]);
 }
+
+#[test]
+fn a_release_of_hashed_keys_is_answered_since_they_may_be_submitted_again() {
+    let mut cluster = Cluster::of(&[]);
+    let (name, number) = (Key::hashed(5), key(1));
+    let released = SchedulerToClient::Released { keys: vec![name] };
+    let message = ClientMessage::Release { keys: vec![name, number] };
+    assert_eq!(cluster.says(ANN, message), vec![tells(ANN, released)]);
+    let message = ClientMessage::Release { keys: vec![number] };
+    assert_eq!(cluster.says(ANN, message), vec![]);
+}

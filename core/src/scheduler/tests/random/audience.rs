@@ -9,7 +9,7 @@ use proptest::test_runner::TestCaseError;
 use raddle_net::messages::{
     ClientMessage, Compute, Failure, Runtime, SchedulerToClient, SchedulerToWorker,
 };
-use raddle_net::names::{Key, RunId, SpecId, WorkerId};
+use raddle_net::names::{Key, KeyKind, RunId, SpecId, WorkerId};
 
 use super::super::super::{ConnectionId, Effect};
 
@@ -161,6 +161,11 @@ impl Client {
             SchedulerToClient::Recomputing { key } => {
                 let before = self.told.remove(key);
                 prop_assert!(matches!(before, Some(Told::InMemory(_))), "{key} was not done");
+            }
+            SchedulerToClient::Released { keys } => {
+                for key in keys {
+                    prop_assert!(matches!(key.kind(), KeyKind::Hashed(_)), "{key} has one life");
+                }
             }
             SchedulerToClient::Send { key, run, worker } => {
                 prop_assert!(self.peers.contains(worker), "{worker} was not introduced");
