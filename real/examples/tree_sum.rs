@@ -28,8 +28,8 @@ async fn main() -> raddle::Result<()> {
             [a, b] => client.submit(add(a, b)),
             rest => rest[0].clone(),
         });
+        tasks += level.len() / 2;
         level = pairs.collect();
-        tasks += level.len();
     }
     let sum = match level.pop() {
         Some(sum) => sum.await?,
