@@ -124,7 +124,7 @@ pub fn gate(address: String, x: u64) -> u64 {
     x
 }
 
-/// What a [`blob`] consists of, again and again.
+/// What a [`blob()`] consists of, again and again.
 #[must_use]
 pub fn pattern() -> Vec<u8> {
     (0..251).collect::<Vec<u8>>().repeat(64)
@@ -139,7 +139,7 @@ pub fn blob(nbytes: usize) -> Bytes {
     bytes.into()
 }
 
-/// How many bytes there are, if they are those of a [`blob`].
+/// How many bytes there are, if they are those of a [`blob()`].
 #[raddle::task]
 pub fn verify(bytes: Bytes) -> Option<usize> {
     let pattern = pattern();

@@ -165,19 +165,19 @@ impl TaskState {
 /// A state without its data: names rows of tables, counters and logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// See [`TaskState::Erred`].
+    /// It will have no value.
     Erred,
-    /// See [`TaskState::Memory`].
+    /// Done: a worker holds its value.
     Memory,
-    /// See [`TaskState::NoWorker`].
+    /// Every input is in memory, and no worker qualifies.
     NoWorker,
-    /// See [`TaskState::Processing`].
+    /// Assigned to a worker.
     Processing,
-    /// See [`TaskState::Queued`].
+    /// Every input is in memory, and no worker that qualifies has room.
     Queued,
-    /// See [`TaskState::Released`].
+    /// Known, and needed by nobody right now.
     Released,
-    /// See [`TaskState::Waiting`].
+    /// Some inputs are not in memory.
     Waiting,
 }
 
