@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use raddle::prelude::*;
 
 /// Bytes of text that one task reads, about.
-const BATCH: u64 = 1 << 20;
+const BATCH: u64 = 64 << 10;
 /// Counts that one task merges.
 const FAN_IN: usize = 8;
 
