@@ -181,7 +181,9 @@ pub struct SpecId(pub u32);
 /// Compared field by field, from the top: the client's share of the cluster, the user's priority
 /// (a higher one first), nesting (a child before its parent's unstarted siblings), the order of
 /// submissions, and the graph's own order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Priority {
     /// What the client has used so far, in units of the fairness policy.
     pub share: u32,

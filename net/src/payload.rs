@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use smallvec::SmallVec;
 
 /// How the bytes of a value are to be read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub enum Format {
     /// The codec of this crate ([`crate::codec`]).
     #[default]
@@ -19,7 +21,9 @@ pub enum Format {
 }
 
 /// What a reader must know of a value before it may touch the bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct ValueType {
     /// How to read it.
     pub format: Format,
@@ -28,7 +32,7 @@ pub struct ValueType {
 }
 
 /// A value small enough to travel inside a message.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SmallValue {
     /// What it is.
     pub value_type: ValueType,

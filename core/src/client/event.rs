@@ -8,7 +8,7 @@ use raddle_net::payload::Blob;
 use smallvec::SmallVec;
 
 /// Something that happened outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// Somebody waits for the value of a key.
     Await {
@@ -75,7 +75,7 @@ pub enum Event {
 }
 
 /// A task to submit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Task {
     /// Its key.
     pub key: Key,
@@ -90,7 +90,7 @@ pub struct Task {
 }
 
 /// How a fetch ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FetchOutcome {
     /// The worker serves as many as it may; ask again later.
     Busy,

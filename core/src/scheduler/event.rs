@@ -8,7 +8,7 @@ use raddle_net::names::{Session, WorkerId};
 pub struct ConnectionId(pub u64);
 
 /// Something that happened outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// A client said hello.
     ClientConnected {

@@ -11,7 +11,7 @@ use raddle_net::payload::SmallValue;
 pub struct RequestId(pub u64);
 
 /// Something that happened outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// A peer asks for values.
     Asked {
@@ -81,7 +81,7 @@ pub enum Event {
 }
 
 /// What came of the body of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// An error or a panic.
     Failed {
@@ -102,7 +102,7 @@ pub enum Outcome {
 }
 
 /// How a gather ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum GatherOutcome {
     /// The peer serves as many as it may.
     Busy,

@@ -11,7 +11,7 @@ use crate::names::{Key, RunId, SpecId, WorkerId};
 use crate::payload::SmallValue;
 
 /// What a client says to the scheduler.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ClientMessage {
     /// From now on `spec` is called `id` on this connection. Each id is defined once, in order from 0.
     Define {
@@ -59,7 +59,7 @@ pub enum ClientMessage {
 }
 
 /// What the scheduler says to a client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SchedulerToClient {
     /// The worker called `id` listens at `address`. Precedes the first message that names it.
     Peer {
@@ -120,7 +120,7 @@ pub enum SchedulerToClient {
 }
 
 /// A question about the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Query {
     /// Who is there and how much there is to do.
     Info,
@@ -131,7 +131,7 @@ pub enum Query {
 }
 
 /// The answer to a [`Query`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum QueryAnswer {
     /// To [`Query::Info`] and [`Query::WaitForWorkers`].
     Info(SchedulerInfo),
@@ -140,7 +140,7 @@ pub enum QueryAnswer {
 }
 
 /// The scheduler's view of the cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SchedulerInfo {
     /// The workers, by id.
     pub workers: Vec<WorkerInfo>,
@@ -151,7 +151,7 @@ pub struct SchedulerInfo {
 }
 
 /// The scheduler's view of one worker.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WorkerInfo {
     /// Its id.
     pub id: WorkerId,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Why a task has no value, as the task that failed first has it; dependents carry the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Failure {
     /// The client that wanted it called it off.
     Cancelled,

@@ -7,7 +7,9 @@ use crate::names::{Key, RunId};
 use crate::payload::ValueType;
 
 /// A value, by the run that made it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Item {
     /// The task.
     pub key: Key,
@@ -16,7 +18,7 @@ pub struct Item {
 }
 
 /// What is asked of a worker that holds values.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PeerRequest {
     /// Send these values.
     Get {
@@ -33,7 +35,7 @@ pub enum PeerRequest {
 }
 
 /// The answer of the worker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PeerReply {
     /// Serving as many as it may; ask again later.
     Busy,
@@ -49,7 +51,7 @@ pub enum PeerReply {
 }
 
 /// What became of one item that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ItemReply {
     /// It is the next segment.
     Found {

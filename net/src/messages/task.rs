@@ -19,7 +19,7 @@ pub enum Runtime {
 }
 
 /// Code to run: what a worker must offer to be eligible.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Function {
     /// Which part of the worker's shell runs it.
     pub runtime: Runtime,
@@ -32,7 +32,7 @@ pub struct Function {
 }
 
 /// How a task is to be run, beyond what it computes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TaskOptions {
     /// Deaths of its worker, announced, that a task survives; `None` is the cluster's default.
     pub allowed_failures: Option<u32>,
@@ -43,7 +43,7 @@ pub struct TaskOptions {
 }
 
 /// Function and options, shared by many tasks and defined once per connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TaskSpec {
     /// What to run.
     pub function: Function,
@@ -52,7 +52,7 @@ pub struct TaskSpec {
 }
 
 /// One task of a submission. The client that submits a task wants its key until it releases it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NewTask {
     /// Its name.
     pub key: Key,

@@ -12,7 +12,7 @@ use crate::names::{Key, Priority, RunId, SpecId, WorkerId};
 use crate::payload::{Blob, SmallValue};
 
 /// What a worker is, said once after hello.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Registration {
     /// Unique among connected workers.
     pub name: String,
@@ -25,7 +25,7 @@ pub struct Registration {
 }
 
 /// A native function that a worker offers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FunctionName {
     /// Its name.
     pub name: String,
@@ -34,7 +34,7 @@ pub struct FunctionName {
 }
 
 /// What the scheduler says to a worker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SchedulerToWorker {
     /// The answer to a registration: the worker's id.
     Registered {
@@ -84,7 +84,7 @@ pub enum SchedulerToWorker {
 }
 
 /// One run of a task, assigned to a worker.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Compute {
     /// The task.
     pub key: Key,
@@ -103,7 +103,7 @@ pub struct Compute {
 }
 
 /// A value that a run needs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Input {
     /// The task that makes it.
     pub key: Key,
@@ -117,7 +117,7 @@ pub struct Input {
 }
 
 /// What a worker says to the scheduler.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum WorkerMessage {
     /// The first message, and only the first.
     Register(Registration),
