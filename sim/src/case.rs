@@ -18,7 +18,7 @@ use crate::failure::{Failure, Report};
 use crate::plan::Plan;
 use crate::plant::Plant;
 use crate::text::ParseError;
-use crate::world::{Settings, World};
+use crate::world::{Mode, Settings, World};
 
 /// A plan and how it is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +41,9 @@ impl Case {
     /// # Errors
     ///
     /// The first property that does not hold.
-    pub fn run(&self, log: bool) -> Result<Report, Failure> {
+    pub fn run(&self, mode: Mode) -> Result<Report, Failure> {
         let Self { seed, policy, plant, .. } = *self;
-        let settings = Settings { seed, policy, plant, log, ..Settings::default() };
+        let settings = Settings { seed, policy, plant, mode };
         let run = AssertUnwindSafe(|| World::run(settings, &self.plan));
         catch_unwind(run).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();

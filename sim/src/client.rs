@@ -7,30 +7,45 @@ use std::sync::Arc;
 
 use raddle_core::client::{Client, Config, Effect, Event, Settled, Task};
 use raddle_core::random::hash;
-use raddle_core::scheduler::Event as SchedulerEvent;
-use raddle_core::time::Duration;
+use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
+use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
-use raddle_net::messages::{Function, Item, TaskOptions, TaskSpec};
+use raddle_net::messages::{ClientMessage, Function, Item, Query, TaskOptions, TaskSpec};
 use raddle_net::names::{Key, Session};
 use raddle_net::payload::{SmallValue, ValueType};
 
 use crate::body::Body;
 use crate::failure::Failure;
 use crate::oracle::Verdict;
-use crate::plan::TaskDef;
+use crate::plan::{Question, TaskDef};
 use crate::requests::Asker;
+use crate::scheduler::wake;
 use crate::world::{Delivery, Node, World};
+
+/// Keys from this number on are for work that is asked for at the end.
+const FRESH: u64 = 1 << 40;
 
 /// A client and what its user holds.
 #[derive(Clone, Debug)]
 pub(crate) struct SimClient {
     pub(crate) machine: Client,
     number: usize,
-    connection: raddle_core::scheduler::ConnectionId,
+    connection: ConnectionId,
     held: BTreeMap<Key, Seen>,
     /// How often each key was submitted and not released.
     handles: BTreeMap<Key, usize>,
     scattered: BTreeMap<Key, Body>,
+    /// Questions that have no answer yet.
+    asked: BTreeSet<u64>,
+    questions: u64,
+    /// Fresh tasks so far.
+    fresh: u64,
+    /// Whether its process is no more, or has closed.
+    pub(crate) gone: bool,
+    /// When it is woken next, at the latest.
+    alarm: Option<Instant>,
+    /// Whether what it has to say leaves soon.
+    flushes: bool,
 }
 
 /// What the user knows of a future.
@@ -48,11 +63,22 @@ impl SimClient {
         Self {
             machine: Client::new(Config::default()),
             number,
-            connection: raddle_core::scheduler::ConnectionId::default(),
+            connection: ConnectionId::default(),
             held: BTreeMap::new(),
             handles: BTreeMap::new(),
             scattered: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            questions: 0,
+            fresh: 0,
+            gone: false,
+            alarm: None,
+            flushes: false,
         }
+    }
+
+    /// How much there is to check.
+    fn size(&self) -> u64 {
+        self.held.len() as u64
     }
 
     fn hold(&mut self, key: Key) {
@@ -95,7 +121,7 @@ impl World {
         self.send(Node::Client(client), Node::Scheduler, Delivery::Scheduler(event));
     }
 
-    pub(crate) fn submit(&mut self, client: usize, tasks: Vec<TaskDef>) {
+    pub(crate) fn submit(&mut self, client: usize, tasks: &[TaskDef]) {
         // What the user dropped, or lost to a failure upstream, is no argument.
         let mut ours = BTreeSet::new();
         let mut calls = Vec::new();
@@ -106,7 +132,7 @@ impl World {
                 continue;
             }
             ours.insert(task.key);
-            self.oracle.submitted(&task);
+            self.oracle.submitted(task);
             calls.push(Task {
                 key: task.key,
                 spec: spec(task.retries),
@@ -127,14 +153,34 @@ impl World {
         }
     }
 
-    pub(crate) fn scatter(&mut self, client: usize, task: TaskDef) {
-        self.oracle.submitted(&task);
+    /// Every client asks for new work: whatever happened before, it must be done.
+    pub(crate) fn submit_fresh(&mut self) {
+        for client in 0..self.clients.len() {
+            if self.clients[client].gone {
+                continue;
+            }
+            let mut tasks: Vec<TaskDef> = Vec::new();
+            for salt in 0..4 {
+                self.clients[client].fresh += 1;
+                let fresh = FRESH + self.clients[client].fresh;
+                let key = Key::numbered(Session::truncate(client as u64 + 1), fresh);
+                let dependencies = tasks.iter().map(|task| task.key).collect();
+                let body = Body { salt, nbytes: 8, ..Body::default() };
+                tasks.push(TaskDef { key, dependencies, body, ..TaskDef::default() });
+            }
+            self.submit(client, &tasks);
+        }
+        self.await_all();
+    }
+
+    pub(crate) fn scatter(&mut self, client: usize, task: &TaskDef) {
+        self.oracle.submitted(task);
         self.clients[client].hold(task.key);
         self.clients[client].scattered.insert(task.key, task.body);
         self.client_event(client, Event::Scatter { key: task.key });
     }
 
-    pub(crate) fn release(&mut self, client: usize, keys: Vec<Key>) {
+    pub(crate) fn release(&mut self, client: usize, keys: impl IntoIterator<Item = Key>) {
         for key in keys {
             let Some(handles) = self.clients[client].handles.get_mut(&key) else { continue };
             *handles -= 1;
@@ -154,54 +200,110 @@ impl World {
         self.client_event(client, Event::Cancel { keys });
     }
 
-    fn flush_later(&mut self, client: usize) {
-        let delay = Duration::from_nanos(self.chance(Node::Client(client).number(), 50_000));
-        self.at(self.now + delay, Delivery::Client(client, Event::Flush));
+    pub(crate) fn query(&mut self, client: usize, question: Question) {
+        let sim = &mut self.clients[client];
+        sim.questions += 1;
+        let id = sim.questions;
+        sim.asked.insert(id);
+        let query = match question {
+            Question::Explain(key) => Query::Explain(key),
+            Question::Info => Query::Info,
+            Question::Workers => Query::WaitForWorkers(1),
+        };
+        self.client_event(client, Event::Query { id, query });
     }
 
-    pub(crate) fn await_all(&mut self, client: usize) {
-        let keys: Vec<Key> = self.clients[client].held.keys().copied().collect();
-        for key in keys {
-            self.client_event(client, Event::Await { key });
+    /// The client is no more, and what it held is nobody's; it says so, or its process dies.
+    pub(crate) fn close_client(&mut self, client: usize, polite: bool) {
+        if polite {
+            self.client_event(client, Event::Flush);
+        }
+        let sim = &mut self.clients[client];
+        sim.gone = true;
+        let connection = sim.connection;
+        (sim.held, sim.handles, sim.asked) = Default::default();
+        let mut events = Vec::new();
+        if polite {
+            let message = ClientMessage::Goodbye;
+            events.push(SchedulerEvent::FromClient { connection, message });
+        }
+        events.push(SchedulerEvent::ClientDisconnected { connection });
+        for event in events {
+            self.send(Node::Client(client), Node::Scheduler, Delivery::Scheduler(event));
         }
     }
 
-    pub(crate) fn release_all(&mut self, client: usize) {
-        let handles = self.clients[client].handles.iter();
-        let keys = handles.flat_map(|(key, &n)| std::iter::repeat_n(*key, n)).collect();
-        self.release(client, keys);
+    pub(crate) fn await_all(&mut self) {
+        for client in 0..self.clients.len() {
+            let keys: Vec<Key> = self.clients[client].held.keys().copied().collect();
+            for key in keys {
+                self.client_event(client, Event::Await { key });
+            }
+        }
+    }
+
+    pub(crate) fn release_all(&mut self) {
+        for client in 0..self.clients.len() {
+            let handles = self.clients[client].handles.iter();
+            let keys = handles.flat_map(|(key, &n)| std::iter::repeat_n(*key, n));
+            let keys: Vec<Key> = keys.collect();
+            self.release(client, keys);
+        }
     }
 
     pub(crate) fn client_event(&mut self, client: usize, event: Event) {
+        let now = self.now;
+        let sim = &mut self.clients[client];
+        if sim.gone {
+            return;
+        }
         self.report.coverage.see(&event);
-        if let Event::FromScheduler(message) = &event {
-            self.report.coverage.see(message);
+        match &event {
+            Event::FromScheduler(message) => self.report.coverage.see(message),
+            Event::Flush => sim.flushes = false,
+            Event::Tick => sim.alarm = sim.alarm.filter(|at| *at > now),
+            Event::Await { .. }
+            | Event::Cancel { .. }
+            | Event::Disconnected { .. }
+            | Event::Fetched { .. }
+            | Event::Query { .. }
+            | Event::Release { .. }
+            | Event::Scatter { .. }
+            | Event::Sent { .. }
+            | Event::Submit { .. } => {}
         }
         let mut out = Vec::new();
-        let machine = &mut self.clients[client].machine;
-        machine.handle(self.now, event, &mut out);
-        if self.settings.paranoid
-            && let Err(violation) = machine.check()
+        sim.machine.handle(now, event, &mut out);
+        let alarm = sim.machine.next_deadline();
+        let alarm = alarm.and_then(|(at, _)| wake(&mut sim.alarm, at, now));
+        let flushes = sim.machine.has_unsent() && !std::mem::replace(&mut sim.flushes, true);
+        let size = sim.size();
+        if self.checks_wholly(size)
+            && let Err(violation) = self.clients[client].machine.check()
         {
             self.fail(Failure::Client(violation));
         }
-        let deadline = self.clients[client].machine.next_deadline();
-        if self.clients[client].machine.has_unsent() {
-            self.flush_later(client);
+        if flushes {
+            let delay = Duration::from_nanos(self.chance(Node::Client(client).number(), 50_000));
+            self.at(now + delay, Delivery::Client(client, Event::Flush));
         }
         for effect in out {
             self.report.coverage.see(&effect);
             self.client_effect(client, effect);
         }
-        if let Some((at, _)) = deadline {
-            let at = at.max(self.now + Duration::from_nanos(1));
+        if let Some(at) = alarm {
             self.at(at, Delivery::Client(client, Event::Tick));
         }
     }
 
     fn client_effect(&mut self, client: usize, effect: Effect) {
         match effect {
-            Effect::Answer { .. } => {}
+            Effect::Answer { id, .. } => {
+                if !self.clients[client].asked.remove(&id) {
+                    let nobody = format!("client {client} is answered {id}, which nobody asked");
+                    self.fail(Failure::Protocol(nobody));
+                }
+            }
             Effect::Close { reason } => {
                 self.fail(Failure::Protocol(format!("client closes: {reason}")));
             }
@@ -302,6 +404,10 @@ impl World {
                     client.number,
                     self.explain(*key)
                 )));
+            }
+            if let Some(id) = client.asked.first() {
+                let stuck = format!("question {id} of client {} has no answer", client.number);
+                return Err(Failure::Stuck(stuck));
             }
         }
         Ok(())

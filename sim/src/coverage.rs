@@ -3,8 +3,6 @@
 //!
 //! The lists are complete: a new variant does not compile until it is named here.
 
-use std::collections::BTreeMap;
-
 use raddle_core::client::{Effect as ClientEffect, Event as ClientEvent};
 use raddle_core::scheduler::{Effect as SchedulerEffect, Event as SchedulerEvent};
 use raddle_core::worker::{Effect as WorkerEffect, Event as WorkerEvent};
@@ -15,49 +13,70 @@ use raddle_net::messages::{
 use crate::plan::Op;
 
 /// How often each kind of thing was seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Coverage(BTreeMap<&'static str, u64>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage([[u64; KINDS]; GROUPS.len()]);
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self([[0; KINDS]; GROUPS.len()])
+    }
+}
 
 impl Coverage {
-    /// How often each kind was seen, those never seen included.
-    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        ALL.iter().map(|kind| (*kind, self.0.get(kind).copied().unwrap_or(0)))
+    /// How often each kind was seen, those never seen included: the group, the kind, the number.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> + '_ {
+        GROUPS.iter().zip(&self.0).flat_map(|((group, kinds), counts)| {
+            kinds.iter().zip(counts).map(|(kind, count)| (*group, *kind, *count))
+        })
     }
 
     /// Adds what another run has seen.
     pub fn add(&mut self, other: &Self) {
-        for (kind, count) in &other.0 {
-            *self.0.entry(kind).or_default() += count;
+        for (ours, theirs) in self.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
+            *ours += theirs;
         }
     }
 
     pub(crate) fn see(&mut self, thing: &impl Kind) {
-        *self.0.entry(thing.kind()).or_default() += 1;
+        let (group, kind) = thing.kind();
+        self.0[group][kind] += 1;
     }
 }
 
 /// Something of which there are kinds.
 pub(crate) trait Kind {
-    /// Its kind, one of [`ALL`].
-    fn kind(&self) -> &'static str;
+    /// The number of its group in [`GROUPS`], and its own within that.
+    fn kind(&self) -> (usize, usize);
 }
+
+/// The largest group may be as large as this.
+const KINDS: usize = 32;
 
 macro_rules! kinds {
     ($($group:literal $type:ident: $($variant:ident)*;)*) => {
+        enum Group {
+            $($type,)*
+        }
+
         $(impl Kind for $type {
-            fn kind(&self) -> &'static str {
-                match self {
-                    $($type::$variant { .. } => concat!($group, ": ", stringify!($variant)),)*
+            fn kind(&self) -> (usize, usize) {
+                enum Number {
+                    $($variant,)*
                 }
+                let kind = match self {
+                    $(Self::$variant { .. } => Number::$variant,)*
+                };
+                (Group::$type as usize, kind as usize)
             }
         })*
 
-        const ALL: &[&str] = &[$($(concat!($group, ": ", stringify!($variant)),)*)*];
+        const GROUPS: &[(&str, &[&str])] = &[$(($group, &[$(stringify!($variant),)*]),)*];
     };
 }
 
 kinds! {
-    "operation" Op: Cancel Join Kill Release Scatter Submit;
+    "operation" Op:
+        Ambush Cancel Clog Goodbye Join Kill Leave Pause Query Release Scatter Submit Vanish;
     "client event" ClientEvent:
         Await Cancel Disconnected Flush Fetched FromScheduler Query Release Scatter Sent Submit Tick;
     "client effect" ClientEffect: Answer Close Fetch Send Settled ToScheduler Unsettled;

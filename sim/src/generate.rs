@@ -6,7 +6,7 @@ use raddle_core::random::{below, hash};
 use raddle_net::names::{Key, Session};
 
 use crate::body::Body;
-use crate::plan::{Latency, Op, Plan, Step, TaskDef};
+use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 
 /// Streams of chance that belong to plans.
 const PLAN: u64 = 0x706c_616e;
@@ -59,17 +59,49 @@ pub struct Mix {
     pub swarm: bool,
 }
 
+/// What may happen next in a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    Ambush,
+    Cancel,
+    Clog,
+    Goodbye,
+    Hot,
+    Join,
+    Kill,
+    Leave,
+    Pause,
+    Query,
+    Release,
+    Scatter,
+    Submit,
+    Vanish,
+}
+
+/// Choices that are faults of processes and of the network.
+const FAULTS: [Choice; 7] = [
+    Choice::Ambush,
+    Choice::Clog,
+    Choice::Join,
+    Choice::Kill,
+    Choice::Leave,
+    Choice::Pause,
+    Choice::Vanish,
+];
+
+/// Choices that are a user's.
+const WISHES: [Choice; 4] = [Choice::Hot, Choice::Query, Choice::Release, Choice::Scatter];
+
 /// What one plan is like: relative weights, and the network.
 struct Style {
-    /// Of: kill, join, release, cancel, scatter, submit, submit hot keys.
-    ops: [u64; 7],
-    /// Of [`SHAPES`].
-    shapes: [u64; 7],
+    choices: Vec<(Choice, u64)>,
+    shapes: Vec<(Shape, u64)>,
     /// Of a thousand submissions, those that are partly released at once.
     hasty: u64,
     /// Time between operations, up to this, in microseconds.
     gap: u64,
     latency: Latency,
+    bandwidth: u64,
     grace: u64,
     /// Whether the only worker has one thread.
     single: bool,
@@ -87,10 +119,24 @@ impl Plan {
 
 impl Style {
     fn plain(mix: Mix) -> Self {
-        let (faults, bodies) = (u64::from(mix.faults), u64::from(mix.bodies));
-        let ops = [faults, faults, 1, bodies, 1, 10 - 2 * faults - bodies, 0];
-        let (latency, shapes) = (Latency::default(), [1, 1, 1, 1, 0, 0, 0]);
-        Self { ops, shapes, hasty: 0, gap: 3_000, latency, grace: 0, single: false }
+        let mut choices = vec![(Choice::Release, 1), (Choice::Scatter, 1), (Choice::Submit, 6)];
+        if mix.faults {
+            choices.extend([(Choice::Kill, 1), (Choice::Join, 1)]);
+        }
+        if mix.bodies {
+            choices.push((Choice::Cancel, 1));
+        }
+        let shapes = [Shape::Bag, Shape::Chain, Shape::Random, Shape::Tree];
+        Self {
+            choices,
+            shapes: shapes.map(|shape| (shape, 1)).into(),
+            hasty: 0,
+            gap: 3_000,
+            latency: Latency::default(),
+            bandwidth: 0,
+            grace: 0,
+            single: false,
+        }
     }
 }
 
@@ -108,34 +154,43 @@ impl Generator {
         below(hash(self.seed, PLAN, 0, self.drawn), bound)
     }
 
-    /// Which of these, by their weights.
-    fn pick(&mut self, weights: &[u64]) -> usize {
-        let mut left = self.draw(weights.iter().sum());
-        for (which, &weight) in weights.iter().enumerate() {
+    /// One of these, by their weights.
+    fn pick<T: Copy>(&mut self, weighted: &[(T, u64)]) -> T {
+        let mut left = self.draw(weighted.iter().map(|(_, weight)| weight).sum());
+        for &(what, weight) in weighted {
             match left.checked_sub(weight) {
                 Some(rest) => left = rest,
-                None => return which,
+                None => return what,
             }
         }
         unreachable!("drawn below the sum of the weights")
     }
 
-    /// A weight from 1 to 8, or 0 half of the time.
-    fn weight(&mut self) -> u64 {
-        if self.draw(2) == 0 { 0 } else { 1 << self.draw(4) }
+    /// Weights from 1 to 8; half of them are left out.
+    fn weights<T: Copy>(&mut self, all: &[T]) -> Vec<(T, u64)> {
+        all.iter().map(|what| (*what, self.draw(2) * (1 << self.draw(4)))).collect()
     }
 
     fn style(&mut self) -> Style {
         if self.draw(10) == 0 {
             (self.mix.faults, self.mix.bodies) = (false, false);
         }
-        let (faults, bodies) = (u64::from(self.mix.faults), u64::from(self.mix.bodies));
-        let mut ops = [faults, faults, 1, bodies, 1, 1, 1].map(|allowed| allowed * self.weight());
-        let mut shapes = [0; 7].map(|_: u64| self.weight());
-        ops[5] += 4;
-        shapes[2] += 1;
+        let mut choices = self.weights(&WISHES);
+        if self.mix.faults && self.draw(4) != 0 {
+            choices.append(&mut self.weights(&FAULTS));
+        }
+        if self.mix.bodies {
+            choices.push((Choice::Cancel, self.draw(3)));
+            choices.push((Choice::Goodbye, u64::from(self.draw(4) == 0)));
+        }
+        // Work is at least a third of what happens.
+        let others: u64 = choices.iter().map(|(_, weight)| weight).sum();
+        choices.push((Choice::Submit, 4 + others / 2));
+        let mut shapes = self.weights(&SHAPES);
+        shapes.push((Shape::Random, 1));
+        let faults = self.mix.faults;
         Style {
-            ops,
+            choices,
             shapes,
             hasty: [0, 0, 200, 900][self.draw(4) as usize],
             gap: [100, 3_000, 3_000, 20_000][self.draw(4) as usize],
@@ -145,7 +200,8 @@ impl Generator {
                 2 => Latency::Uniform(0, 1 + self.draw(10_000)),
                 3.. => Latency::default(),
             },
-            grace: if faults == 1 && self.draw(4) == 0 { 1 + self.draw(5_000) } else { 0 },
+            bandwidth: [0, 0, 50, 1_000][self.draw(4) as usize],
+            grace: if faults && self.draw(4) == 0 { 1 + self.draw(5_000) } else { 0 },
             single: self.draw(8) == 0,
         }
     }
@@ -171,18 +227,54 @@ impl Generator {
                 push(at, Op::Release(client, self.some(client, true)));
             }
         }
-        Plan { workers, clients, latency: style.latency, grace: style.grace, ops }
+        let Style { latency, bandwidth, grace, .. } = *style;
+        Plan { workers, clients, latency, bandwidth, grace, ops }
     }
 
     fn op(&mut self, client: usize, style: &Style) -> Op {
-        match self.pick(&style.ops) {
-            0 => Op::Kill(self.draw(8) as usize),
-            1 => Op::Join(1 + self.draw(3) as u32),
-            2 => Op::Release(client, self.some(client, true)),
-            3 => Op::Cancel(client, self.some(client, false)),
-            4 => Op::Scatter(client, self.scattered(client)),
-            5 => Op::Submit(client, self.graph(client, &style.shapes)),
-            6.. => Op::Submit(client, self.hot(client)),
+        match self.pick(&style.choices) {
+            Choice::Ambush => {
+                let moment = Moment::ALL[self.draw(Moment::ALL.len() as u64) as usize];
+                Op::Ambush(moment, 1 + self.draw(6))
+            }
+            Choice::Cancel => Op::Cancel(client, self.some(client, false)),
+            Choice::Clog => {
+                let (from, to) = (self.place(client), self.place(client));
+                Op::Clog(from, to, self.standstill())
+            }
+            Choice::Goodbye => Op::Goodbye(client),
+            Choice::Hot => Op::Submit(client, self.hot(client)),
+            Choice::Join => Op::Join(1 + self.draw(3) as u32),
+            Choice::Kill => Op::Kill(self.draw(8) as usize),
+            Choice::Leave => Op::Leave(self.draw(8) as usize),
+            Choice::Pause => Op::Pause(self.draw(8) as usize, self.standstill()),
+            Choice::Query => Op::Query(client, self.question(client)),
+            Choice::Release => Op::Release(client, self.some(client, true)),
+            Choice::Scatter => Op::Scatter(client, self.scattered(client)),
+            Choice::Submit => Op::Submit(client, self.graph(client, &style.shapes)),
+            Choice::Vanish => Op::Vanish(client),
+        }
+    }
+
+    /// How long something stands still, in microseconds: often about as long as other things take.
+    fn standstill(&mut self) -> u64 {
+        let most = [300, 3_000, 30_000, 300_000][self.draw(4) as usize];
+        1 + self.draw(most)
+    }
+
+    fn place(&mut self, client: usize) -> Place {
+        match self.draw(4) {
+            0 => Place::Client(client),
+            1 => Place::Scheduler,
+            2.. => Place::Worker(self.draw(8) as usize),
+        }
+    }
+
+    fn question(&mut self, client: usize) -> Question {
+        match (self.draw(4), self.some(client, false).first()) {
+            (0, _) => Question::Info,
+            (1, _) | (_, None) => Question::Workers,
+            (_, Some(key)) => Question::Explain(*key),
         }
     }
 
@@ -220,8 +312,8 @@ impl Generator {
         if self.draw(2) == 0 { 8 } else { 65 + self.draw(5_000_000) as u32 }
     }
 
-    fn graph(&mut self, client: usize, shapes: &[u64]) -> Vec<TaskDef> {
-        let shape = SHAPES[self.pick(shapes)];
+    fn graph(&mut self, client: usize, shapes: &[(Shape, u64)]) -> Vec<TaskDef> {
+        let shape = self.pick(shapes);
         let size = 1 + self.draw(24) as usize;
         let before: Vec<Key> = self.known[client].clone();
         let mut tasks: Vec<TaskDef> = Vec::new();
@@ -262,9 +354,10 @@ impl Generator {
         let mut body = Body {
             salt: self.draw(u64::MAX),
             nbytes: self.nbytes(),
-            micros: self.draw(2_000) as u32,
+            micros: [0, 2_000, 2_000, 2_000][self.draw(4) as usize],
             ..Body::default()
         };
+        body.micros = self.draw(u64::from(body.micros) + 1) as u32;
         let retries = self.draw(3) as u32;
         if self.mix.bodies {
             match self.draw(40) {

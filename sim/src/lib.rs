@@ -12,24 +12,30 @@
 //! | `generate.rs` | a seed becomes a plan |
 //! | `minimise.rs` | a case that fails becomes a small one |
 //! | `body.rs` | what a simulated task does, written in its arguments |
-//! | `world.rs`, `requests.rs` | the clock, the links, the deliveries; pulls of values |
-//! | `worker.rs`, `nested.rs`, `client.rs` | what a driver does around each machine |
+//! | `world.rs`, `queue.rs` | the clock and the deliveries |
+//! | `network.rs`, `wire.rs`, `requests.rs` | links, and what stands still; messages as bytes; pulls of values |
+//! | `scheduler.rs`, `worker.rs`, `nested.rs`, `client.rs` | what a driver does around each machine |
 //! | `oracle.rs`, `failure.rs` | what each future may hold; what a run comes to |
-//! | `coverage.rs`, `plant.rs` | what runs have seen; bugs that they must find |
+//! | `digest.rs`, `coverage.rs`, `plant.rs` | what runs came to; what runs have seen; bugs that they must find |
 
 mod body;
 mod case;
 mod client;
 mod coverage;
+mod digest;
 mod failure;
 mod generate;
 mod minimise;
 mod nested;
+mod network;
 mod oracle;
 mod plan;
 mod plant;
+mod queue;
 mod requests;
+mod scheduler;
 mod text;
+mod wire;
 mod worker;
 mod world;
 
@@ -40,7 +46,7 @@ pub use failure::{Failure, Report};
 pub use generate::Mix;
 pub use minimise::minimise;
 pub use oracle::{Oracle, Verdict};
-pub use plan::{Latency, Op, Plan, Step, TaskDef};
+pub use plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 pub use plant::Plant;
 pub use text::ParseError;
-pub use world::{Settings, World};
+pub use world::{Depth, Mode, Settings, World};

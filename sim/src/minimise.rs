@@ -10,7 +10,8 @@ use raddle_net::names::Key;
 use crate::body::Body;
 use crate::case::Case;
 use crate::failure::Failure;
-use crate::plan::{Latency, Op, TaskDef};
+use crate::plan::{Latency, Op, Place, TaskDef};
+use crate::world::Mode;
 
 /// The smallest case found that fails like `case` did, and its failure, after at most `runs` runs.
 #[must_use]
@@ -42,7 +43,7 @@ impl Shrinker {
             return false;
         }
         self.left -= 1;
-        match candidate.run(false) {
+        match candidate.run(Mode::default()) {
             Err(failure) if failure.is_like(&self.failure) => {
                 (self.best, self.failure) = (candidate, failure);
                 true
@@ -111,9 +112,7 @@ impl Shrinker {
             self.accepts(|case| {
                 case.plan.clients -= 1;
                 for step in &mut case.plan.ops {
-                    if let Some(who) = client_of(&mut step.op)
-                        && *who >= client
-                    {
+                    for who in clients_of(&mut step.op).into_iter().filter(|who| **who >= client) {
                         *who -= 1;
                     }
                 }
@@ -123,6 +122,7 @@ impl Shrinker {
 
     fn numbers(&mut self) {
         self.accepts(|case| case.plan.grace = 0);
+        self.accepts(|case| case.plan.bandwidth = 0);
         self.accepts(|case| case.plan.latency = Latency::Constant(100));
         self.accepts(|case| case.plan.workers.fill(1));
         self.accepts(|case| case.seed = 0);
@@ -132,9 +132,21 @@ impl Shrinker {
         for n in 0..self.best.plan.ops.len() {
             self.accepts(|case| round(&mut case.plan.ops[n].at));
             self.accepts(|case| match &mut case.plan.ops[n].op {
-                Op::Kill(number) => *number = 0,
+                Op::Kill(number) | Op::Leave(number) => *number = 0,
+                Op::Pause(number, micros) => {
+                    *number = 0;
+                    round(micros);
+                }
+                Op::Ambush(_, nth) => *nth = 1,
+                Op::Clog(_, _, micros) => round(micros),
                 Op::Join(nthreads) => *nthreads = 1,
-                Op::Cancel(..) | Op::Release(..) | Op::Scatter(..) | Op::Submit(..) => {}
+                Op::Cancel(..)
+                | Op::Goodbye(_)
+                | Op::Query(..)
+                | Op::Release(..)
+                | Op::Scatter(..)
+                | Op::Submit(..)
+                | Op::Vanish(_) => {}
             });
         }
         // One key, one recipe, however often it is submitted.
@@ -179,9 +191,19 @@ fn round(number: &mut u64) {
 
 fn tasks_of(op: &Op) -> &[TaskDef] {
     match op {
-        Op::Cancel(..) | Op::Join(_) | Op::Kill(_) | Op::Release(..) => &[],
         Op::Scatter(_, task) => std::slice::from_ref(task),
         Op::Submit(_, tasks) => tasks,
+        Op::Ambush(..)
+        | Op::Cancel(..)
+        | Op::Clog(..)
+        | Op::Goodbye(_)
+        | Op::Join(_)
+        | Op::Kill(_)
+        | Op::Leave(_)
+        | Op::Pause(..)
+        | Op::Query(..)
+        | Op::Release(..)
+        | Op::Vanish(_) => &[],
     }
 }
 
@@ -192,9 +214,19 @@ fn tasks(case: &Case) -> impl Iterator<Item = &TaskDef> {
 /// Every submission of this key.
 fn named(case: &mut Case, key: Key) -> impl Iterator<Item = &mut TaskDef> {
     let tasks = case.plan.ops.iter_mut().flat_map(|step| match &mut step.op {
-        Op::Cancel(..) | Op::Join(_) | Op::Kill(_) | Op::Release(..) => &mut [],
         Op::Scatter(_, task) => std::slice::from_mut(task),
         Op::Submit(_, tasks) => tasks.as_mut_slice(),
+        Op::Ambush(..)
+        | Op::Cancel(..)
+        | Op::Clog(..)
+        | Op::Goodbye(_)
+        | Op::Join(_)
+        | Op::Kill(_)
+        | Op::Leave(_)
+        | Op::Pause(..)
+        | Op::Query(..)
+        | Op::Release(..)
+        | Op::Vanish(_) => &mut [],
     });
     tasks.filter(move |task| task.key == key)
 }
@@ -203,7 +235,18 @@ fn named(case: &mut Case, key: Key) -> impl Iterator<Item = &mut TaskDef> {
 fn forget(case: &mut Case, keys: &[Key]) {
     case.plan.ops.retain(|step| match &step.op {
         Op::Scatter(_, task) => !keys.contains(&task.key),
-        Op::Cancel(..) | Op::Join(_) | Op::Kill(_) | Op::Release(..) | Op::Submit(..) => true,
+        Op::Ambush(..)
+        | Op::Cancel(..)
+        | Op::Clog(..)
+        | Op::Goodbye(_)
+        | Op::Join(_)
+        | Op::Kill(_)
+        | Op::Leave(_)
+        | Op::Pause(..)
+        | Op::Query(..)
+        | Op::Release(..)
+        | Op::Submit(..)
+        | Op::Vanish(_) => true,
     });
     for step in &mut case.plan.ops {
         if let Op::Submit(_, tasks) = &mut step.op {
@@ -218,7 +261,16 @@ fn forget(case: &mut Case, keys: &[Key]) {
 fn lists_of_keys(op: &mut Op) -> Vec<&mut Vec<Key>> {
     match op {
         Op::Cancel(_, keys) | Op::Release(_, keys) => vec![keys],
-        Op::Join(_) | Op::Kill(_) | Op::Scatter(..) => Vec::new(),
+        Op::Ambush(..)
+        | Op::Clog(..)
+        | Op::Goodbye(_)
+        | Op::Join(_)
+        | Op::Kill(_)
+        | Op::Leave(_)
+        | Op::Pause(..)
+        | Op::Query(..)
+        | Op::Scatter(..)
+        | Op::Vanish(_) => Vec::new(),
         Op::Submit(_, tasks) => tasks.iter_mut().map(|task| &mut task.dependencies).collect(),
     }
 }
@@ -227,12 +279,22 @@ fn edges(case: &mut Case) -> impl Iterator<Item = &mut Vec<Key>> {
     case.plan.ops.iter_mut().flat_map(|step| lists_of_keys(&mut step.op))
 }
 
-fn client_of(op: &mut Op) -> Option<&mut usize> {
+fn clients_of(op: &mut Op) -> Vec<&mut usize> {
     match op {
         Op::Cancel(client, _)
+        | Op::Goodbye(client)
+        | Op::Query(client, _)
         | Op::Release(client, _)
         | Op::Scatter(client, _)
-        | Op::Submit(client, _) => Some(client),
-        Op::Join(_) | Op::Kill(_) => None,
+        | Op::Submit(client, _)
+        | Op::Vanish(client) => vec![client],
+        Op::Clog(from, to, _) => {
+            let clients = [from, to].into_iter().filter_map(|end| match end {
+                Place::Client(client) => Some(client),
+                Place::Scheduler | Place::Worker(_) => None,
+            });
+            clients.collect()
+        }
+        Op::Ambush(..) | Op::Join(_) | Op::Kill(_) | Op::Leave(_) | Op::Pause(..) => Vec::new(),
     }
 }

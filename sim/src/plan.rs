@@ -2,6 +2,7 @@
 //!
 //! It must not know where a plan comes from (a seed, a file, a smaller copy) or how it is run.
 
+use raddle_core::worker::{Effect, Event};
 use raddle_net::names::Key;
 
 use crate::body::Body;
@@ -15,6 +16,8 @@ pub struct Plan {
     pub clients: usize,
     /// How long messages travel.
     pub latency: Latency,
+    /// Bytes of values that a node sends in a microsecond; 0 if that takes no time.
+    pub bandwidth: u64,
     /// How long the scheduler waits for a worker whose connection broke, in microseconds.
     pub grace: u64,
     /// Operations.
@@ -26,10 +29,27 @@ impl Plan {
     #[must_use]
     pub fn tasks(&self) -> u64 {
         let tasks = self.ops.iter().map(|step| match &step.op {
-            Op::Cancel(..) | Op::Join(_) | Op::Kill(_) | Op::Release(..) | Op::Scatter(..) => 0,
             Op::Submit(_, tasks) => tasks.len() as u64,
+            Op::Ambush(..)
+            | Op::Cancel(..)
+            | Op::Clog(..)
+            | Op::Goodbye(_)
+            | Op::Join(_)
+            | Op::Kill(_)
+            | Op::Leave(_)
+            | Op::Pause(..)
+            | Op::Query(..)
+            | Op::Release(..)
+            | Op::Scatter(..)
+            | Op::Vanish(_) => 0,
         });
         tasks.sum()
+    }
+
+    /// When the last operation happens, in microseconds from the start.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.ops.iter().map(|step| step.at).max().unwrap_or(0)
     }
 }
 
@@ -68,21 +88,154 @@ impl Default for Latency {
     }
 }
 
-/// One operation.
+/// One operation. Workers are named by their number among those alive (modulo).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
+    /// The worker to which this happens for the so-manieth time from now on dies of it: what it says
+    /// at that moment is lost.
+    Ambush(Moment, u64),
     /// The client calls these futures off.
     Cancel(usize, Vec<Key>),
+    /// What the first sends to the second stands still for so many microseconds.
+    Clog(Place, Place, u64),
+    /// The client closes: it says so, and drops everything.
+    Goodbye(usize),
     /// A worker with so many threads joins.
     Join(u32),
-    /// The worker with this number, of those alive, dies.
+    /// The worker dies, and is restarted somewhat later.
     Kill(usize),
+    /// The worker dies, and is not restarted.
+    Leave(usize),
+    /// The worker's process stands still for so many microseconds.
+    Pause(usize, u64),
+    /// The client asks the scheduler.
+    Query(usize, Question),
     /// The client drops these futures.
     Release(usize, Vec<Key>),
     /// The client puts data on a worker.
     Scatter(usize, TaskDef),
     /// The client submits these tasks in one call.
     Submit(usize, Vec<TaskDef>),
+    /// The client's process dies.
+    Vanish(usize),
+}
+
+impl Op {
+    /// Whose doing it is, if it is a client's.
+    pub(crate) fn client(&self) -> Option<usize> {
+        match self {
+            Self::Cancel(client, _)
+            | Self::Goodbye(client)
+            | Self::Query(client, _)
+            | Self::Release(client, _)
+            | Self::Scatter(client, _)
+            | Self::Submit(client, _)
+            | Self::Vanish(client) => Some(*client),
+            Self::Ambush(..)
+            | Self::Clog(..)
+            | Self::Join(_)
+            | Self::Kill(_)
+            | Self::Leave(_)
+            | Self::Pause(..) => None,
+        }
+    }
+}
+
+/// A moment in the life of a worker at which its death is worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A body starts to wait for tasks of its own.
+    Blocked,
+    /// A body starts.
+    Execute,
+    /// A body has ended.
+    Executed,
+    /// A run that may be deadly is announced.
+    Flush,
+    /// Values are asked for from a peer.
+    Gather,
+    /// They have come, or not.
+    Gathered,
+    /// A client's data has come.
+    Received,
+    /// The scheduler says something.
+    Told,
+    /// Values are served to a peer.
+    Serve,
+}
+
+impl Moment {
+    /// Every one.
+    pub const ALL: [Self; 9] = [
+        Self::Blocked,
+        Self::Execute,
+        Self::Executed,
+        Self::Flush,
+        Self::Gather,
+        Self::Gathered,
+        Self::Received,
+        Self::Told,
+        Self::Serve,
+    ];
+
+    /// The moment that this is, if it is one.
+    pub(crate) fn of_event(event: &Event) -> Option<Self> {
+        match event {
+            Event::Blocked { .. } => Some(Self::Blocked),
+            Event::Executed { .. } => Some(Self::Executed),
+            Event::Gathered { .. } => Some(Self::Gathered),
+            Event::Received { .. } => Some(Self::Received),
+            Event::FromScheduler(_) => Some(Self::Told),
+            Event::Asked { .. }
+            | Event::Disconnected
+            | Event::Flushed { .. }
+            | Event::FromRun { .. }
+            | Event::Served { .. }
+            | Event::Tick
+            | Event::Unblocked { .. } => None,
+        }
+    }
+
+    /// The moment that this is, if it is one.
+    pub(crate) fn of_effect(effect: &Effect) -> Option<Self> {
+        match effect {
+            Effect::Execute(_) => Some(Self::Execute),
+            Effect::Flush { .. } => Some(Self::Flush),
+            Effect::Gather { .. } => Some(Self::Gather),
+            Effect::Serve { .. } => Some(Self::Serve),
+            Effect::Accept { .. }
+            | Effect::Close { .. }
+            | Effect::Forget { .. }
+            | Effect::Reject { .. }
+            | Effect::Resume { .. }
+            | Effect::ServeBusy { .. }
+            | Effect::Stop { .. }
+            | Effect::ToRun { .. }
+            | Effect::ToScheduler(_) => None,
+        }
+    }
+}
+
+/// An end of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The client of this number.
+    Client(usize),
+    /// The scheduler.
+    Scheduler,
+    /// The worker of this number among those alive (modulo).
+    Worker(usize),
+}
+
+/// What a client asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Why this key is not done.
+    Explain(Key),
+    /// What the cluster is.
+    Info,
+    /// To be told when there is a worker.
+    Workers,
 }
 
 /// A task of a plan.

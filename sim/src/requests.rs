@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::world::{Node, World};
 
 /// The answer to a request for values.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) enum Reply {
     Busy,
     Failed,
@@ -91,6 +91,18 @@ impl World {
             Reply::Stored(_) => {
                 self.fail(Failure::Protocol(format!("worker {holder} stored {item:?}")));
                 (FetchOutcome::Missing, None)
+            }
+        }
+    }
+}
+
+impl Reply {
+    /// Bytes of the values in it.
+    pub(crate) fn nbytes(&self) -> u64 {
+        match self {
+            Self::Busy | Self::Failed | Self::Stored(_) => 0,
+            Self::Items(items) => {
+                items.iter().filter_map(|(_, value)| *value).map(|(_, n)| u64::from(n)).sum()
             }
         }
     }

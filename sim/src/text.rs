@@ -4,6 +4,7 @@
 //! workers 2 1                          threads of each worker
 //! clients 1                            how many
 //! latency uniform 20 420               microseconds; or: constant N, bimodal FAST SLOW PER_MILLE
+//! bandwidth 100                        bytes of values a node sends in a microsecond; 0: at once
 //! grace 0                              microseconds that the scheduler waits for a lost worker
 //! 1 @0 submit 0                        operation 1, at 0 µs: client 0 submits
 //!   1-1 salt=2a nbytes=8 micros=100      a key and what it does; a number that is 0 is left out
@@ -13,7 +14,15 @@
 //! 3 @150 release 0 1-1 1-3             client 0 drops these
 //! 4 @150 cancel 0 1-2                  client 0 calls these off
 //! 5 @200 kill 3                        the worker with this number, of those alive (modulo), dies
-//! 6 @300 join 2                        a worker with 2 threads joins
+//! 6 @200 leave 1                       the same, and is not restarted
+//! 7 @250 pause 1 5000                  this worker's process stands still for so many microseconds
+//! 8 @250 clog w0 s 3000                what worker 0 sends to the scheduler stands still; c0: a client
+//! 9 @300 join 2                        a worker with 2 threads joins
+//! 10 @300 query 0 1-2                  client 0 asks why this is not done; or: info, workers
+//! 11 @300 ambush gathered 2            the worker that hears of values it asked for for the second time
+//!                                      from now on dies of it, before it can say anything
+//! 12 @400 goodbye 0                    client 0 closes
+//! 13 @400 vanish 0                     the process of client 0 dies
 //! ```
 //!
 //! Blank lines, and all from a `#` on, are skipped. This module must not know how a plan is run.
@@ -24,7 +33,10 @@ use std::str::FromStr;
 use raddle_net::names::Key;
 
 use crate::body::Body;
-use crate::plan::{Latency, Op, Plan, Step, TaskDef};
+use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
+
+/// What a duration must be.
+const MICROS: &str = "microseconds";
 
 /// The text is not a plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +73,8 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "workers")?;
         self.workers.iter().try_for_each(|nthreads| write!(f, " {nthreads}"))?;
-        writeln!(f, "\nclients {}\nlatency {}\ngrace {}", self.clients, self.latency, self.grace)?;
+        writeln!(f, "\nclients {}\nlatency {}", self.clients, self.latency)?;
+        writeln!(f, "bandwidth {}\ngrace {}", self.bandwidth, self.grace)?;
         self.ops.iter().try_for_each(|Step { id, at, op }| writeln!(f, "{id} @{at} {op}"))
     }
 }
@@ -85,15 +98,48 @@ impl fmt::Display for Op {
             keys.iter().try_for_each(|key| write!(f, " {key}"))
         };
         match self {
+            Self::Ambush(moment, nth) => write!(f, "ambush {moment} {nth}"),
             Self::Cancel(client, keys) => keyed(f, "cancel", client, keys),
+            Self::Clog(from, to, micros) => write!(f, "clog {from} {to} {micros}"),
+            Self::Goodbye(client) => write!(f, "goodbye {client}"),
             Self::Join(nthreads) => write!(f, "join {nthreads}"),
             Self::Kill(worker) => write!(f, "kill {worker}"),
+            Self::Leave(worker) => write!(f, "leave {worker}"),
+            Self::Pause(worker, micros) => write!(f, "pause {worker} {micros}"),
+            Self::Query(client, question) => write!(f, "query {client} {question}"),
             Self::Release(client, keys) => keyed(f, "release", client, keys),
             Self::Scatter(client, task) => write!(f, "scatter {client}\n  {task}"),
             Self::Submit(client, tasks) => {
                 write!(f, "submit {client}")?;
                 tasks.iter().try_for_each(|task| write!(f, "\n  {task}"))
             }
+            Self::Vanish(client) => write!(f, "vanish {client}"),
+        }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format!("{self:?}").to_lowercase())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(client) => write!(f, "c{client}"),
+            Self::Scheduler => write!(f, "s"),
+            Self::Worker(worker) => write!(f, "w{worker}"),
+        }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Explain(key) => write!(f, "{key}"),
+            Self::Info => write!(f, "info"),
+            Self::Workers => write!(f, "workers"),
         }
     }
 }
@@ -140,6 +186,7 @@ impl FromStr for Plan {
                 "workers" => plan.workers = words.rest("a number of threads")?,
                 "clients" => plan.clients = words.next("a number of clients")?,
                 "latency" => plan.latency = words.latency()?,
+                "bandwidth" => plan.bandwidth = words.next("bytes a microsecond")?,
                 "grace" => plan.grace = words.next("microseconds")?,
                 id => {
                     let id = words.parse(id, "the number of an operation")?;
@@ -162,7 +209,18 @@ impl Plan {
                 *data = TaskDef { scattered: true, ..task };
             }
             Some(
-                Op::Cancel(..) | Op::Join(_) | Op::Kill(_) | Op::Release(..) | Op::Scatter(..),
+                Op::Ambush(..)
+                | Op::Cancel(..)
+                | Op::Clog(..)
+                | Op::Goodbye(_)
+                | Op::Join(_)
+                | Op::Kill(_)
+                | Op::Leave(_)
+                | Op::Pause(..)
+                | Op::Query(..)
+                | Op::Release(..)
+                | Op::Scatter(..)
+                | Op::Vanish(_),
             )
             | None => return Err(ParseError::TooMuch { line: at.line, word: key.to_owned() }),
         }
@@ -207,7 +265,6 @@ impl<'a> Words<'a> {
     }
 
     fn latency(&mut self) -> Result<Latency, ParseError> {
-        const MICROS: &str = "microseconds";
         Ok(match self.word("a distribution")? {
             "bimodal" => Latency::Bimodal {
                 fast: self.next(MICROS)?,
@@ -225,18 +282,54 @@ impl<'a> Words<'a> {
         let micros = at.strip_prefix('@').unwrap_or_default();
         let at = micros.parse().map_err(|_| self.wrong(at, "a time, @ and microseconds"))?;
         let op = match self.word("an operation")? {
+            "ambush" => Op::Ambush(self.moment()?, self.next("a count")?),
             "cancel" => Op::Cancel(self.client(clients)?, self.rest("a key")?),
+            "clog" => {
+                let (from, to) = (self.place(clients)?, self.place(clients)?);
+                Op::Clog(from, to, self.next(MICROS)?)
+            }
+            "goodbye" => Op::Goodbye(self.client(clients)?),
             "join" => Op::Join(self.next("a number of threads")?),
             "kill" => Op::Kill(self.next("a number of a worker")?),
+            "leave" => Op::Leave(self.next("a number of a worker")?),
+            "pause" => Op::Pause(self.next("a number of a worker")?, self.next(MICROS)?),
+            "query" => Op::Query(self.client(clients)?, self.question()?),
             "release" => Op::Release(self.client(clients)?, self.rest("a key")?),
             "scatter" => {
                 let data = TaskDef { scattered: true, ..TaskDef::default() };
                 Op::Scatter(self.client(clients)?, data)
             }
             "submit" => Op::Submit(self.client(clients)?, Vec::new()),
+            "vanish" => Op::Vanish(self.client(clients)?),
             other => return Err(self.wrong(other, "an operation")),
         };
         Ok(Step { id, at, op })
+    }
+
+    fn moment(&mut self) -> Result<Moment, ParseError> {
+        let word = self.word("a moment")?;
+        let known = Moment::ALL.into_iter().find(|moment| moment.to_string() == word);
+        known.ok_or_else(|| self.wrong(word, "a moment in the life of a worker"))
+    }
+
+    fn place(&mut self, clients: usize) -> Result<Place, ParseError> {
+        let word = self.word("an end of a link")?;
+        let number = |at: usize| word.get(at..).and_then(|number| number.parse().ok());
+        let place = match (word.as_bytes().first(), number(1)) {
+            (Some(b'c'), Some(client)) if client < clients => Some(Place::Client(client)),
+            (Some(b's'), None) if word.len() == 1 => Some(Place::Scheduler),
+            (Some(b'w'), Some(worker)) => Some(Place::Worker(worker)),
+            _ => None,
+        };
+        place.ok_or_else(|| self.wrong(word, "`s`, `c` and a client, or `w` and a worker"))
+    }
+
+    fn question(&mut self) -> Result<Question, ParseError> {
+        Ok(match self.word("a question")? {
+            "info" => Question::Info,
+            "workers" => Question::Workers,
+            key => Question::Explain(self.parse(key, "a key, `info` or `workers`")?),
+        })
     }
 
     fn client(&mut self, clients: usize) -> Result<usize, ParseError> {

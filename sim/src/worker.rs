@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use raddle_core::client::Event as ClientEvent;
 use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
-use raddle_core::time::Duration;
+use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::{
-    Config, Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Worker,
+    Config, Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Violation, Worker,
 };
 use raddle_net::messages::{
     Failure as TaskFailure, FunctionName, Item, Registration, WorkerMessage,
@@ -19,8 +19,10 @@ use crate::body::Body;
 use crate::client::small;
 use crate::failure::Failure;
 use crate::nested::Nested;
+use crate::plan::Moment;
 use crate::plant::Plant;
 use crate::requests::{Asker, Reply};
+use crate::scheduler::wake;
 use crate::world::{Delivery, Node, World};
 
 /// A worker process.
@@ -36,6 +38,8 @@ pub(crate) struct SimWorker {
     pub(crate) nested: BTreeMap<RunId, Nested>,
     running: BTreeMap<RunId, Key>,
     pub(crate) children: u64,
+    /// When it is woken next, at the latest.
+    alarm: Option<Instant>,
 }
 
 /// What a worker said that has not left its process.
@@ -46,13 +50,22 @@ enum Said {
 }
 
 /// How a body ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) enum Ended {
     Failed(Option<Key>, Arc<TaskFailure>),
     Value(u64, u32),
 }
 
 impl SimWorker {
+    pub(crate) fn check(&self) -> Result<(), Violation> {
+        self.machine.check()
+    }
+
+    /// How much there is to check.
+    fn size(&self) -> u64 {
+        (self.store.len() + self.running.len()) as u64
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.store.is_empty() && self.nested.is_empty() && self.machine.is_empty()
     }
@@ -86,6 +99,7 @@ impl World {
             nested: BTreeMap::new(),
             running: BTreeMap::new(),
             children: 0,
+            alarm: None,
         };
         self.workers.insert(number, worker);
         let session = Session::truncate(1 << 32 | u64::from(number));
@@ -103,8 +117,17 @@ impl World {
 
     /// The process is gone: what it had not sent is lost, what it held too, and another one comes.
     pub(crate) fn die(&mut self, worker: u32) {
+        let Some(nthreads) = self.workers.get(&worker).map(|dead| dead.nthreads) else { return };
+        self.leave(worker);
+        let delay = Duration::from_micros(self.chance(Node::Worker(worker).number(), 3_000));
+        self.at(self.now + delay, Delivery::Join(nthreads));
+    }
+
+    /// The process is gone, with what it had not sent and what it held.
+    pub(crate) fn leave(&mut self, worker: u32) {
         let Some(dead) = self.workers.remove(&worker) else { return };
         self.oracle.killed();
+        self.unpause(worker);
         let reason = "killed".to_owned();
         let event = SchedulerEvent::WorkerDisconnected { connection: dead.connection, reason };
         self.send(Node::Worker(worker), Node::Scheduler, Delivery::Scheduler(event));
@@ -117,12 +140,10 @@ impl World {
         for request in broken {
             self.at(self.now + Duration::from_micros(50), Delivery::Reply(request, Reply::Failed));
         }
-        let delay = Duration::from_micros(self.chance(Node::Worker(worker).number(), 3_000));
-        self.at(self.now + delay, Delivery::Op(crate::plan::Op::Join(dead.nthreads)));
     }
 
     pub(crate) fn worker_event(&mut self, worker: u32, event: Event) {
-        let mut out = Vec::new();
+        let now = self.now;
         let Some(node) = self.workers.get_mut(&worker) else {
             return self.undeliverable(event);
         };
@@ -130,20 +151,50 @@ impl World {
         if let Event::FromScheduler(message) = &event {
             self.report.coverage.see(message);
         }
-        node.machine.handle(self.now, event, &mut out);
-        let violation = if self.settings.paranoid { node.machine.check().err() } else { None };
-        let deadline = node.machine.next_deadline();
-        if let Some(violation) = violation {
+        if event == Event::Tick {
+            node.alarm = node.alarm.filter(|at| *at > now);
+        }
+        let moment = Moment::of_event(&event);
+        let mut out = Vec::new();
+        node.machine.handle(now, event, &mut out);
+        let alarm = node.machine.next_deadline();
+        let alarm = alarm.and_then(|(at, _)| wake(&mut node.alarm, at, now));
+        let size = node.size();
+        if self.checks_wholly(size)
+            && let Err(violation) = self.workers[&worker].check()
+        {
             self.fail(Failure::Worker(violation));
         }
+        if !self.ambushes.is_empty() {
+            let moments = out.iter().filter_map(Moment::of_effect).chain(moment);
+            if moments.into_iter().any(|moment| self.springs(moment)) {
+                return self.die(worker);
+            }
+        }
         for effect in out {
+            if !self.workers.contains_key(&worker) {
+                return; // One of its effects was its end.
+            }
             self.report.coverage.see(&effect);
             self.worker_effect(worker, effect);
         }
-        if let Some((at, _)) = deadline {
-            let at = at.max(self.now + Duration::from_nanos(1));
+        if let Some(at) = alarm {
             self.at(at, Delivery::Worker(worker, Event::Tick));
         }
+    }
+
+    /// Whether a worker dies of this moment.
+    fn springs(&mut self, moment: Moment) -> bool {
+        let Some(at) = self.ambushes.iter().position(|(when, _)| *when == moment) else {
+            return false;
+        };
+        let (_, left) = &mut self.ambushes[at];
+        *left = left.saturating_sub(1);
+        if *left > 0 {
+            return false;
+        }
+        self.ambushes.remove(at);
+        true
     }
 
     /// A request to a process that is gone fails; anything else is lost.
@@ -313,8 +364,8 @@ impl World {
 
     fn answer(&mut self, worker: u32, request: RequestId, reply: Reply) {
         let Some(asked) = self.requests.get(&request) else { return };
-        let to = asked.asker.node();
-        self.send(Node::Worker(worker), to, Delivery::Reply(request, reply));
+        let (from, to) = (Node::Worker(worker), asked.asker.node());
+        self.send_values(from, to, reply.nbytes(), Delivery::Reply(request, reply));
     }
 
     /// What a worker asked of a peer has come, or not.

@@ -1,27 +1,32 @@
-//! The world: a clock, links that keep their order, and the machines that live on them.
+//! The world: a clock, and the machines that live by it.
 //!
 //! Everything that happens is a [`Delivery`] at a time; the world takes the earliest, hands it to its
 //! machine, and turns the effects into further deliveries. It must not know what a task does.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use raddle_core::client::Event as ClientEvent;
 use raddle_core::random::{below, hash};
-use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, Policy, Scheduler};
+use raddle_core::scheduler::{ConnectionId, Event, Policy};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::{Event as WorkerEvent, RequestId};
 use raddle_net::names::{Key, RunId};
 
 use crate::client::SimClient;
+use crate::digest::Digest;
 use crate::failure::{Failure, Report};
+use crate::network::Network;
 use crate::oracle::Oracle;
-use crate::plan::{Latency, Op, Plan};
-use crate::plant::{Fate, Plant};
+use crate::plan::{Moment, Op, Plan};
+use crate::plant::Plant;
+use crate::queue::Queue;
 use crate::requests::{Reply, Request};
+use crate::scheduler::SimScheduler;
 use crate::worker::{Ended, SimWorker};
 
-/// Streams of chance that belong to the world.
-const LATENCY: u64 = 1;
+/// The stream of chance that belongs to decisions about entities.
 const CHANCE: u64 = 2;
 
 /// How a plan is run.
@@ -31,22 +36,35 @@ pub struct Settings {
     pub seed: u64,
     /// Where tasks are placed.
     pub policy: Policy,
-    /// Whether every machine is checked after every event that it handles.
-    pub paranoid: bool,
-    /// Whether everything that happens is printed.
-    pub log: bool,
     /// A bug in the links and drivers.
     pub plant: Option<Plant>,
+    /// What else is done on the way.
+    pub mode: Mode,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self { seed: 0, policy: Policy::EarliestStart, paranoid: true, log: false, plant: None }
-    }
+/// What is done besides running. It changes nothing that happens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mode {
+    /// How much is checked.
+    pub depth: Depth,
+    /// Whether every message becomes bytes on its way.
+    pub codec: bool,
+    /// Whether everything that happens is printed.
+    pub log: bool,
+}
+
+/// How much of the machines is checked after each event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// Every machine wholly, after every event of its own.
+    #[default]
+    Paranoid,
+    /// What the event touched; wholly now and then, the more seldom the larger the machine is.
+    Touched,
 }
 
 /// A node of the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Node {
     Client(usize),
     Scheduler,
@@ -54,7 +72,7 @@ pub(crate) enum Node {
 }
 
 /// Something that happens at a node.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) enum Delivery {
     /// A body ends.
     BodyEnds(u32, RunId, Ended),
@@ -63,10 +81,17 @@ pub(crate) enum Delivery {
     Depart(u32),
     /// A worker's process dies.
     Die(u32),
-    Op(Op),
+    /// The faults are over.
+    Heal,
+    /// A worker joins.
+    Join(u32),
     /// A request for values, or with one, is answered.
     Reply(RequestId, Reply),
+    /// A worker's process goes on.
+    Resume(u32),
     Scheduler(Event),
+    /// An operation of the plan.
+    Step(usize),
     Worker(u32, WorkerEvent),
 }
 
@@ -75,25 +100,26 @@ pub(crate) enum Delivery {
 pub struct World {
     pub(crate) settings: Settings,
     pub(crate) now: Instant,
+    pub(crate) scheduler: SimScheduler,
     pub(crate) clients: Vec<SimClient>,
     pub(crate) workers: BTreeMap<u32, SimWorker>,
+    pub(crate) network: Network,
     pub(crate) oracle: Oracle,
     pub(crate) requests: BTreeMap<RequestId, Request>,
     pub(crate) report: Report,
     pub(crate) failure: Option<Failure>,
     /// How often each task's body has failed.
     pub(crate) failed: BTreeMap<Key, u32>,
-    scheduler: Scheduler,
-    queue: BTreeMap<(Instant, u64), Delivery>,
-    sequence: u64,
-    links: BTreeMap<(Node, Node), (Instant, u64)>,
-    connections: BTreeMap<ConnectionId, Node>,
-    next_connection: u64,
+    /// Moments at which workers die, and how many of each pass before.
+    pub(crate) ambushes: Vec<(Moment, u64)>,
+    plan: Arc<Plan>,
+    queue: Queue,
+    /// Who is behind each connection to the scheduler.
+    connections: Vec<Node>,
     pub(crate) next_request: u64,
     next_worker: u32,
     /// Decisions so far about each entity.
     decided: BTreeMap<u64, u64>,
-    latency: Latency,
     /// Events after which a run that has not settled never will.
     max_events: u64,
     /// Chances that a planted bug has had.
@@ -102,49 +128,56 @@ pub struct World {
 
 impl World {
     /// The world of a plan, in which nothing has happened.
-    fn new(settings: Settings, plan: &Plan) -> Self {
-        let config = Config {
-            policy: settings.policy,
-            seed: settings.seed,
-            worker_grace: Duration::from_micros(plan.grace),
-            ..Config::default()
-        };
+    fn new(settings: Settings, plan: Arc<Plan>) -> Self {
         Self {
-            decided: BTreeMap::new(),
-            latency: plan.latency,
-            harmless: 0,
-            max_events: 100_000 + 1_000 * plan.tasks(),
-            settings,
             now: Instant::ZERO,
+            scheduler: SimScheduler::new(&settings, &plan),
             clients: Vec::new(),
             workers: BTreeMap::new(),
+            network: Network::new(settings.seed, &plan),
             oracle: Oracle::default(),
             requests: BTreeMap::new(),
             report: Report::default(),
             failure: None,
             failed: BTreeMap::new(),
-            scheduler: Scheduler::new(config),
-            queue: BTreeMap::new(),
-            sequence: 0,
-            links: BTreeMap::new(),
-            connections: BTreeMap::new(),
-            next_connection: 0,
+            ambushes: Vec::new(),
+            queue: Queue::default(),
+            connections: Vec::new(),
             next_request: 0,
             next_worker: 0,
+            decided: BTreeMap::new(),
+            max_events: 100_000 + 1_000 * plan.tasks(),
+            harmless: 0,
+            settings,
+            plan,
         }
     }
 
-    /// Runs a plan: its operations, then everything that is still held must settle and be gathered;
-    /// then everything is released, and nothing may be left.
+    /// Runs a plan: its operations; then what has failed is healed as far as it must be, everything
+    /// that is still held must settle and be gathered, and fresh work must be done; then everything
+    /// is released, and nothing may be left.
     ///
     /// # Errors
     ///
     /// The first property that does not hold.
     pub fn run(settings: Settings, plan: &Plan) -> Result<Report, Failure> {
-        Self::new(settings, plan).run_to_the_end(plan)
+        let mut world = Self::new(settings, Arc::new(plan.clone()));
+        world.start();
+        world.settle()?;
+        world.await_all();
+        world.settle()?;
+        world.judge_all()?;
+        world.submit_fresh();
+        world.settle()?;
+        world.judge_all()?;
+        world.release_all();
+        world.settle()?;
+        world.check_leaks()?;
+        Ok(world.report)
     }
 
-    fn run_to_the_end(mut self, plan: &Plan) -> Result<Report, Failure> {
+    fn start(&mut self) {
+        let plan = Arc::clone(&self.plan);
         for &nthreads in &plan.workers {
             self.join(nthreads);
         }
@@ -152,157 +185,103 @@ impl World {
             self.clients.push(SimClient::new(client));
             self.connect_client(client);
         }
-        for step in &plan.ops {
-            let at = Instant::ZERO + Duration::from_micros(step.at);
-            self.at(at, Delivery::Op(step.op.clone()));
+        for (n, step) in plan.ops.iter().enumerate() {
+            self.at(Instant::ZERO + Duration::from_micros(step.at), Delivery::Step(n));
         }
-        self.settle()?;
-        for client in 0..self.clients.len() {
-            self.await_all(client);
-        }
-        self.settle()?;
-        self.judge_all()?;
-        for client in 0..self.clients.len() {
-            self.release_all(client);
-        }
-        self.settle()?;
-        self.check_leaks()?;
-        Ok(self.report)
+        self.at(Instant::ZERO + Duration::from_micros(plan.end() + 1), Delivery::Heal);
     }
 
     /// Until nothing happens any more.
     fn settle(&mut self) -> Result<(), Failure> {
-        while let Some(((at, _), delivery)) = self.queue.pop_first() {
+        while let Some((at, delivery)) = self.queue.take() {
             self.now = at;
             self.report.events += 1;
             if self.report.events > self.max_events {
                 return Err(Failure::Stuck("things happen for ever".to_owned()));
             }
-            if self.settings.log {
+            if self.settings.mode.log {
                 eprintln!("{:>12} {delivery:?}", at.as_nanos());
             }
-            self.digest(&delivery);
-            self.see(&delivery);
+            let mut digest = Digest(self.report.digest);
+            (at, &delivery).hash(&mut digest);
+            self.report.digest = digest.finish();
             self.deliver(delivery);
             if let Some(failure) = self.failure.take() {
                 return Err(failure);
             }
         }
-        Ok(())
+        self.check_wholly();
+        self.failure.take().map_or(Ok(()), Err)
     }
 
-    fn digest(&mut self, delivery: &Delivery) {
-        let text = format!("{delivery:?}");
-        let words = text.bytes().fold(self.now.as_nanos(), |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        self.report.digest = hash(self.report.digest, 0, words, 0);
-    }
-
-    fn see(&mut self, delivery: &Delivery) {
-        let seen = &mut self.report.coverage;
-        match delivery {
-            Delivery::Op(op) => seen.see(op),
-            Delivery::Scheduler(event) => {
-                seen.see(event);
-                match event {
-                    Event::FromClient { message, .. } => seen.see(message),
-                    Event::FromWorker { message, .. } => seen.see(message),
-                    Event::ClientConnected { .. }
-                    | Event::ClientDisconnected { .. }
-                    | Event::Tick
-                    | Event::WorkerConnected { .. }
-                    | Event::WorkerDisconnected { .. }
-                    | Event::WorkerLost { .. } => {}
-                }
-            }
-            Delivery::BodyEnds(..)
-            | Delivery::Client(..)
-            | Delivery::Depart(_)
-            | Delivery::Die(_)
-            | Delivery::Reply(..)
-            | Delivery::Worker(..) => {} // Seen by their machines' drivers.
-        }
-    }
-
-    fn deliver(&mut self, delivery: Delivery) {
+    pub(crate) fn deliver(&mut self, delivery: Delivery) {
+        let Some(delivery) = self.unless_paused(delivery) else { return };
         match delivery {
             Delivery::BodyEnds(worker, run, ended) => self.body_ends(worker, run, ended),
             Delivery::Client(client, event) => self.client_event(client, event),
             Delivery::Depart(worker) => self.depart(worker),
             Delivery::Die(worker) => self.die(worker),
-            Delivery::Op(op) => self.operate(op),
+            Delivery::Heal => self.heal(),
+            Delivery::Join(nthreads) => self.join(nthreads),
             Delivery::Reply(request, reply) => self.reply(request, reply),
+            Delivery::Resume(worker) => self.resume_process(worker),
             Delivery::Scheduler(event) => self.scheduler_event(event),
+            Delivery::Step(n) => {
+                let plan = Arc::clone(&self.plan);
+                self.operate(&plan.ops[n].op);
+            }
             Delivery::Worker(worker, event) => self.worker_event(worker, event),
         }
     }
 
-    fn operate(&mut self, op: Op) {
+    fn operate(&mut self, op: &Op) {
+        if op.client().is_some_and(|client| self.clients[client].gone) {
+            return;
+        }
+        self.report.coverage.see(op);
         match op {
-            Op::Cancel(client, keys) => self.cancel(client, keys),
-            Op::Join(nthreads) => self.join(nthreads),
-            Op::Kill(worker) => {
-                let alive = self.workers.len().max(1);
-                if let Some(&worker) = self.workers.keys().nth(worker % alive) {
-                    self.die(worker);
-                }
+            Op::Ambush(moment, nth) => self.ambushes.push((*moment, *nth)),
+            Op::Cancel(client, keys) => self.cancel(*client, keys.clone()),
+            Op::Clog(from, to, micros) => self.clog(*from, *to, Duration::from_micros(*micros)),
+            Op::Goodbye(client) => self.close_client(*client, true),
+            Op::Join(nthreads) => self.join(*nthreads),
+            Op::Kill(number) => self.alive(*number).into_iter().for_each(|w| self.die(w)),
+            Op::Leave(number) => self.alive(*number).into_iter().for_each(|w| self.leave(w)),
+            Op::Pause(number, micros) => {
+                let duration = Duration::from_micros(*micros);
+                self.alive(*number).into_iter().for_each(|w| self.pause(w, duration));
             }
-            Op::Release(client, keys) => self.release(client, keys),
-            Op::Scatter(client, task) => self.scatter(client, task),
-            Op::Submit(client, tasks) => self.submit(client, tasks),
+            Op::Query(client, question) => self.query(*client, *question),
+            Op::Release(client, keys) => self.release(*client, keys.iter().copied()),
+            Op::Scatter(client, task) => self.scatter(*client, task),
+            Op::Submit(client, tasks) => self.submit(*client, tasks),
+            Op::Vanish(client) => self.close_client(*client, false),
         }
     }
 
-    fn scheduler_event(&mut self, event: Event) {
-        let mut out = Vec::new();
-        self.scheduler.handle(self.now, event, &mut out);
-        if self.settings.paranoid
-            && let Err(violation) = self.scheduler.check()
-        {
-            self.fail(Failure::Scheduler(violation));
-        }
-        for effect in out {
-            self.report.coverage.see(&effect);
-            match effect {
-                Effect::Close { connection, reason } => {
-                    let node = self.connections.get(&connection);
-                    self.fail(Failure::Protocol(format!("scheduler closes {node:?}: {reason}")));
-                }
-                Effect::ToClient { connection, message } => {
-                    if let Some(&Node::Client(client)) = self.connections.get(&connection) {
-                        let event = ClientEvent::FromScheduler(message);
-                        self.send(
-                            Node::Scheduler,
-                            Node::Client(client),
-                            Delivery::Client(client, event),
-                        );
-                    }
-                }
-                Effect::ToWorker { connection, message } => {
-                    if let Some(&Node::Worker(worker)) = self.connections.get(&connection) {
-                        let event = WorkerEvent::FromScheduler(message);
-                        self.send(
-                            Node::Scheduler,
-                            Node::Worker(worker),
-                            Delivery::Worker(worker, event),
-                        );
-                    }
-                }
-                Effect::Warn { .. } => {}
-            }
-        }
-        if let Some((at, _)) = self.scheduler.next_deadline() {
-            self.at(at.max(self.now + Duration::from_nanos(1)), Delivery::Scheduler(Event::Tick));
+    /// The worker of this number, among those alive (modulo).
+    pub(crate) fn alive(&self, number: usize) -> Option<u32> {
+        self.workers.keys().nth(number % self.workers.len().max(1)).copied()
+    }
+
+    /// What is needed so that work is done again: somebody who does it. What stands still goes on by
+    /// itself; who left has left.
+    fn heal(&mut self) {
+        self.ambushes.clear();
+        if self.workers.is_empty() {
+            self.join(1);
         }
     }
 
     /// A connection to the scheduler for this node.
     pub(crate) fn connect(&mut self, node: Node) -> ConnectionId {
-        self.next_connection += 1;
-        let connection = ConnectionId(self.next_connection);
-        self.connections.insert(connection, node);
-        connection
+        self.connections.push(node);
+        ConnectionId(self.connections.len() as u64)
+    }
+
+    /// Who is behind a connection.
+    pub(crate) fn behind(&self, connection: ConnectionId) -> Option<Node> {
+        self.connections.get(connection.0.checked_sub(1)? as usize).copied()
     }
 
     /// The number of a worker that joins.
@@ -311,32 +290,8 @@ impl World {
         self.next_worker
     }
 
-    /// Hands over after the link's delay, behind everything that was sent on it before.
-    pub(crate) fn send(&mut self, from: Node, to: Node, delivery: Delivery) {
-        let (last, count) = self.links.entry((from, to)).or_default();
-        *count += 1;
-        let link = hash(from.number(), LATENCY, to.number(), *count);
-        let delay = self.latency.nanos(hash(self.settings.seed, LATENCY, link, 0));
-        let at = (self.now + Duration::from_nanos(delay)).max(*last);
-        *last = at;
-        match self.fate(&delivery) {
-            Fate::Never => {}
-            Fate::Once => self.at(at, delivery),
-            Fate::Twice => {
-                self.at(at, delivery.clone());
-                self.at(at, delivery);
-            }
-            Fate::Again => {
-                self.at(at, delivery.clone());
-                self.at(at + Duration::from_millis(20), delivery);
-            }
-            Fate::Early => self.at(self.now, delivery),
-        }
-    }
-
     pub(crate) fn at(&mut self, at: Instant, delivery: Delivery) {
-        self.sequence += 1;
-        self.queue.insert((at, self.sequence), delivery);
+        self.queue.put(at, delivery);
     }
 
     /// A number below `bound` for a decision about `entity`.
@@ -346,43 +301,44 @@ impl World {
         below(hash(self.settings.seed, CHANCE, entity, *decided), bound)
     }
 
+    /// Whether a machine of this size is checked wholly after this event.
+    pub(crate) fn checks_wholly(&self, size: u64) -> bool {
+        match self.settings.mode.depth {
+            Depth::Paranoid => true,
+            Depth::Touched => below(hash(self.report.digest, CHANCE, 0, 0), 1 + size) == 0,
+        }
+    }
+
     /// The first failure is the one that counts.
     pub(crate) fn fail(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
     }
 
-    /// Why a key is not done, as the scheduler sees it.
-    pub(crate) fn explain(&self, key: Key) -> String {
-        self.scheduler.explain(key)
+    /// Every machine, when nothing happens any more.
+    fn check_wholly(&mut self) {
+        let workers = self.workers.values().filter_map(|worker| worker.check().err());
+        let clients = self.clients.iter().filter_map(|client| client.machine.check().err());
+        let first = self.scheduler.check().err().map(Failure::Scheduler);
+        let first = first.or_else(|| workers.map(Failure::Worker).next());
+        if let Some(failure) = first.or_else(|| clients.map(Failure::Client).next()) {
+            self.fail(failure);
+        }
     }
 
     fn check_leaks(&self) -> Result<(), Failure> {
         let leak = |what: String| Err(Failure::Leak(what));
-        if self.scheduler.tasks() > 0 {
-            return leak(format!("{} tasks in the scheduler", self.scheduler.tasks()));
+        if self.scheduler.machine.tasks() > 0 {
+            return leak(format!("{} tasks in the scheduler", self.scheduler.machine.tasks()));
         }
         for (number, worker) in &self.workers {
             if !worker.is_empty() {
                 return leak(format!("worker {number} holds {}", worker.holdings()));
             }
         }
-        match self.clients.iter().find(|client| client.machine.futures() > 0) {
+        let mut clients = self.clients.iter().filter(|client| !client.gone);
+        match clients.find(|client| client.machine.futures() > 0) {
             Some(client) => leak(format!("{} futures in a client", client.machine.futures())),
             None => Ok(()),
-        }
-    }
-}
-
-impl Latency {
-    /// How long one message travels, from 64 random bits.
-    fn nanos(self, bits: u64) -> u64 {
-        match self {
-            Self::Bimodal { slow, per_mille, .. } if bits % 1_000 < per_mille => slow * 1_000,
-            Self::Bimodal { fast, .. } => fast * 1_000,
-            Self::Constant(micros) => micros * 1_000,
-            Self::Uniform(from, to) => {
-                from * 1_000 + below(bits, to.saturating_sub(from).max(1) * 1_000)
-            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //! bear is borne.
 
 use raddle_core::scheduler::Policy;
-use raddle_sim::{Case, Failure, Mix, Plan, Plant};
+use raddle_sim::{Case, Failure, Mix, Mode, Plan, Plant};
 
 /// Seeds within which a planted bug must be found.
 const SEEDS: u64 = 30;
@@ -38,7 +38,7 @@ fn run(plant: Plant, seed: u64) -> Option<Failure> {
     let mix = Mix { tasks: 60, faults: true, bodies: true, swarm: true };
     let (story, policy) = (String::new(), Policy::EarliestStart);
     let plan = Plan::from_seed(seed, mix);
-    Case { story, seed, policy, plant: Some(plant), plan }.run(false).err()
+    Case { story, seed, policy, plant: Some(plant), plan }.run(Mode::default()).err()
 }
 
 #[test]
@@ -68,11 +68,11 @@ fn a_failure_becomes_small_and_stays_what_it_was() {
         let (story, policy) = (String::new(), Policy::EarliestStart);
         let plan = Plan::from_seed(seed, mix);
         let case = Case { story, seed, policy, plant: Some(plant), plan };
-        case.run(false).err().filter(|f| f.property() == "wrong-value").map(|f| (case, f))
+        case.run(Mode::default()).err().filter(|f| f.property() == "wrong-value").map(|f| (case, f))
     });
     let (case, failure) = case.expect("the planted bug is found");
     let (small, smaller) = raddle_sim::minimise(&case, &failure, 1_000);
-    assert!(smaller.is_like(&failure) && small.run(false) == Err(smaller));
+    assert!(smaller.is_like(&failure) && small.run(Mode::default()) == Err(smaller));
     assert!(small.plan.ops.len() <= 4 && small.plan.tasks() <= 6, "{small}");
     assert_eq!(small.to_string().parse(), Ok(small));
 }

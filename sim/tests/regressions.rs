@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use raddle_sim::Case;
+use raddle_sim::{Case, Mode};
 
 #[test]
 fn what_was_fixed_stays_fixed() {
@@ -16,7 +16,7 @@ fn what_was_fixed_stays_fixed() {
         let text = std::fs::read_to_string(&path).expect("a plan is text");
         let case: Case = text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(!case.story.is_empty(), "{}: tell what happened in a comment", path.display());
-        if let Err(failure) = case.run(false) {
+        if let Err(failure) = case.run(Mode::default()) {
             let path = path.display();
             panic!("{path}: {}\n{failure}\nREPRODUCE: cargo sim -- --replay {path}", case.story);
         }

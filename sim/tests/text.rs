@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use raddle_core::scheduler::Policy;
 use raddle_net::names::{Key, Session};
-use raddle_sim::{Body, Case, Latency, Mix, Op, ParseError, Plan, Step, TaskDef};
+use raddle_sim::{
+    Body, Case, Latency, Mix, Moment, Op, ParseError, Place, Plan, Question, Step, TaskDef,
+};
 
 fn keys() -> impl Strategy<Value = Key> {
     prop_oneof![
@@ -40,13 +42,32 @@ fn ops() -> impl Strategy<Value = Op> {
     let client = 0..3_usize;
     prop_oneof![
         (client.clone(), some()).prop_map(|(client, keys)| Op::Cancel(client, keys)),
+        (prop::sample::select(&Moment::ALL), any::<u64>()).prop_map(|(m, n)| Op::Ambush(m, n)),
+        (places(), places(), any::<u64>()).prop_map(|(from, to, n)| Op::Clog(from, to, n)),
+        client.clone().prop_map(Op::Goodbye),
+        client.clone().prop_map(Op::Vanish),
         any::<u32>().prop_map(Op::Join),
         any::<usize>().prop_map(Op::Kill),
+        any::<usize>().prop_map(Op::Leave),
+        any::<(usize, u64)>().prop_map(|(worker, micros)| Op::Pause(worker, micros)),
+        (client.clone(), questions()).prop_map(|(client, asks)| Op::Query(client, asks)),
         (client.clone(), some()).prop_map(|(client, keys)| Op::Release(client, keys)),
         (client.clone(), tasks(true)).prop_map(|(client, task)| Op::Scatter(client, task)),
         (client, prop::collection::vec(tasks(false), 0..3))
             .prop_map(|(client, tasks)| Op::Submit(client, tasks)),
     ]
+}
+
+fn places() -> impl Strategy<Value = Place> {
+    prop_oneof![
+        (0..3_usize).prop_map(Place::Client),
+        Just(Place::Scheduler),
+        any::<usize>().prop_map(Place::Worker),
+    ]
+}
+
+fn questions() -> impl Strategy<Value = Question> {
+    prop_oneof![keys().prop_map(Question::Explain), Just(Question::Info), Just(Question::Workers),]
 }
 
 fn latencies() -> impl Strategy<Value = Latency> {
@@ -65,12 +86,10 @@ fn plans() -> impl Strategy<Value = Plan> {
     let steps = (any::<u32>(), any::<u64>(), ops()).prop_map(|(id, at, op)| Step { id, at, op });
     let steps = prop::collection::vec(steps, 0..6);
     let workers = prop::collection::vec(any::<u32>(), 0..4);
-    (workers, latencies(), any::<u64>(), steps).prop_map(|(workers, latency, grace, ops)| Plan {
-        workers,
-        clients: 3,
-        latency,
-        grace,
-        ops,
+    let numbers = any::<(u64, u64)>();
+    (workers, latencies(), numbers, steps).prop_map(|(workers, latency, numbers, ops)| {
+        let (bandwidth, grace) = numbers;
+        Plan { workers, clients: 3, latency, bandwidth, grace, ops }
     })
 }
 

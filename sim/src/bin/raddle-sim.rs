@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use raddle_core::scheduler::Policy;
-use raddle_sim::{Case, Failure, Mix, Plan, Plant, Report, minimise, policy_name, policy_named};
+use raddle_sim::{
+    Case, Depth, Failure, Mix, Mode, Plan, Plant, Report, minimise, policy_name, policy_named,
+};
 
 const USAGE: &str = "\
 usage: cargo sim -- [--seed N | A..B | --replay FILE] [--policy earliest-start|random|both]
@@ -53,7 +55,7 @@ struct Options {
     shrink: bool,
     coverage: bool,
     plant: Option<Plant>,
-    log: bool,
+    mode: Mode,
 }
 
 impl Options {
@@ -68,7 +70,7 @@ impl Options {
             shrink: true,
             coverage: false,
             plant: None,
-            log: false,
+            mode: Mode::default(),
         };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
@@ -76,7 +78,9 @@ impl Options {
                 "--calm" => (options.mix.faults, options.mix.bodies) = (false, false),
                 "--check-determinism" => options.twice = true,
                 "--coverage" => options.coverage = true,
-                "--log" => options.log = true,
+                "--codec" => options.mode.codec = true,
+                "--lite" => options.mode.depth = Depth::Touched,
+                "--log" => options.mode.log = true,
                 "--no-shrink" => options.shrink = false,
                 "--plain" => options.mix.swarm = false,
                 "--plant" => options.plant = Some(Plant::named(&arguments.next()?)?),
@@ -115,9 +119,10 @@ impl Options {
         );
         if self.coverage {
             let kinds = total.coverage.counts();
-            kinds.for_each(|(kind, count)| eprintln!("{count:>12} {kind}"));
-            let never = total.coverage.counts().filter(|&(_, count)| count == 0);
-            let never: Vec<&str> = never.map(|(kind, _)| kind).collect();
+            kinds.for_each(|(group, kind, count)| eprintln!("{count:>12} {group}: {kind}"));
+            let never = total.coverage.counts().filter(|&(_, _, count)| count == 0);
+            let never: Vec<String> =
+                never.map(|(group, kind, _)| format!("{group}: {kind}")).collect();
             eprintln!("never seen, {} kinds: {}", never.len(), never.join(", "));
         }
         ExitCode::SUCCESS
@@ -138,8 +143,8 @@ impl Options {
     }
 
     fn run_one(&self, case: &Case) -> Result<Report, ExitCode> {
-        let first = case.run(self.log).map_err(|failure| self.fail(case, failure))?;
-        if self.twice && case.run(self.log).as_ref() != Ok(&first) {
+        let first = case.run(self.mode).map_err(|failure| self.fail(case, failure))?;
+        if self.twice && case.run(self.mode).as_ref() != Ok(&first) {
             eprintln!("{}: a second run differs", case.story);
             reproduce(case, "not-deterministic");
             return Err(ExitCode::from(125));

@@ -1,0 +1,185 @@
+//! Links: what is sent arrives later, in the order in which it was sent, unless a planted bug says
+//! otherwise; links that stand still, and processes that do.
+//!
+//! It must not know what is sent.
+
+use std::collections::BTreeMap;
+
+use raddle_core::random::{below, hash};
+use raddle_core::time::{Duration, Instant};
+
+use crate::plan::{Latency, Place, Plan};
+use crate::plant::Fate;
+use crate::world::{Delivery, Node, World};
+
+/// The stream of chance that belongs to delays.
+const LATENCY: u64 = 1;
+
+/// Every link, and every process that stands still.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    seed: u64,
+    latency: Latency,
+    bandwidth: u64,
+    /// By sender, then receiver.
+    links: BTreeMap<(Node, Node), Link>,
+    /// When each node has sent the values that it was asked for.
+    busy: BTreeMap<Node, Instant>,
+    /// Worker processes that stand still: until when, and what has come for them.
+    paused: BTreeMap<u32, (Instant, Vec<Delivery>)>,
+}
+
+/// One direction of a link.
+#[derive(Clone, Copy, Debug, Default)]
+struct Link {
+    /// When the last message that was sent arrives: the next one does not overtake it.
+    last: Instant,
+    /// Messages sent.
+    count: u64,
+}
+
+impl Network {
+    pub(crate) fn new(seed: u64, plan: &Plan) -> Self {
+        Self {
+            seed,
+            latency: plan.latency,
+            bandwidth: plan.bandwidth,
+            links: BTreeMap::new(),
+            busy: BTreeMap::new(),
+            paused: BTreeMap::new(),
+        }
+    }
+
+    /// When a message that is sent now arrives.
+    fn arrival(&mut self, from: Node, to: Node, now: Instant) -> Instant {
+        let link = self.links.entry((from, to)).or_default();
+        link.count += 1;
+        let which = hash(from.number(), LATENCY, to.number(), link.count);
+        let delay = self.latency.nanos(hash(self.seed, LATENCY, which, 0));
+        link.last = (now + Duration::from_nanos(delay)).max(link.last);
+        link.last
+    }
+
+    /// How long the sender is busy with so many bytes, behind what it sends already.
+    fn transmission(&mut self, from: Node, nbytes: u64, now: Instant) -> Duration {
+        if self.bandwidth == 0 {
+            return Duration::ZERO;
+        }
+        let busy = self.busy.entry(from).or_default();
+        *busy = now.max(*busy) + Duration::from_micros(nbytes / self.bandwidth);
+        *busy - now
+    }
+}
+
+impl World {
+    /// Hands over after the link's delay, behind everything that was sent on it before.
+    pub(crate) fn send(&mut self, from: Node, to: Node, delivery: Delivery) {
+        let at = self.network.arrival(from, to, self.now);
+        let delivery = self.over_the_wire(delivery);
+        match self.fate(&delivery) {
+            Fate::Never => {}
+            Fate::Once => self.at(at, delivery),
+            Fate::Twice => {
+                self.at(at, delivery.clone());
+                self.at(at, delivery);
+            }
+            Fate::Again => {
+                self.at(at, delivery.clone());
+                self.at(at + Duration::from_millis(20), delivery);
+            }
+            Fate::Early => self.at(self.now, delivery),
+        }
+    }
+
+    /// Hands over values: each travels on a connection of its own, as fast as its sender can.
+    pub(crate) fn send_values(&mut self, from: Node, to: Node, nbytes: u64, delivery: Delivery) {
+        let sent = self.network.transmission(from, nbytes, self.now);
+        let at = self.network.arrival(from, to, self.now) + sent;
+        let delivery = self.over_the_wire(delivery);
+        self.at(at, delivery);
+    }
+
+    /// What `from` sends to `to` from now on does not arrive for a while.
+    pub(crate) fn clog(&mut self, from: Place, to: Place, duration: Duration) {
+        if let (Some(from), Some(to)) = (self.node(from), self.node(to)) {
+            let link = self.network.links.entry((from, to)).or_default();
+            link.last = link.last.max(self.now + duration);
+        }
+    }
+
+    fn node(&self, place: Place) -> Option<Node> {
+        match place {
+            Place::Client(client) => Some(Node::Client(client)),
+            Place::Scheduler => Some(Node::Scheduler),
+            Place::Worker(number) => self.alive(number).map(Node::Worker),
+        }
+    }
+
+    /// A worker's process stands still: what comes for it waits, and what it would do.
+    pub(crate) fn pause(&mut self, worker: u32, duration: Duration) {
+        let until = self.now + duration;
+        let (end, _) = self.network.paused.entry(worker).or_insert((until, Vec::new()));
+        *end = until.max(*end);
+        self.at(until, Delivery::Resume(worker));
+    }
+
+    /// The delivery, unless it is for a process that stands still.
+    pub(crate) fn unless_paused(&mut self, delivery: Delivery) -> Option<Delivery> {
+        if self.network.paused.is_empty() {
+            return Some(delivery);
+        }
+        let node = match &delivery {
+            Delivery::BodyEnds(worker, ..)
+            | Delivery::Depart(worker)
+            | Delivery::Worker(worker, _) => Some(Node::Worker(*worker)),
+            Delivery::Reply(request, _) => {
+                self.requests.get(request).map(|request| request.asker.node())
+            }
+            Delivery::Client(..)
+            | Delivery::Die(_)
+            | Delivery::Heal
+            | Delivery::Join(_)
+            | Delivery::Resume(_)
+            | Delivery::Scheduler(_)
+            | Delivery::Step(_) => None,
+        };
+        if let Some(Node::Worker(worker)) = node
+            && let Some((_, waiting)) = self.network.paused.get_mut(&worker)
+        {
+            waiting.push(delivery);
+            return None;
+        }
+        Some(delivery)
+    }
+
+    /// It goes on, unless it was stopped for longer since.
+    pub(crate) fn resume_process(&mut self, worker: u32) {
+        let now = self.now;
+        if self.network.paused.get(&worker).is_some_and(|(until, _)| *until <= now)
+            && let Some((_, waiting)) = self.network.paused.remove(&worker)
+        {
+            for delivery in waiting {
+                self.deliver(delivery);
+            }
+        }
+    }
+
+    /// What waited for a process is gone with it.
+    pub(crate) fn unpause(&mut self, worker: u32) {
+        self.network.paused.remove(&worker);
+    }
+}
+
+impl Latency {
+    /// How long one message travels, from 64 random bits.
+    fn nanos(self, bits: u64) -> u64 {
+        match self {
+            Self::Bimodal { slow, per_mille, .. } if bits % 1_000 < per_mille => slow * 1_000,
+            Self::Bimodal { fast, .. } => fast * 1_000,
+            Self::Constant(micros) => micros * 1_000,
+            Self::Uniform(from, to) => {
+                from * 1_000 + below(bits, to.saturating_sub(from).max(1) * 1_000)
+            }
+        }
+    }
+}

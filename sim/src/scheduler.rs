@@ -1,0 +1,122 @@
+//! What a driver does around the scheduler machine.
+//!
+//! It must not know why the machine says what it says.
+
+use raddle_core::client::Event as ClientEvent;
+use raddle_core::scheduler::{Config, Effect, Event, Scheduler, Violation};
+use raddle_core::time::{Duration, Instant};
+use raddle_core::worker::Event as WorkerEvent;
+use raddle_net::names::Key;
+
+use crate::failure::Failure;
+use crate::plan::Plan;
+use crate::world::{Delivery, Node, Settings, World};
+
+/// The scheduler.
+#[derive(Clone, Debug)]
+pub(crate) struct SimScheduler {
+    pub(crate) machine: Scheduler,
+    /// When it is woken next, at the latest.
+    alarm: Option<Instant>,
+    /// Emptied and used again, event after event.
+    effects: Vec<Effect>,
+}
+
+impl SimScheduler {
+    pub(crate) fn new(settings: &Settings, plan: &Plan) -> Self {
+        let config = Config {
+            policy: settings.policy,
+            seed: settings.seed,
+            worker_grace: Duration::from_micros(plan.grace),
+            ..Config::default()
+        };
+        Self { machine: Scheduler::new(config), alarm: None, effects: Vec::new() }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Violation> {
+        self.machine.check()
+    }
+}
+
+impl World {
+    pub(crate) fn scheduler_event(&mut self, event: Event) {
+        self.see_scheduler_event(&event);
+        let sim = &mut self.scheduler;
+        if event == Event::Tick {
+            sim.alarm = sim.alarm.filter(|at| *at > self.now);
+        }
+        let mut out = std::mem::take(&mut sim.effects);
+        sim.machine.handle(self.now, event, &mut out);
+        if self.checks_wholly(self.scheduler.machine.tasks())
+            && let Err(violation) = self.scheduler.check()
+        {
+            self.fail(Failure::Scheduler(violation));
+        }
+        for effect in out.drain(..) {
+            self.scheduler_effect(effect);
+        }
+        self.scheduler.effects = out;
+        if let Some((at, _)) = self.scheduler.machine.next_deadline()
+            && let Some(at) = wake(&mut self.scheduler.alarm, at, self.now)
+        {
+            self.at(at, Delivery::Scheduler(Event::Tick));
+        }
+    }
+
+    fn scheduler_effect(&mut self, effect: Effect) {
+        self.report.coverage.see(&effect);
+        match effect {
+            Effect::Close { connection, reason } => {
+                let node = self.behind(connection);
+                self.fail(Failure::Protocol(format!("scheduler closes {node:?}: {reason}")));
+            }
+            Effect::ToClient { connection, message } => {
+                if let Some(Node::Client(client)) = self.behind(connection) {
+                    let delivery = Delivery::Client(client, ClientEvent::FromScheduler(message));
+                    self.send(Node::Scheduler, Node::Client(client), delivery);
+                }
+            }
+            Effect::ToWorker { connection, message } => {
+                if let Some(Node::Worker(worker)) = self.behind(connection) {
+                    let delivery = Delivery::Worker(worker, WorkerEvent::FromScheduler(message));
+                    self.send(Node::Scheduler, Node::Worker(worker), delivery);
+                }
+            }
+            Effect::Warn { .. } => {}
+        }
+    }
+
+    fn see_scheduler_event(&mut self, event: &Event) {
+        let seen = &mut self.report.coverage;
+        seen.see(event);
+        match event {
+            Event::FromClient { message, .. } => seen.see(message),
+            Event::FromWorker { message, .. } => seen.see(message),
+            Event::ClientConnected { .. }
+            | Event::ClientDisconnected { .. }
+            | Event::Tick
+            | Event::WorkerConnected { .. }
+            | Event::WorkerDisconnected { .. }
+            | Event::WorkerLost { .. } => {}
+        }
+    }
+
+    /// Why a key is not done, as the scheduler sees it.
+    pub(crate) fn explain(&self, key: Key) -> String {
+        self.scheduler.machine.explain(key)
+    }
+}
+
+/// When to wake a machine that is due at `deadline`, unless it is woken before that anyway.
+pub(crate) fn wake(
+    alarm: &mut Option<Instant>,
+    deadline: Instant,
+    now: Instant,
+) -> Option<Instant> {
+    let at = deadline.max(now + Duration::from_nanos(1));
+    if alarm.is_some_and(|alarm| alarm <= at) {
+        return None;
+    }
+    *alarm = Some(at);
+    Some(at)
+}
