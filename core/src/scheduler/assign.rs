@@ -189,7 +189,7 @@ impl Scheduler {
 
     /// Dependents of a task that has just been assigned may follow it.
     fn recommend_followers(&self, task: TaskId, turn: &mut Turn<'_>) {
-        if !policy::may_follow(&self.config) {
+        if !policy::may_be_followed(&self.config, &self.state, task) {
             return;
         }
         for &dependent in self.state.task(task).dependents.ids() {

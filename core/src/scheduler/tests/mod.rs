@@ -242,7 +242,7 @@ fn task_of(spec: SpecId, number: u64, dependencies: &[u64]) -> NewTask {
 
 fn finished(task: u64, run: u64) -> WorkerMessage {
     let (key, run) = (key(task), run_id(run));
-    WorkerMessage::Finished { key, run, nbytes: 8, duration: 1_000_000, value: None }
+    WorkerMessage::Finished { key, run, nbytes: 8, duration: 20_000_000, value: None }
 }
 
 /// The failure of a task, as its worker reports it, or with what the scheduler knows of it.
