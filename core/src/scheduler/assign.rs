@@ -80,7 +80,7 @@ impl Scheduler {
     /// Hands out queued tasks, in order, while a worker that may run them has room.
     pub(super) fn fill(&mut self, turn: &mut Turn<'_>) {
         while let Some((task, worker)) = policy::next(&self.config, &self.state) {
-            self.become_processing(task, worker, turn);
+            self.step(task, Goal::Processing { worker }, turn);
             self.settle(turn);
         }
     }

@@ -62,3 +62,19 @@ pub enum Event {
         reason: String,
     },
 }
+
+impl Event {
+    /// The connection on which it happened, if it did on one.
+    #[must_use]
+    pub const fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::ClientConnected { connection, .. }
+            | Self::ClientDisconnected { connection }
+            | Self::FromClient { connection, .. }
+            | Self::FromWorker { connection, .. }
+            | Self::WorkerConnected { connection, .. }
+            | Self::WorkerDisconnected { connection, .. } => Some(*connection),
+            Self::Tick | Self::WorkerLost { .. } => None,
+        }
+    }
+}

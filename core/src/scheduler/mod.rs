@@ -52,6 +52,9 @@ pub struct Config {
     pub policy: Policy,
     /// Seed of the random policy.
     pub seed: u64,
+    /// Whether it is remembered what each event touched, for
+    /// [`check_touched`](Scheduler::check_touched). For tests and simulation.
+    pub track_touched: bool,
     /// How long a worker whose connection broke may take to come back.
     pub worker_grace: Duration,
 }
@@ -64,6 +67,7 @@ impl Default for Config {
             no_workers_timeout: Duration::from_secs(30),
             policy: Policy::EarliestStart,
             seed: 0,
+            track_touched: false,
             worker_grace: Duration::ZERO,
         }
     }
@@ -79,6 +83,7 @@ pub struct Scheduler {
     graces: BTreeMap<WorkerId, Instant>,
     no_workers_since: Option<Instant>,
     waiting_queries: Vec<WaitingQuery>,
+    transitions: u64,
 }
 
 /// Who is behind a connection.
@@ -95,18 +100,20 @@ impl Scheduler {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            state: State::new(config.epoch),
+            state: State::new(config.epoch, config.track_touched),
             config,
             peers: BTreeMap::new(),
             run_clients: BTreeMap::new(),
             graces: BTreeMap::new(),
             no_workers_since: None,
             waiting_queries: Vec::new(),
+            transitions: 0,
         }
     }
 
     /// Handles one event and everything that follows from it.
     pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Effect>) {
+        self.state.begin_event(event.connection());
         let turn = &mut Turn::new(now, out);
         self.dispatch(event, turn);
         self.settle(turn);
@@ -196,6 +203,13 @@ impl Scheduler {
     #[must_use]
     pub fn count(&self, kind: Kind) -> u64 {
         self.state.index().count(kind)
+    }
+
+    /// How many steps were taken from state to state so far, those that led nowhere included: what
+    /// events have cost, whatever the machine.
+    #[must_use]
+    pub const fn transitions(&self) -> u64 {
+        self.transitions
     }
 
     /// How many tasks are known.

@@ -87,6 +87,12 @@ impl Specs {
         }
     }
 
+    /// Forgets that a worker qualifies, for tests of the checks.
+    #[cfg(test)]
+    pub fn disqualify_first(&mut self, id: SpecId) -> Option<WorkerId> {
+        self.list[id.0 as usize].qualified.pop_first()
+    }
+
     /// A body of this spec took `nanos`: the estimate moves half of the way there, as Dask's does.
     pub fn learn(&mut self, id: SpecId, nanos: u64) {
         let duration = &mut self.list[id.0 as usize].duration;

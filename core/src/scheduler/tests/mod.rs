@@ -65,6 +65,7 @@ impl Cluster {
     }
 
     fn with(config: Config, threads: &[u32]) -> Self {
+        let config = Config { track_touched: true, ..config };
         let mut cluster = Self { scheduler: Scheduler::new(config), now: Instant::ZERO };
         for client in [ANN, BOB] {
             assert_eq!(cluster.connect(client), vec![]);
@@ -83,6 +84,7 @@ impl Cluster {
     fn handle(&mut self, event: Event) -> Vec<Effect> {
         let mut out = Vec::new();
         self.scheduler.handle(self.now, event, &mut out);
+        assert_eq!(self.scheduler.check_touched(), Ok(()));
         assert_eq!(self.scheduler.check(), Ok(()));
         out
     }

@@ -13,6 +13,7 @@ use plan::{Joins, Plan, plan};
 use steps::is_process;
 
 mod audience;
+mod corrupted;
 mod plan;
 mod steps;
 
@@ -59,6 +60,7 @@ impl<'a> Play<'a> {
         for closed in self.audience.closed.drain(..) {
             prop_assert_eq!(Some(closed), from);
         }
+        prop_assert_eq!(self.scheduler.check_touched(), Ok(()), "after {:?}", event);
         prop_assert_eq!(self.scheduler.check(), Ok(()), "after {:?}", event);
         self.story.push((self.now, event, out));
         self.clients_know_the_truth()?;

@@ -135,6 +135,7 @@ fn config() -> impl Strategy<Value = Config> {
         allowed_failures,
         policy,
         seed,
+        track_touched: true,
         worker_grace: Duration::from_secs(grace),
         ..Config::default()
     })
