@@ -3,14 +3,14 @@
 //! It must not know why the machine says what it says.
 
 use raddle_core::client::Event as ClientEvent;
-use raddle_core::scheduler::{Config, Effect, Event, Scheduler, Violation};
+use raddle_core::scheduler::{Config, Effect, Event, Scheduler};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
 use raddle_net::names::Key;
 
 use crate::failure::Failure;
 use crate::plan::Plan;
-use crate::world::{Delivery, Node, Settings, World};
+use crate::world::{Delivery, Depth, Node, Settings, World};
 
 /// The scheduler.
 #[derive(Clone, Debug)]
@@ -27,14 +27,11 @@ impl SimScheduler {
         let config = Config {
             policy: settings.policy,
             seed: settings.seed,
+            track_touched: settings.mode.depth == Depth::Touched,
             worker_grace: Duration::from_micros(plan.grace),
             ..Config::default()
         };
         Self { machine: Scheduler::new(config), alarm: None, effects: Vec::new() }
-    }
-
-    pub(crate) fn check(&self) -> Result<(), Violation> {
-        self.machine.check()
     }
 }
 
@@ -47,9 +44,10 @@ impl World {
         }
         let mut out = std::mem::take(&mut sim.effects);
         sim.machine.handle(self.now, event, &mut out);
-        if self.checks_wholly(self.scheduler.machine.tasks())
-            && let Err(violation) = self.scheduler.check()
-        {
+        let machine = &self.scheduler.machine;
+        let wholly = self.checks_wholly(machine.tasks());
+        let checked = if wholly { machine.check() } else { machine.check_touched() };
+        if let Err(violation) = checked {
             self.fail(Failure::Scheduler(violation));
         }
         for effect in out.drain(..) {

@@ -23,7 +23,7 @@ use crate::plan::Moment;
 use crate::plant::Plant;
 use crate::requests::{Asker, Reply};
 use crate::scheduler::wake;
-use crate::world::{Delivery, Node, World};
+use crate::world::{Delivery, Depth, Node, World};
 
 /// A worker process.
 #[derive(Clone, Debug)]
@@ -89,7 +89,8 @@ impl World {
     pub(crate) fn join(&mut self, nthreads: u32) {
         let number = self.next_worker();
         let connection = self.connect(Node::Worker(number));
-        let config = Config { nthreads: nthreads as usize, ..Config::default() };
+        let track_touched = self.settings.mode.depth == Depth::Touched;
+        let config = Config { nthreads: nthreads as usize, track_touched, ..Config::default() };
         let worker = SimWorker {
             machine: Worker::new(config),
             connection,
@@ -161,9 +162,10 @@ impl World {
         let alarm = node.machine.next_deadline();
         let alarm = alarm.and_then(|(at, _)| wake(&mut node.alarm, at, now));
         let size = node.size();
-        if self.checks_wholly(size)
-            && let Err(violation) = self.workers[&worker].check()
-        {
+        let wholly = self.checks_wholly(size);
+        let machine = &self.workers[&worker].machine;
+        let checked = if wholly { machine.check() } else { machine.check_touched() };
+        if let Err(violation) = checked {
             self.fail(Failure::Worker(violation));
         }
         if !self.ambushes.is_empty() {
