@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use raddle_core::client::Event as ClientEvent;
 use raddle_core::random::{below, hash};
-use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, Policy, Scheduler};
+use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, PeerError, Policy, Scheduler};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::{Event as WorkerEvent, RequestId};
 use raddle_net::names::{Key, RunId};
@@ -210,10 +210,13 @@ impl World {
                     Event::FromWorker { message, .. } => seen.see(message),
                     Event::ClientConnected { .. }
                     | Event::ClientDisconnected { .. }
+                    | Event::ClientResumed { .. }
+                    | Event::SessionEnded { .. }
                     | Event::Tick
                     | Event::WorkerConnected { .. }
                     | Event::WorkerDisconnected { .. }
-                    | Event::WorkerLost { .. } => {}
+                    | Event::WorkerLost { .. }
+                    | Event::WorkerResumed { .. } => {}
                 }
             }
             Delivery::BodyEnds(..)
@@ -265,6 +268,8 @@ impl World {
         for effect in out {
             self.report.coverage.see(&effect);
             match effect {
+                // Who died is waited for, and given up in the end.
+                Effect::Close { reason: PeerError::Away, .. } => {}
                 Effect::Close { connection, reason } => {
                     let node = self.connections.get(&connection);
                     self.fail(Failure::Protocol(format!("scheduler closes {node:?}: {reason}")));

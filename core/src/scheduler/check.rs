@@ -3,7 +3,7 @@
 //!
 //! Linear in everything there is. It must not repair.
 
-use super::state::{Channel, Kind};
+use super::state::{Channel, Kind, Presence};
 use super::{Peer, Scheduler, Violation};
 
 impl Scheduler {
@@ -31,7 +31,7 @@ impl Scheduler {
                 }),
                 Peer::Newcomer(_) => true,
                 Peer::Worker(worker) => {
-                    self.state.worker(*worker).is_some_and(|w| w.connection == Some(connection))
+                    self.state.worker(*worker).is_some_and(|w| w.connection == connection)
                 }
             };
             ensure(reached, Violation::Connection(connection))?;
@@ -48,10 +48,8 @@ impl Scheduler {
             }
         }
         for worker in self.state.workers() {
-            if let Some(connection) = worker.connection {
-                let known = self.peers.get(&connection) == Some(&Peer::Worker(worker.id));
-                ensure(known, Violation::Connection(connection))?;
-            }
+            let known = self.peers.get(&worker.connection) == Some(&Peer::Worker(worker.id));
+            ensure(known, Violation::Connection(worker.connection))?;
         }
         Ok(())
     }
@@ -69,15 +67,21 @@ impl Scheduler {
         ensure(count == self.run_clients.len(), Violation::RunClients)
     }
 
-    /// A worker is waited for as long as it is not connected.
+    /// A worker is waited for as long as it is away. Who is waited for is known, and has registered.
     fn check_graces(&self) -> Result<(), Violation> {
         for worker in self.state.workers() {
-            let waited_for = self.graces.contains_key(&worker.id);
-            let disconnected = worker.connection.is_none();
-            ensure(waited_for == disconnected, Violation::Grace(worker.id))?;
+            let waited_for = self.graces.contains_key(&worker.connection);
+            ensure(
+                waited_for == (worker.presence == Presence::Away),
+                Violation::Grace(worker.connection),
+            )?;
         }
-        let stray = self.graces.keys().find(|worker| self.state.worker(**worker).is_none());
-        stray.map_or(Ok(()), |worker| Err(Violation::Grace(*worker)))
+        for (&connection, grace) in &self.graces {
+            let known =
+                matches!(self.peers.get(&connection), Some(Peer::Client(_) | Peer::Worker(_)));
+            ensure(known && grace.since <= grace.until, Violation::Grace(connection))?;
+        }
+        Ok(())
     }
 
     /// A question that waits is of a client that is there, and cannot be answered yet.

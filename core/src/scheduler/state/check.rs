@@ -10,7 +10,7 @@ use super::super::event::ConnectionId;
 use super::client::ClientId;
 use super::index::Index;
 use super::task::{Kind, Task, TaskId, TaskState};
-use super::{Channel, State};
+use super::{Channel, Presence, State};
 
 /// An invariant that does not hold, with whom it does not hold for. `IS` numbers are those of the
 /// validation in Dask's scheduler that the invariant corresponds to.
@@ -24,8 +24,8 @@ pub enum Violation {
     DependentOfErredIsActive(Key),
     /// A task is active and one of its inputs is neither in memory nor on its way. (IS5, IS8)
     InputOutOfPlay(Key),
-    /// A worker without a connection is not waited for, or one with a connection is.
-    Grace(WorkerId),
+    /// A worker that is away is not waited for, or one that is not is; or a stranger is.
+    Grace(ConnectionId),
     /// The index is not what the states of the tasks say. (IS17, IS25–27, IS35, IS43)
     IndexIsStale,
     /// The key table and the tasks disagree.
@@ -235,7 +235,7 @@ impl State {
     /// The connected workers that qualify for a spec are recorded with it.
     fn check_specs(&self) -> Result<(), Violation> {
         for (id, spec) in self.specs.iter() {
-            let connected = self.workers.values().filter(|w| w.connection.is_some());
+            let connected = self.workers.values().filter(|w| w.presence == Presence::Here);
             let qualified = connected.filter(|w| w.qualifies(&spec.spec)).map(|w| w.id);
             ensure(qualified.eq(spec.qualified.iter().copied()), Violation::Qualified(id))?;
         }
@@ -244,7 +244,7 @@ impl State {
 
     /// The index is what the tasks and the connected workers say.
     fn check_index(&self) -> Result<(), Violation> {
-        let connected = self.workers.values().filter(|w| w.connection.is_some());
+        let connected = self.workers.values().filter(|w| w.presence == Presence::Here);
         let rebuilt = Index::rebuild(&self.tasks, connected.map(|w| (w.id, w.nthreads)));
         ensure(self.index == rebuilt, Violation::IndexIsStale)
     }
