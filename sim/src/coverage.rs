@@ -82,8 +82,8 @@ kinds! {
     "client effect" ClientEffect: Answer Close Fetch Send Settled ToScheduler Unsettled;
     "client → scheduler" ClientMessage: Define Submit Release Cancel Locate Query Goodbye;
     "scheduler event" SchedulerEvent:
-        ClientConnected ClientDisconnected FromClient FromWorker Tick WorkerConnected
-        WorkerDisconnected WorkerLost;
+        ClientConnected ClientDisconnected ClientResumed FromClient FromWorker SessionEnded Tick
+        WorkerConnected WorkerDisconnected WorkerLost WorkerResumed;
     "scheduler effect" SchedulerEffect: Close ToClient ToWorker Warn;
     "scheduler → client" SchedulerToClient: Peer InMemory Erred Recomputing Released Send Answer;
     "scheduler → worker" SchedulerToWorker: Registered Define Peer Compute Free Holders ToRun;

@@ -3,7 +3,7 @@
 //! It must not know why the machine says what it says.
 
 use raddle_core::client::Event as ClientEvent;
-use raddle_core::scheduler::{Config, Effect, Event, Scheduler};
+use raddle_core::scheduler::{Config, Effect, Event, PeerError, Scheduler};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
 use raddle_net::names::Key;
@@ -28,6 +28,7 @@ impl SimScheduler {
             policy: settings.policy,
             seed: settings.seed,
             track_touched: settings.mode.depth == Depth::Touched,
+            client_grace: Duration::from_micros(plan.grace),
             worker_grace: Duration::from_micros(plan.grace),
             ..Config::default()
         };
@@ -64,6 +65,8 @@ impl World {
     fn scheduler_effect(&mut self, effect: Effect) {
         self.report.coverage.see(&effect);
         match effect {
+            // Who died is waited for, and given up in the end; who left is let go.
+            Effect::Close { reason: PeerError::Away | PeerError::Left, .. } => {}
             Effect::Close { connection, reason } => {
                 let node = self.behind(connection);
                 self.fail(Failure::Protocol(format!("scheduler closes {node:?}: {reason}")));
@@ -92,10 +95,13 @@ impl World {
             Event::FromWorker { message, .. } => seen.see(message),
             Event::ClientConnected { .. }
             | Event::ClientDisconnected { .. }
+            | Event::ClientResumed { .. }
+            | Event::SessionEnded { .. }
             | Event::Tick
             | Event::WorkerConnected { .. }
             | Event::WorkerDisconnected { .. }
-            | Event::WorkerLost { .. } => {}
+            | Event::WorkerLost { .. }
+            | Event::WorkerResumed { .. } => {}
         }
     }
 

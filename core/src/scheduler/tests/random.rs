@@ -113,8 +113,9 @@ impl<'a> Play<'a> {
     /// Once a worker has come that can run anything, and those that went have been given up, honest
     /// workers finish all there is to do.
     fn all_that_is_wanted_gets_done(&mut self) -> Sense {
-        for name in [2, 200] {
-            let joins = Joins { session: 200, name, address: 200, nthreads: 1, registers: true };
+        for (session, name) in [(200, 2), (201, 200)] {
+            let address = session;
+            let joins = Joins { session, name, address, nthreads: 1, registers: true };
             self.worker_joins(joins, "adt")?;
         }
         self.wait_for_all_timers()?;
@@ -168,6 +169,7 @@ impl<'a> Play<'a> {
             }
             self.client_breaks(client)?;
         }
+        self.wait_for_all_timers()?;
         prop_assert_eq!(self.scheduler.tasks(), 0);
         for worker in self.workers() {
             self.worker_breaks(worker)?;
