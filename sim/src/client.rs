@@ -10,7 +10,9 @@ use raddle_core::random::hash;
 use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
-use raddle_net::messages::{ClientMessage, Function, Item, Query, TaskOptions, TaskSpec};
+use raddle_net::messages::{
+    ClientMessage, Failure as TaskFailure, Function, Item, Query, TaskOptions, TaskSpec,
+};
 use raddle_net::names::{Key, Session};
 use raddle_net::payload::{SmallValue, ValueType};
 
@@ -40,6 +42,8 @@ pub(crate) struct SimClient {
     questions: u64,
     /// Fresh tasks so far.
     fresh: u64,
+    /// Whether its session was ended by the scheduler: whatever was not done failed.
+    cut_off: bool,
     /// Whether its process is no more, or has closed.
     pub(crate) gone: bool,
     /// When it is woken next, at the latest.
@@ -71,6 +75,7 @@ impl SimClient {
             asked: BTreeSet::new(),
             questions: 0,
             fresh: 0,
+            cut_off: false,
             gone: false,
             alarm: None,
             flushes: false,
@@ -116,6 +121,7 @@ impl World {
     pub(crate) fn connect_client(&mut self, client: usize) {
         let connection = self.connect(Node::Client(client));
         self.clients[client].connection = connection;
+        self.open_line(Node::Client(client), connection);
         let session = Session::truncate(client as u64 + 1);
         let name = format!("client {client}");
         let event = SchedulerEvent::ClientConnected { connection, session, name };
@@ -157,7 +163,7 @@ impl World {
     /// Every client asks for new work: whatever happened before, it must be done.
     pub(crate) fn submit_fresh(&mut self) {
         for client in 0..self.clients.len() {
-            if self.clients[client].gone {
+            if self.clients[client].gone || self.clients[client].cut_off {
                 continue;
             }
             let mut tasks: Vec<TaskDef> = Vec::new();
@@ -203,6 +209,9 @@ impl World {
 
     pub(crate) fn query(&mut self, client: usize, question: Question) {
         let sim = &mut self.clients[client];
+        if sim.cut_off {
+            return;
+        }
         sim.questions += 1;
         let id = sim.questions;
         sim.asked.insert(id);
@@ -223,15 +232,21 @@ impl World {
         sim.gone = true;
         let connection = sim.connection;
         (sim.held, sim.handles, sim.asked) = Default::default();
-        let mut events = Vec::new();
         if polite {
             let message = ClientMessage::Goodbye;
-            events.push(SchedulerEvent::FromClient { connection, message });
-        }
-        events.push(SchedulerEvent::ClientDisconnected { connection });
-        for event in events {
+            let event = SchedulerEvent::FromClient { connection, message };
             self.send(Node::Client(client), Node::Scheduler, Delivery::Scheduler(event));
         }
+        self.hang_up(Node::Client(client), SchedulerEvent::ClientDisconnected { connection });
+    }
+
+    /// The scheduler has given the client up: what is not done fails.
+    pub(crate) fn client_is_cut_off(&mut self, client: usize) {
+        let sim = &mut self.clients[client];
+        sim.cut_off = true;
+        sim.asked.clear();
+        let reason = "the scheduler has given this client up".to_owned();
+        self.client_event(client, Event::Disconnected { reason });
     }
 
     pub(crate) fn await_all(&mut self) {
@@ -363,7 +378,12 @@ impl World {
             Settled::Erred { blame, failure } => {
                 self.report.coverage.see(&*failure);
                 let allowed = raddle_core::scheduler::Config::default().allowed_failures;
-                let verdict = self.oracle.judge_failure(key, blame, &failure, allowed);
+                let cut_off = matches!(&*failure, TaskFailure::Disconnected { .. })
+                    && self.clients[client].cut_off;
+                let verdict = match cut_off {
+                    true => Verdict::Right,
+                    false => self.oracle.judge_failure(key, blame, &failure, allowed),
+                };
                 self.judge(verdict, Failure::WrongFailure);
                 Seen::Erred
             }

@@ -65,6 +65,7 @@ enum Choice {
     Ambush,
     Cancel,
     Clog,
+    Cut,
     Goodbye,
     Hot,
     Join,
@@ -79,9 +80,10 @@ enum Choice {
 }
 
 /// Choices that are faults of processes and of the network.
-const FAULTS: [Choice; 7] = [
+const FAULTS: [Choice; 8] = [
     Choice::Ambush,
     Choice::Clog,
+    Choice::Cut,
     Choice::Join,
     Choice::Kill,
     Choice::Leave,
@@ -201,7 +203,7 @@ impl Generator {
                 3.. => Latency::default(),
             },
             bandwidth: [0, 0, 50, 1_000][self.draw(4) as usize],
-            grace: if faults && self.draw(4) == 0 { 1 + self.draw(5_000) } else { 0 },
+            grace: if faults { [0, 5_000, 50_000, 50_000][self.draw(4) as usize] } else { 0 },
             single: self.draw(8) == 0,
         }
     }
@@ -241,6 +243,14 @@ impl Generator {
             Choice::Clog => {
                 let (from, to) = (self.place(client), self.place(client));
                 Op::Clog(from, to, self.standstill())
+            }
+            Choice::Cut => {
+                let away = match self.draw(3) {
+                    0 => self.standstill(),
+                    // About as long as is waited for it.
+                    1.. => style.grace * 8 / 10 + self.draw(style.grace * 4 / 10 + 1_000),
+                };
+                Op::Cut(self.place(client), self.standstill(), away)
             }
             Choice::Goodbye => Op::Goodbye(client),
             Choice::Hot => Op::Submit(client, self.hot(client)),

@@ -13,6 +13,7 @@
 //! | `minimise.rs` | a case that fails becomes a small one |
 //! | `body.rs` | what a simulated task does, written in its arguments |
 //! | `world.rs`, `queue.rs` | the clock and the deliveries |
+//! | `session.rs` | connections that break, and what is said again |
 //! | `network.rs`, `wire.rs`, `requests.rs` | links, and what stands still; messages as bytes; pulls of values |
 //! | `scheduler.rs`, `worker.rs`, `nested.rs`, `client.rs` | what a driver does around each machine |
 //! | `oracle.rs`, `failure.rs` | what each future may hold; what a run comes to |
@@ -34,6 +35,7 @@ mod plant;
 mod queue;
 mod requests;
 mod scheduler;
+mod session;
 mod text;
 mod wire;
 mod worker;

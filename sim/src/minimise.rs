@@ -139,6 +139,10 @@ impl Shrinker {
                 }
                 Op::Ambush(_, nth) => *nth = 1,
                 Op::Clog(_, _, micros) => round(micros),
+                Op::Cut(_, noticed, away) => {
+                    round(noticed);
+                    round(away);
+                }
                 Op::Join(nthreads) => *nthreads = 1,
                 Op::Cancel(..)
                 | Op::Goodbye(_)
@@ -196,6 +200,7 @@ fn tasks_of(op: &Op) -> &[TaskDef] {
         Op::Ambush(..)
         | Op::Cancel(..)
         | Op::Clog(..)
+        | Op::Cut(..)
         | Op::Goodbye(_)
         | Op::Join(_)
         | Op::Kill(_)
@@ -219,6 +224,7 @@ fn named(case: &mut Case, key: Key) -> impl Iterator<Item = &mut TaskDef> {
         Op::Ambush(..)
         | Op::Cancel(..)
         | Op::Clog(..)
+        | Op::Cut(..)
         | Op::Goodbye(_)
         | Op::Join(_)
         | Op::Kill(_)
@@ -238,6 +244,7 @@ fn forget(case: &mut Case, keys: &[Key]) {
         Op::Ambush(..)
         | Op::Cancel(..)
         | Op::Clog(..)
+        | Op::Cut(..)
         | Op::Goodbye(_)
         | Op::Join(_)
         | Op::Kill(_)
@@ -263,6 +270,7 @@ fn lists_of_keys(op: &mut Op) -> Vec<&mut Vec<Key>> {
         Op::Cancel(_, keys) | Op::Release(_, keys) => vec![keys],
         Op::Ambush(..)
         | Op::Clog(..)
+        | Op::Cut(..)
         | Op::Goodbye(_)
         | Op::Join(_)
         | Op::Kill(_)
@@ -295,6 +303,8 @@ fn clients_of(op: &mut Op) -> Vec<&mut usize> {
             });
             clients.collect()
         }
+        Op::Cut(Place::Client(client), ..) => vec![client],
+        Op::Cut(Place::Scheduler | Place::Worker(_), ..) => Vec::new(),
         Op::Ambush(..) | Op::Join(_) | Op::Kill(_) | Op::Leave(_) | Op::Pause(..) => Vec::new(),
     }
 }

@@ -33,6 +33,7 @@ impl Plan {
             Op::Ambush(..)
             | Op::Cancel(..)
             | Op::Clog(..)
+            | Op::Cut(..)
             | Op::Goodbye(_)
             | Op::Join(_)
             | Op::Kill(_)
@@ -98,6 +99,9 @@ pub enum Op {
     Cancel(usize, Vec<Key>),
     /// What the first sends to the second stands still for so many microseconds.
     Clog(Place, Place, u64),
+    /// The connection of a client or worker with the scheduler breaks. The scheduler notices after
+    /// so many microseconds; the other side dials again after so many.
+    Cut(Place, u64, u64),
     /// The client closes: it says so, and drops everything.
     Goodbye(usize),
     /// A worker with so many threads joins.
@@ -133,6 +137,7 @@ impl Op {
             | Self::Vanish(client) => Some(*client),
             Self::Ambush(..)
             | Self::Clog(..)
+            | Self::Cut(..)
             | Self::Join(_)
             | Self::Kill(_)
             | Self::Leave(_)

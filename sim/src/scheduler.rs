@@ -66,19 +66,26 @@ impl World {
         self.report.coverage.see(&effect);
         match effect {
             // Who died is waited for, and given up in the end; who left is let go.
-            Effect::Close { reason: PeerError::Away | PeerError::Left, .. } => {}
+            Effect::Close {
+                connection,
+                reason: reason @ (PeerError::Away | PeerError::DeclaredLost | PeerError::Left),
+            } => self.close_line(connection, reason == PeerError::Away),
             Effect::Close { connection, reason } => {
                 let node = self.behind(connection);
                 self.fail(Failure::Protocol(format!("scheduler closes {node:?}: {reason}")));
             }
             Effect::ToClient { connection, message } => {
-                if let Some(Node::Client(client)) = self.behind(connection) {
+                if let Some(Node::Client(client)) = self.behind(connection)
+                    && self.is_current(Node::Client(client), connection)
+                {
                     let delivery = Delivery::Client(client, ClientEvent::FromScheduler(message));
                     self.send(Node::Scheduler, Node::Client(client), delivery);
                 }
             }
             Effect::ToWorker { connection, message } => {
-                if let Some(Node::Worker(worker)) = self.behind(connection) {
+                if let Some(Node::Worker(worker)) = self.behind(connection)
+                    && self.is_current(Node::Worker(worker), connection)
+                {
                     let delivery = Delivery::Worker(worker, WorkerEvent::FromScheduler(message));
                     self.send(Node::Scheduler, Node::Worker(worker), delivery);
                 }

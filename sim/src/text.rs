@@ -17,6 +17,8 @@
 //! 6 @200 leave 1                       the same, and is not restarted
 //! 7 @250 pause 1 5000                  this worker's process stands still for so many microseconds
 //! 8 @250 clog w0 s 3000                what worker 0 sends to the scheduler stands still; c0: a client
+//! 9 @250 cut w0 100 5000               its connection breaks; the scheduler notices after 100 µs, the
+//!                                      worker dials again after 5,000
 //! 9 @300 join 2                        a worker with 2 threads joins
 //! 10 @300 query 0 1-2                  client 0 asks why this is not done; or: info, workers
 //! 11 @300 ambush gathered 2            the worker that hears of values it asked for for the second time
@@ -101,6 +103,7 @@ impl fmt::Display for Op {
             Self::Ambush(moment, nth) => write!(f, "ambush {moment} {nth}"),
             Self::Cancel(client, keys) => keyed(f, "cancel", client, keys),
             Self::Clog(from, to, micros) => write!(f, "clog {from} {to} {micros}"),
+            Self::Cut(place, noticed, away) => write!(f, "cut {place} {noticed} {away}"),
             Self::Goodbye(client) => write!(f, "goodbye {client}"),
             Self::Join(nthreads) => write!(f, "join {nthreads}"),
             Self::Kill(worker) => write!(f, "kill {worker}"),
@@ -212,6 +215,7 @@ impl Plan {
                 Op::Ambush(..)
                 | Op::Cancel(..)
                 | Op::Clog(..)
+                | Op::Cut(..)
                 | Op::Goodbye(_)
                 | Op::Join(_)
                 | Op::Kill(_)
@@ -288,6 +292,7 @@ impl<'a> Words<'a> {
                 let (from, to) = (self.place(clients)?, self.place(clients)?);
                 Op::Clog(from, to, self.next(MICROS)?)
             }
+            "cut" => Op::Cut(self.place(clients)?, self.next(MICROS)?, self.next(MICROS)?),
             "goodbye" => Op::Goodbye(self.client(clients)?),
             "join" => Op::Join(self.next("a number of threads")?),
             "kill" => Op::Kill(self.next("a number of a worker")?),

@@ -11,7 +11,7 @@ use raddle_core::worker::{
     Config, Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Violation, Worker,
 };
 use raddle_net::messages::{
-    Failure as TaskFailure, FunctionName, Item, Registration, WorkerMessage,
+    Failure as TaskFailure, FunctionName, Item, Registration, SchedulerToWorker, WorkerMessage,
 };
 use raddle_net::names::{Key, RunId, Session, WorkerId};
 
@@ -29,6 +29,8 @@ use crate::world::{Delivery, Depth, Node, World};
 #[derive(Clone, Debug)]
 pub(crate) struct SimWorker {
     machine: Worker,
+    /// What the scheduler calls it.
+    id: Option<WorkerId>,
     connection: ConnectionId,
     nthreads: u32,
     store: BTreeMap<RunId, (u64, u32)>,
@@ -88,12 +90,12 @@ fn address(worker: u32) -> String {
 impl World {
     pub(crate) fn join(&mut self, nthreads: u32) {
         let number = self.next_worker();
-        let connection = self.connect(Node::Worker(number));
         let track_touched = self.settings.mode.depth == Depth::Touched;
         let config = Config { nthreads: nthreads as usize, track_touched, ..Config::default() };
         let worker = SimWorker {
             machine: Worker::new(config),
-            connection,
+            id: None,
+            connection: ConnectionId::default(),
             nthreads,
             store: BTreeMap::new(),
             offered: BTreeMap::new(),
@@ -104,7 +106,17 @@ impl World {
             alarm: None,
         };
         self.workers.insert(number, worker);
-        let session = Session::truncate(1 << 32 | u64::from(number));
+        self.register(number);
+    }
+
+    /// A worker's process begins a session.
+    fn register(&mut self, number: u32) {
+        let connection = self.connect(Node::Worker(number));
+        self.open_line(Node::Worker(number), connection);
+        let node = self.workers.get_mut(&number).expect("it registers");
+        node.connection = connection;
+        let nthreads = node.nthreads;
+        let session = Session::truncate(1 << 32 | connection.0);
         let event = SchedulerEvent::WorkerConnected { connection, session };
         self.send(Node::Worker(number), Node::Scheduler, Delivery::Scheduler(event));
         let message = WorkerMessage::Register(Registration {
@@ -130,9 +142,16 @@ impl World {
         let Some(dead) = self.workers.remove(&worker) else { return };
         self.oracle.killed();
         self.unpause(worker);
-        let reason = "killed".to_owned();
-        let event = SchedulerEvent::WorkerDisconnected { connection: dead.connection, reason };
-        self.send(Node::Worker(worker), Node::Scheduler, Delivery::Scheduler(event));
+        let (connection, reason) = (dead.connection, "killed".to_owned());
+        let event = SchedulerEvent::WorkerDisconnected { connection, reason };
+        self.hang_up(Node::Worker(worker), event);
+        // Who started the process may know that it is gone, and say so.
+        if let Some(worker) = dead.id
+            && self.chance(u64::from(worker.0), 2) == 0
+        {
+            let event = SchedulerEvent::WorkerLost { worker, reason: "exited".to_owned() };
+            self.at(self.now + Duration::from_micros(500), Delivery::Scheduler(event));
+        }
         let broken: Vec<RequestId> = self
             .requests
             .iter()
@@ -152,6 +171,9 @@ impl World {
         self.report.coverage.see(&event);
         if let Event::FromScheduler(message) = &event {
             self.report.coverage.see(message);
+            if let SchedulerToWorker::Registered { worker } = message {
+                node.id = Some(*worker);
+            }
         }
         if event == Event::Tick {
             node.alarm = node.alarm.filter(|at| *at > now);
@@ -183,6 +205,17 @@ impl World {
         }
         if let Some(at) = alarm {
             self.at(at, Delivery::Worker(worker, Event::Tick));
+        }
+    }
+
+    /// The scheduler has given the worker up: it drops everything and comes as a new one.
+    pub(crate) fn begin_anew(&mut self, worker: u32) {
+        let Some(node) = self.workers.get_mut(&worker) else { return };
+        (node.id, node.outbox) = (None, Vec::new());
+        self.worker_event(worker, Event::Disconnected);
+        if let Some(node) = self.workers.get_mut(&worker) {
+            node.outbox.clear();
+            self.register(worker);
         }
     }
 

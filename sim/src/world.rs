@@ -24,6 +24,7 @@ use crate::plant::Plant;
 use crate::queue::Queue;
 use crate::requests::{Reply, Request};
 use crate::scheduler::SimScheduler;
+use crate::session::{Line, Side, Wire};
 use crate::worker::{Ended, SimWorker};
 
 /// The stream of chance that belongs to decisions about entities.
@@ -76,9 +77,13 @@ pub(crate) enum Node {
 pub(crate) enum Delivery {
     /// A body ends.
     BodyEnds(u32, RunId, Ended),
+    /// One end of this dialling notices that the connection is no more.
+    Broken(Node, Side, u32),
     Client(usize, ClientEvent),
     /// What a worker has said leaves its process.
     Depart(u32),
+    /// Somebody whose connection broke dials again.
+    Dial(Node),
     /// A worker's process dies.
     Die(u32),
     /// The faults are over.
@@ -92,6 +97,8 @@ pub(crate) enum Delivery {
     Scheduler(Event),
     /// An operation of the plan.
     Step(usize),
+    /// Something of a session arrives at one end of this dialling.
+    Wire(Node, Side, u32, Wire),
     Worker(u32, WorkerEvent),
 }
 
@@ -104,6 +111,9 @@ pub struct World {
     pub(crate) clients: Vec<SimClient>,
     pub(crate) workers: BTreeMap<u32, SimWorker>,
     pub(crate) network: Network,
+    pub(crate) lines: BTreeMap<Node, Line>,
+    /// Whether connections break in this plan.
+    pub(crate) has_sessions: bool,
     pub(crate) oracle: Oracle,
     pub(crate) requests: BTreeMap<RequestId, Request>,
     pub(crate) report: Report,
@@ -135,6 +145,8 @@ impl World {
             clients: Vec::new(),
             workers: BTreeMap::new(),
             network: Network::new(settings.seed, &plan),
+            lines: BTreeMap::new(),
+            has_sessions: plan.ops.iter().any(|step| matches!(step.op, Op::Cut(..))),
             oracle: Oracle::default(),
             requests: BTreeMap::new(),
             report: Report::default(),
@@ -218,8 +230,10 @@ impl World {
         let Some(delivery) = self.unless_paused(delivery) else { return };
         match delivery {
             Delivery::BodyEnds(worker, run, ended) => self.body_ends(worker, run, ended),
+            Delivery::Broken(node, side, on) => self.broken(node, side, on),
             Delivery::Client(client, event) => self.client_event(client, event),
             Delivery::Depart(worker) => self.depart(worker),
+            Delivery::Dial(node) => self.dial(node),
             Delivery::Die(worker) => self.die(worker),
             Delivery::Heal => self.heal(),
             Delivery::Join(nthreads) => self.join(nthreads),
@@ -230,6 +244,7 @@ impl World {
                 let plan = Arc::clone(&self.plan);
                 self.operate(&plan.ops[n].op);
             }
+            Delivery::Wire(node, side, on, wire) => self.arrives(node, side, on, wire),
             Delivery::Worker(worker, event) => self.worker_event(worker, event),
         }
     }
@@ -243,6 +258,10 @@ impl World {
             Op::Ambush(moment, nth) => self.ambushes.push((*moment, *nth)),
             Op::Cancel(client, keys) => self.cancel(*client, keys.clone()),
             Op::Clog(from, to, micros) => self.clog(*from, *to, Duration::from_micros(*micros)),
+            Op::Cut(place, noticed, away) => {
+                let [noticed, away] = [*noticed, *away].map(Duration::from_micros);
+                self.cut(*place, noticed, away);
+            }
             Op::Goodbye(client) => self.close_client(*client, true),
             Op::Join(nthreads) => self.join(*nthreads),
             Op::Kill(number) => self.alive(*number).into_iter().for_each(|w| self.die(w)),

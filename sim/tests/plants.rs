@@ -22,7 +22,7 @@ fn found_by(plant: Plant) -> Option<&'static str> {
         | Plant::SkipFlushed
         | Plant::SkipServed
         | Plant::SkipUnblocked => Some("stuck"),
-        Plant::Overtake => Some("protocol"),
+        Plant::Overtake | Plant::SkipResumed => Some("protocol"),
         Plant::SwapInputs | Plant::WrongRun => Some("wrong-value"),
         Plant::WrongBlame => Some("wrong-failure"),
         Plant::LateFinished

@@ -44,6 +44,8 @@ fn ops() -> impl Strategy<Value = Op> {
         (client.clone(), some()).prop_map(|(client, keys)| Op::Cancel(client, keys)),
         (prop::sample::select(&Moment::ALL), any::<u64>()).prop_map(|(m, n)| Op::Ambush(m, n)),
         (places(), places(), any::<u64>()).prop_map(|(from, to, n)| Op::Clog(from, to, n)),
+        (places(), any::<(u64, u64)>())
+            .prop_map(|(at, (noticed, away))| Op::Cut(at, noticed, away)),
         client.clone().prop_map(Op::Goodbye),
         client.clone().prop_map(Op::Vanish),
         any::<u32>().prop_map(Op::Join),
