@@ -30,20 +30,24 @@ impl Scheduler {
         id: u64,
         query: Query,
         turn: &mut Turn<'_>,
-    ) -> Result<(), PeerError> {
+    ) {
         let answer = match query {
             Query::Explain(key) => QueryAnswer::Explanation(self.explain(key)),
             Query::Info => QueryAnswer::Info(self.info()),
             Query::WaitForWorkers(workers) => {
-                if self.waiting_queries.len() >= MAX_WAITING {
-                    return Err(PeerError::BeyondLimit("questions that wait"));
-                }
                 self.waiting_queries.push(WaitingQuery { client, id, workers });
-                self.answer_waiting(turn);
-                return Ok(());
+                return self.answer_waiting(turn);
             }
         };
         self.to_client(client, SchedulerToClient::Answer { id, answer }, turn);
+    }
+
+    /// Whether one more question may be asked.
+    pub(super) fn judge_query(&self, query: &Query) -> Result<(), PeerError> {
+        let waits = matches!(query, Query::WaitForWorkers(_));
+        if waits && self.waiting_queries.len() >= MAX_WAITING {
+            return Err(PeerError::BeyondLimit("questions that wait"));
+        }
         Ok(())
     }
 

@@ -15,6 +15,7 @@ mod effect;
 mod event;
 mod explain;
 mod finish;
+mod matrix;
 mod on_client;
 mod on_timer;
 mod on_worker;
@@ -30,6 +31,7 @@ mod turn;
 
 pub use effect::{Effect, PeerError};
 pub use event::{ConnectionId, Event};
+pub use matrix::{Age, Cell, Matter, Occasion, Report, Row, Standing, Word};
 pub use on_timer::Timer;
 pub use policy::Policy;
 pub use state::{ClientId, Kind, Violation};

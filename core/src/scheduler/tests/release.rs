@@ -119,3 +119,11 @@ fn a_release_of_hashed_keys_is_answered_since_they_may_be_submitted_again() {
     let message = ClientMessage::Release { keys: vec![number] };
     assert_eq!(cluster.says(ANN, message), vec![]);
 }
+
+#[test]
+fn who_does_not_want_a_queued_task_cannot_release_it() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[]), task(2, &[]), task(3, &[])]);
+    assert_eq!(cluster.scheduler.count(Kind::Queued), 1);
+    assert_eq!(cluster.release(BOB, &[3]), vec![]);
+}
