@@ -50,6 +50,8 @@ pub(crate) struct SimClient {
     alarm: Option<Instant>,
     /// Whether what it has to say leaves soon.
     flushes: bool,
+    /// The kind of its last event.
+    last: usize,
 }
 
 /// What the user knows of a future.
@@ -79,12 +81,22 @@ impl SimClient {
             gone: false,
             alarm: None,
             flushes: false,
+            last: 0,
         }
     }
 
     /// How much there is to check.
     fn size(&self) -> u64 {
         self.held.len() as u64
+    }
+
+    pub(crate) fn holds(&self, key: Key) -> bool {
+        self.held.contains_key(&key)
+    }
+
+    /// Whether its user holds something that is not done.
+    pub(crate) fn waits(&self) -> bool {
+        self.held.values().any(|seen| *seen == Seen::Pending)
     }
 
     fn hold(&mut self, key: Key) {
@@ -139,6 +151,7 @@ impl World {
                 continue;
             }
             ours.insert(task.key);
+            self.probe_submit(client, task.key);
             self.oracle.submitted(task);
             calls.push(Task {
                 key: task.key,
@@ -202,6 +215,7 @@ impl World {
     pub(crate) fn cancel(&mut self, client: usize, mut keys: Vec<Key>) {
         keys.retain(|key| self.clients[client].held.contains_key(key));
         for key in &keys {
+            self.probe_cancel(client, *key);
             self.oracle.cancelled(*key);
         }
         self.client_event(client, Event::Cancel { keys });
@@ -228,6 +242,7 @@ impl World {
         if polite {
             self.client_event(client, Event::Flush);
         }
+        self.probe_goodbye(client);
         let sim = &mut self.clients[client];
         sim.gone = true;
         let connection = sim.connection;
@@ -273,15 +288,16 @@ impl World {
         if sim.gone {
             return;
         }
-        self.report.coverage.see(&event);
+        let said = if let Event::FromScheduler(message) = &event { Some(message) } else { None };
+        self.report.coverage.see_event(&event, said, &mut sim.last);
         match &event {
-            Event::FromScheduler(message) => self.report.coverage.see(message),
             Event::Flush => sim.flushes = false,
             Event::Tick => sim.alarm = sim.alarm.filter(|at| *at > now),
             Event::Await { .. }
             | Event::Cancel { .. }
             | Event::Disconnected { .. }
             | Event::Fetched { .. }
+            | Event::FromScheduler(_)
             | Event::Query { .. }
             | Event::Release { .. }
             | Event::Scatter { .. }
@@ -306,6 +322,7 @@ impl World {
         }
         for effect in out {
             self.report.coverage.see(&effect);
+            self.probe_client_effect(&effect);
             self.client_effect(client, effect);
         }
         if let Some(at) = alarm {
@@ -377,6 +394,7 @@ impl World {
         let seen = match settled {
             Settled::Erred { blame, failure } => {
                 self.report.coverage.see(&*failure);
+                self.probe_failure(key, blame, &failure);
                 let allowed = raddle_core::scheduler::Config::default().allowed_failures;
                 let cut_off = matches!(&*failure, TaskFailure::Disconnected { .. })
                     && self.clients[client].cut_off;

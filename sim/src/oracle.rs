@@ -45,6 +45,11 @@ impl Oracle {
         self.tasks.insert(task.key, task.clone());
     }
 
+    /// Whether this key was submitted.
+    pub(crate) fn knows(&self, key: Key) -> bool {
+        self.tasks.contains_key(&key)
+    }
+
     /// A client called a task off: it may end either way.
     pub fn cancelled(&mut self, key: Key) {
         self.cancelled.insert(key);

@@ -4,6 +4,7 @@
 //! machine, and turns the effects into further deliveries. It must not know what a task does.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -21,7 +22,9 @@ use crate::network::Network;
 use crate::oracle::Oracle;
 use crate::plan::{Moment, Op, Plan};
 use crate::plant::Plant;
+use crate::probe::Probes;
 use crate::queue::Queue;
+use crate::record::Recorder;
 use crate::requests::{Reply, Request};
 use crate::scheduler::SimScheduler;
 use crate::session::{Line, Side, Wire};
@@ -50,7 +53,7 @@ pub struct Mode {
     pub depth: Depth,
     /// Whether every message becomes bytes on its way.
     pub codec: bool,
-    /// Whether everything that happens is printed.
+    /// Whether everything that happens is printed, as it happens.
     pub log: bool,
 }
 
@@ -64,12 +67,25 @@ pub enum Depth {
     Touched,
 }
 
-/// A node of the network.
+/// A node of the network; workers are numbered as they join, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Node {
+pub enum Node {
+    /// The client of this number.
     Client(usize),
+    /// The scheduler.
     Scheduler,
+    /// The worker of this number.
     Worker(u32),
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(client) => f.pad(&format!("c{client}")),
+            Self::Scheduler => f.pad("s"),
+            Self::Worker(worker) => f.pad(&format!("w{worker}")),
+        }
+    }
 }
 
 /// Something that happens at a node.
@@ -122,6 +138,9 @@ pub struct World {
     pub(crate) failed: BTreeMap<Key, u32>,
     /// Moments at which workers die, and how many of each pass before.
     pub(crate) ambushes: Vec<(Moment, u64)>,
+    /// What happened, if somebody wants to read it.
+    pub(crate) recorder: Recorder,
+    pub(crate) probes: Probes,
     plan: Arc<Plan>,
     queue: Queue,
     /// Who is behind each connection to the scheduler.
@@ -138,7 +157,7 @@ pub struct World {
 
 impl World {
     /// The world of a plan, in which nothing has happened.
-    fn new(settings: Settings, plan: Arc<Plan>) -> Self {
+    pub(crate) fn new(settings: Settings, plan: Arc<Plan>) -> Self {
         Self {
             now: Instant::ZERO,
             scheduler: SimScheduler::new(&settings, &plan),
@@ -153,6 +172,8 @@ impl World {
             failure: None,
             failed: BTreeMap::new(),
             ambushes: Vec::new(),
+            recorder: Recorder::default(),
+            probes: Probes::default(),
             queue: Queue::default(),
             connections: Vec::new(),
             next_request: 0,
@@ -165,27 +186,36 @@ impl World {
         }
     }
 
-    /// Runs a plan: its operations; then what has failed is healed as far as it must be, everything
-    /// that is still held must settle and be gathered, and fresh work must be done; then everything
-    /// is released, and nothing may be left.
+    /// Runs a plan.
     ///
     /// # Errors
     ///
     /// The first property that does not hold.
     pub fn run(settings: Settings, plan: &Plan) -> Result<Report, Failure> {
         let mut world = Self::new(settings, Arc::new(plan.clone()));
-        world.start();
-        world.settle()?;
-        world.await_all();
-        world.settle()?;
-        world.judge_all()?;
-        world.submit_fresh();
-        world.settle()?;
-        world.judge_all()?;
-        world.release_all();
-        world.settle()?;
-        world.check_leaks()?;
+        world.play()?;
         Ok(world.report)
+    }
+
+    /// From the start to the end: the plan's operations; then what has failed is healed as far as it must be, everything
+    /// that is still held must settle and be gathered, and fresh work must be done; then everything
+    /// is released, and nothing may be left.
+    pub(crate) fn play(&mut self) -> Result<(), Failure> {
+        self.start();
+        self.settle()?;
+        self.await_all();
+        self.settle()?;
+        self.judge_all()?;
+        self.submit_fresh();
+        self.settle()?;
+        self.judge_all()?;
+        self.release_all();
+        self.settle()?;
+        self.check_leaks()
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     fn start(&mut self) {
@@ -211,9 +241,7 @@ impl World {
             if self.report.events > self.max_events {
                 return Err(Failure::Stuck("things happen for ever".to_owned()));
             }
-            if self.settings.mode.log {
-                eprintln!("{:>12} {delivery:?}", at.as_nanos());
-            }
+            self.record(&delivery);
             let mut digest = Digest(self.report.digest);
             (at, &delivery).hash(&mut digest);
             self.report.digest = digest.finish();
@@ -222,6 +250,7 @@ impl World {
                 return Err(failure);
             }
         }
+        self.report.simulated = self.now - Instant::ZERO;
         self.check_wholly();
         self.failure.take().map_or(Ok(()), Err)
     }
