@@ -48,7 +48,6 @@ impl Case {
     }
 
     /// Runs it and keeps about so many records of what happened, of its beginning and of its end.
-    #[must_use]
     pub fn record(&self, mode: Mode, keeps: usize) -> (Result<Report, Failure>, Vec<Record>) {
         let Self { seed, policy, plant, .. } = *self;
         let settings = Settings { seed, policy, plant, mode };

@@ -3,10 +3,11 @@
 //! It must not know the scheduler's state: it judges by the plan alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use raddle_core::client::{Client, Config, Effect, Event, Settled, Task};
-use raddle_core::random::hash;
+use raddle_core::random::{below, hash};
 use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
@@ -17,12 +18,16 @@ use raddle_net::names::{Key, Session};
 use raddle_net::payload::{SmallValue, ValueType};
 
 use crate::body::Body;
+use crate::digest::Digest;
 use crate::failure::Failure;
 use crate::oracle::Verdict;
 use crate::plan::{Question, TaskDef};
 use crate::requests::Asker;
 use crate::scheduler::wake;
 use crate::world::{Delivery, Depth, Node, World};
+
+/// The stream of chance that says which futures are awaited at once.
+const AWAITS: u64 = 0x61_7761;
 
 /// Keys from this number on are for work that is asked for at the end.
 const FRESH: u64 = 1 << 40;
@@ -121,7 +126,9 @@ pub(crate) fn small(value: u64, nbytes: u32) -> Option<SmallValue> {
 
 /// Names a key in decisions of chance.
 fn entity(key: Key) -> u64 {
-    key.to_string().bytes().fold(0, |so_far, byte| hash(so_far, 0, u64::from(byte), 0))
+    let mut digest = Digest(0);
+    key.hash(&mut digest);
+    digest.finish()
 }
 
 /// The value inside.
@@ -167,7 +174,7 @@ impl World {
         self.client_event(client, Event::Submit { tasks: calls });
         for key in ours {
             // By the key, so that a plan with fewer tasks decides the same about the others.
-            if self.chance(entity(key), 4) == 0 {
+            if below(hash(self.settings.seed, AWAITS, entity(key), 0), 4) == 0 {
                 self.client_event(client, Event::Await { key });
             }
         }
@@ -304,7 +311,7 @@ impl World {
             | Event::Sent { .. }
             | Event::Submit { .. } => {}
         }
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.spare_client_effects);
         sim.machine.handle(now, event, &mut out);
         let alarm = sim.machine.next_deadline();
         let alarm = alarm.and_then(|(at, _)| wake(&mut sim.alarm, at, now));
@@ -320,11 +327,12 @@ impl World {
             let delay = Duration::from_nanos(self.chance(Node::Client(client).number(), 50_000));
             self.at(now + delay, Delivery::Client(client, Event::Flush));
         }
-        for effect in out {
+        for effect in out.drain(..) {
             self.report.coverage.see(&effect);
             self.probe_client_effect(&effect);
             self.client_effect(client, effect);
         }
+        self.spare_client_effects = out;
         if let Some(at) = alarm {
             self.at(at, Delivery::Client(client, Event::Tick));
         }

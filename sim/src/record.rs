@@ -176,6 +176,7 @@ pub fn diagram(records: &[Record]) -> String {
     if lanes {
         nodes.iter().for_each(|node| text.push_str(&format!("{node:<5}")));
     }
+    text.truncate(text.trim_end().len());
     text.push('\n');
     let mut last = 0;
     for (n, record) in records.iter().enumerate() {
@@ -219,13 +220,25 @@ fn named_line(record: &Record) -> String {
     format!("{number:>6} {:>14}  {from:>4} → {to:<4} {}", micros(*at), short(text))
 }
 
-/// On one line that can be read.
+/// On one line that can be read; the names of runs as elsewhere.
 fn short(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = with_names_of_runs(&text);
     match text.char_indices().nth(TEXT) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
+}
+
+fn with_names_of_runs(text: &str) -> String {
+    let mut parts = text.split("RunId { epoch: ");
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once(" }").unwrap_or((part, ""));
+        short.push_str(&name.replace(", counter: ", "."));
+        short.push_str(rest);
+    }
+    short
 }
 
 #[cfg(test)]
@@ -246,15 +259,23 @@ mod tests {
             record(3, worker, worker),
             record(7, worker, client),
         ];
-        let expected = "\
- event             µs  c0   s    w1
-     1          1.500  |--->|    |     text 1 more
-     2          3.000  |    |--->|     text 2 more
-     3          4.500  |    |    *     text 3 more
-     …
-     7         10.500  |<--------|     text 7 more
-";
-        assert_eq!(diagram(&records), expected);
+        let expected = [
+            " event             µs  c0   s    w1",
+            "     1          1.500  |--->|    |     text 1 more",
+            "     2          3.000  |    |--->|     text 2 more",
+            "     3          4.500  |    |    *     text 3 more",
+            "     …",
+            "     7         10.500  |<--------|     text 7 more",
+            "",
+        ];
+        assert_eq!(diagram(&records), expected.join("\n"));
+    }
+
+    #[test]
+    fn runs_have_short_names() {
+        let text = "Free { key: 1-1, run: RunId { epoch: 1, counter: 2 } }";
+        assert_eq!(short(text), "Free { key: 1-1, run: 1.2 }");
+        assert_eq!(short(&"long ".repeat(100)).chars().count(), TEXT + 1);
     }
 
     #[test]

@@ -182,7 +182,7 @@ impl World {
             node.alarm = node.alarm.filter(|at| *at > now);
         }
         let moment = Moment::of_event(&event);
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.spare_worker_effects);
         node.machine.handle(now, event, &mut out);
         let alarm = node.machine.next_deadline();
         let alarm = alarm.and_then(|(at, _)| wake(&mut node.alarm, at, now));
@@ -199,7 +199,7 @@ impl World {
                 return self.die(worker);
             }
         }
-        for effect in out {
+        for effect in out.drain(..) {
             if !self.workers.contains_key(&worker) {
                 return; // One of its effects was its end.
             }
@@ -207,6 +207,7 @@ impl World {
             self.probe_worker_effect(&effect);
             self.worker_effect(worker, effect);
         }
+        self.spare_worker_effects = out;
         if let Some(at) = alarm {
             self.at(at, Delivery::Worker(worker, Event::Tick));
         }

@@ -8,11 +8,11 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use raddle_core::client::Event as ClientEvent;
+use raddle_core::client::{Effect as ClientEffect, Event as ClientEvent};
 use raddle_core::random::{below, hash};
 use raddle_core::scheduler::{ConnectionId, Event, Policy};
 use raddle_core::time::{Duration, Instant};
-use raddle_core::worker::{Event as WorkerEvent, RequestId};
+use raddle_core::worker::{Effect as WorkerEffect, Event as WorkerEvent, RequestId};
 use raddle_net::names::{Key, RunId};
 
 use crate::client::SimClient;
@@ -141,6 +141,9 @@ pub struct World {
     /// What happened, if somebody wants to read it.
     pub(crate) recorder: Recorder,
     pub(crate) probes: Probes,
+    /// Emptied and used again, event after event.
+    pub(crate) spare_client_effects: Vec<ClientEffect>,
+    pub(crate) spare_worker_effects: Vec<WorkerEffect>,
     plan: Arc<Plan>,
     queue: Queue,
     /// Who is behind each connection to the scheduler.
@@ -174,6 +177,8 @@ impl World {
             ambushes: Vec::new(),
             recorder: Recorder::default(),
             probes: Probes::default(),
+            spare_client_effects: Vec::new(),
+            spare_worker_effects: Vec::new(),
             queue: Queue::default(),
             connections: Vec::new(),
             next_request: 0,

@@ -260,7 +260,7 @@ fn code(found: &Found) -> u8 {
 
 /// Where a case is saved: the same for the same case.
 fn place(case: &Case, name: &str) -> PathBuf {
-    let text = case.plan.to_string();
+    let text = case.to_string();
     let digest = text.bytes().fold(case.seed, |n, byte| n.rotate_left(5) ^ u64::from(byte));
     Path::new(FAILURES).join(format!("{name}-{:06x}.plan", (digest ^ digest >> 32) & 0xff_ffff))
 }
