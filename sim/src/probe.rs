@@ -57,7 +57,6 @@ probes! {
     GatherPartly "a worker is served a part of what it asked for",
     KilledWorkers "a task is given up that has killed too many workers",
     LostData "a client's data is lost",
-    NobodyThere "work fails since there is no worker",
     PushedDead "a client's data is sent to a worker that is no more",
     Rejected "a client's data comes to a worker that does not want it",
     Retried "a body runs that has failed before",
@@ -211,12 +210,12 @@ impl World {
         self.probe_if(Probe::BlamedUpstream, key != blame);
         match failure {
             TaskFailure::Lost { .. } => self.probe(Probe::LostData),
-            TaskFailure::NoWorker { .. } => self.probe(Probe::NobodyThere),
             TaskFailure::WorkerDied { .. } => self.probe(Probe::KilledWorkers),
             TaskFailure::Cancelled
             | TaskFailure::Decode { .. }
             | TaskFailure::Disconnected { .. }
             | TaskFailure::Failed { .. }
+            | TaskFailure::NoWorker { .. }
             | TaskFailure::Rejected { .. }
             | TaskFailure::TimedOut => {}
         }

@@ -136,13 +136,13 @@ impl World {
             SchedulerEvent::ClientConnected { connection, .. }
             | SchedulerEvent::ClientDisconnected { connection }
             | SchedulerEvent::ClientResumed { connection, .. }
+            | SchedulerEvent::SessionEnded { connection, .. }
             | SchedulerEvent::WorkerConnected { connection, .. }
             | SchedulerEvent::WorkerResumed { connection, .. }
             | SchedulerEvent::WorkerDisconnected { connection, .. } => {
                 (Some(connection), format!("{event:?}"))
             }
-            SchedulerEvent::SessionEnded { .. }
-            | SchedulerEvent::Tick | SchedulerEvent::WorkerLost { .. } => {
+            SchedulerEvent::Tick | SchedulerEvent::WorkerLost { .. } => {
                 (None, format!("{event:?}"))
             }
         };

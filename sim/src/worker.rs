@@ -93,7 +93,10 @@ impl World {
     pub(crate) fn join(&mut self, nthreads: u32) {
         let number = self.next_worker();
         let track_touched = self.settings.mode.depth == Depth::Touched;
-        let config = Config { nthreads: nthreads as usize, track_touched, ..Config::default() };
+        let usual = Config::default();
+        let serves = self.plan().serves;
+        let max_serves = if serves == 0 { usual.max_serves } else { serves };
+        let config = Config { nthreads: nthreads as usize, max_serves, track_touched, ..usual };
         let worker = SimWorker {
             machine: Worker::new(config),
             id: None,
