@@ -3,8 +3,15 @@
 
 use raddle_sim::{Case, Coverage, Mode, Profile, diagram};
 
-/// Moments that the core cannot come to yet, or that take more seeds than a test may, with the reason.
-const ELSEWHERE: [&str; 0] = [];
+/// Moments that take more seeds than a test may, and how many about: `--coverage` of longer runs
+/// shows them.
+const RARE: [(&str, u64); 5] = [
+    ("a client asks for a value that is not there any more", 3_000),
+    ("a future that another client holds too is called off", 1_000),
+    ("a worker asks for a value that is not there any more", 250),
+    ("a worker dies before it has announced a deadly run", 350),
+    ("a worker is served a part of what it asked for", 7_000),
+];
 
 fn case(seed: u64) -> Case {
     let plan = Profile::Lite.plan(seed, None, false);
@@ -20,7 +27,8 @@ fn every_moment_comes_within_few_seeds() {
         let report = case(seed).run(mode).unwrap_or_else(|failure| panic!("{seed}: {failure}"));
         seen.add(&report.coverage);
     }
-    let missed: Vec<&str> = seen.missed().filter(|moment| !ELSEWHERE.contains(moment)).collect();
+    let rare = |moment: &&str| RARE.iter().any(|(name, _)| name == moment);
+    let missed: Vec<&str> = seen.missed().filter(|moment| !rare(moment)).collect();
     assert!(missed.is_empty(), "never seen: {missed:#?}");
 }
 

@@ -34,7 +34,8 @@ which runs
 
 how
   --jobs N             seeds at a time (default: one a core); results are those of one after another
-  --lite               as any profile, but check what an event touched
+  --checks NAME        of the machines after each event: all, touched (what the event touched), or
+                       sampled (all, now and then); the default is the profile's
   --codec              every message becomes bytes on its way
   --check-determinism [PERCENT]
                        run so many of the cases twice and compare record by record
@@ -109,7 +110,7 @@ impl Options {
     /// What these arguments say, or what is wrong with them.
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
         let mut options = Self::new();
-        let (mut replay, mut save, mut lite) = (None, None, false);
+        let (mut replay, mut save, mut checks) = (None, None, None);
         let mut arguments = arguments.peekable();
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
@@ -122,12 +123,15 @@ impl Options {
                     let share = arguments.next_if(|text| text.parse::<u64>().is_ok());
                     options.twice = Some(share.map_or(Ok(100), |text| number(&text))?);
                 }
+                "--checks" => {
+                    let name = value()?;
+                    checks = Some(depth(&name).ok_or_else(|| wrong(&name))?);
+                }
                 "--codec" => options.mode.codec = true,
                 "--commit" => options.base = commit(&value()?)?,
                 "--coverage" => options.coverage = true,
                 "--jobs" => options.jobs = number(&value()?)?.max(1) as usize,
                 "--json" => options.json = true,
-                "--lite" => lite = true,
                 "--log" => options.mode.log = true,
                 "--no-shrink" => options.shrink = false,
                 "--plain" => options.plain = true,
@@ -157,7 +161,7 @@ impl Options {
                 _ => return Err(format!("what is `{argument}`?")),
             }
         }
-        options.mode.depth = if lite { Depth::Touched } else { options.profile.depth() };
+        options.mode.depth = checks.unwrap_or(options.profile.depth());
         if options.mode.log {
             options.jobs = 1; // So that it can be read.
         }
@@ -207,10 +211,14 @@ impl Options {
     }
 
     /// What a saved case needs to be run as it was.
-    pub(crate) fn as_arguments(&self, mode: Mode) -> String {
-        let lite = if mode.depth == Depth::Touched { " --lite" } else { "" };
+    pub(crate) fn as_arguments(mode: Mode) -> String {
+        let checks = match mode.depth {
+            Depth::Paranoid => "",
+            Depth::Sampled => " --checks sampled",
+            Depth::Touched => " --checks touched",
+        };
         let codec = if mode.codec { " --codec" } else { "" };
-        format!("{lite}{codec}")
+        format!("{checks}{codec}")
     }
 }
 
@@ -237,6 +245,15 @@ fn seeds(text: &str) -> Option<Range<u64>> {
     match text.split_once("..") {
         Some((from, to)) => Some(from.parse().ok()?..to.parse().ok()?),
         None => text.parse().ok().map(|seed: u64| seed..seed.saturating_add(1)),
+    }
+}
+
+fn depth(text: &str) -> Option<Depth> {
+    match text {
+        "all" => Some(Depth::Paranoid),
+        "sampled" => Some(Depth::Sampled),
+        "touched" => Some(Depth::Touched),
+        _ => None,
     }
 }
 

@@ -207,7 +207,7 @@ fn told(found: &Found, mode: Mode, path: &Path, options: &Options) -> u8 {
     let reproduce = format!(
         "cargo sim -- --replay {}{}{}",
         path.display(),
-        options.as_arguments(mode),
+        Options::as_arguments(mode),
         if matches!(found.wrong, Wrong::Differs(..)) { " --check-determinism" } else { "" }
     );
     if options.json {
