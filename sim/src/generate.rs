@@ -105,6 +105,7 @@ struct Style {
     latency: Latency,
     bandwidth: u64,
     grace: u64,
+    serves: usize,
     /// Whether the only worker has one thread.
     single: bool,
 }
@@ -137,6 +138,7 @@ impl Style {
             latency: Latency::default(),
             bandwidth: 0,
             grace: 0,
+            serves: 0,
             single: false,
         }
     }
@@ -204,6 +206,7 @@ impl Generator {
             },
             bandwidth: [0, 0, 50, 1_000][self.draw(4) as usize],
             grace: if faults { [0, 5_000, 50_000, 50_000][self.draw(4) as usize] } else { 0 },
+            serves: [0, 0, 1, 2][self.draw(4) as usize],
             single: self.draw(8) == 0,
         }
     }
@@ -229,8 +232,8 @@ impl Generator {
                 push(at, Op::Release(client, self.some(client, true)));
             }
         }
-        let Style { latency, bandwidth, grace, .. } = *style;
-        Plan { workers, clients, latency, bandwidth, grace, ops }
+        let Style { latency, bandwidth, grace, serves, .. } = *style;
+        Plan { workers, clients, latency, bandwidth, grace, serves, ops }
     }
 
     fn op(&mut self, client: usize, style: &Style) -> Op {

@@ -177,6 +177,10 @@ impl World {
         }
     }
 
+    pub(crate) fn is_paused(&self, worker: u32) -> bool {
+        self.network.paused.contains_key(&worker)
+    }
+
     /// What waited for a process is gone with it.
     pub(crate) fn unpause(&mut self, worker: u32) {
         self.network.paused.remove(&worker);

@@ -20,6 +20,8 @@ pub struct Plan {
     pub bandwidth: u64,
     /// How long the scheduler waits for a worker whose connection broke, in microseconds.
     pub grace: u64,
+    /// Requests that a worker serves at a time; 0: as many as usual.
+    pub serves: usize,
     /// Operations.
     pub ops: Vec<Step>,
 }

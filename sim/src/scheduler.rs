@@ -6,6 +6,7 @@ use raddle_core::client::Event as ClientEvent;
 use raddle_core::scheduler::{Config, Effect, Event, PeerError, Scheduler};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
+use raddle_net::messages::ClientMessage;
 use raddle_net::names::Key;
 
 use crate::failure::Failure;
@@ -18,6 +19,8 @@ pub(crate) struct SimScheduler {
     pub(crate) machine: Scheduler,
     /// When it is woken next, at the latest.
     alarm: Option<Instant>,
+    /// The kind of its last event.
+    last: usize,
     /// Emptied and used again, event after event.
     effects: Vec<Effect>,
 }
@@ -32,7 +35,7 @@ impl SimScheduler {
             worker_grace: Duration::from_micros(plan.grace),
             ..Config::default()
         };
-        Self { machine: Scheduler::new(config), alarm: None, effects: Vec::new() }
+        Self { machine: Scheduler::new(config), alarm: None, last: 0, effects: Vec::new() }
     }
 }
 
@@ -95,11 +98,10 @@ impl World {
     }
 
     fn see_scheduler_event(&mut self, event: &Event) {
-        let seen = &mut self.report.coverage;
-        seen.see(event);
+        let (seen, last) = (&mut self.report.coverage, &mut self.scheduler.last);
         match event {
-            Event::FromClient { message, .. } => seen.see(message),
-            Event::FromWorker { message, .. } => seen.see(message),
+            Event::FromClient { message, .. } => seen.see_event(event, Some(message), last),
+            Event::FromWorker { message, .. } => seen.see_event(event, Some(message), last),
             Event::ClientConnected { .. }
             | Event::ClientDisconnected { .. }
             | Event::ClientResumed { .. }
@@ -108,7 +110,7 @@ impl World {
             | Event::WorkerConnected { .. }
             | Event::WorkerDisconnected { .. }
             | Event::WorkerLost { .. }
-            | Event::WorkerResumed { .. } => {}
+            | Event::WorkerResumed { .. } => seen.see_event(event, None::<&ClientMessage>, last),
         }
     }
 

@@ -6,6 +6,7 @@
 //! latency uniform 20 420               microseconds; or: constant N, bimodal FAST SLOW PER_MILLE
 //! bandwidth 100                        bytes of values a node sends in a microsecond; 0: at once
 //! grace 0                              microseconds that the scheduler waits for a lost worker
+//! serves 0                             requests that a worker serves at a time; 0: as many as usual
 //! 1 @0 submit 0                        operation 1, at 0 µs: client 0 submits
 //!   1-1 salt=2a nbytes=8 micros=100      a key and what it does; a number that is 0 is left out
 //!   1-2 after=1-1,1-1 retries=2          also: failures=N|always children=N priority=N poison
@@ -77,6 +78,7 @@ impl fmt::Display for Plan {
         self.workers.iter().try_for_each(|nthreads| write!(f, " {nthreads}"))?;
         writeln!(f, "\nclients {}\nlatency {}", self.clients, self.latency)?;
         writeln!(f, "bandwidth {}\ngrace {}", self.bandwidth, self.grace)?;
+        writeln!(f, "serves {}", self.serves)?;
         self.ops.iter().try_for_each(|Step { id, at, op }| writeln!(f, "{id} @{at} {op}"))
     }
 }
@@ -191,6 +193,7 @@ impl FromStr for Plan {
                 "latency" => plan.latency = words.latency()?,
                 "bandwidth" => plan.bandwidth = words.next("bytes a microsecond")?,
                 "grace" => plan.grace = words.next("microseconds")?,
+                "serves" => plan.serves = words.next("a number of requests")?,
                 id => {
                     let id = words.parse(id, "the number of an operation")?;
                     let op = words.step(id, plan.clients)?;

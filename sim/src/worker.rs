@@ -33,21 +33,23 @@ pub(crate) struct SimWorker {
     id: Option<WorkerId>,
     connection: ConnectionId,
     nthreads: u32,
-    store: BTreeMap<RunId, (u64, u32)>,
+    pub(crate) store: BTreeMap<RunId, (u64, u32)>,
     /// Scattered values that have come and were not judged yet.
     pub(crate) offered: BTreeMap<RequestId, (u64, u32)>,
-    outbox: Vec<Said>,
+    pub(crate) outbox: Vec<Said>,
     pub(crate) nested: BTreeMap<RunId, Nested>,
     /// Bodies that were entered: whose, and when.
-    running: BTreeMap<RunId, (Key, Instant)>,
+    pub(crate) running: BTreeMap<RunId, (Key, Instant)>,
     pub(crate) children: u64,
     /// When it is woken next, at the latest.
     alarm: Option<Instant>,
+    /// The kind of its last event.
+    last: usize,
 }
 
 /// What a worker said that has not left its process.
 #[derive(Clone, Debug)]
-enum Said {
+pub(crate) enum Said {
     Flush(RunId),
     Message(WorkerMessage),
 }
@@ -91,7 +93,10 @@ impl World {
     pub(crate) fn join(&mut self, nthreads: u32) {
         let number = self.next_worker();
         let track_touched = self.settings.mode.depth == Depth::Touched;
-        let config = Config { nthreads: nthreads as usize, track_touched, ..Config::default() };
+        let usual = Config::default();
+        let serves = self.plan().serves;
+        let max_serves = if serves == 0 { usual.max_serves } else { serves };
+        let config = Config { nthreads: nthreads as usize, max_serves, track_touched, ..usual };
         let worker = SimWorker {
             machine: Worker::new(config),
             id: None,
@@ -104,6 +109,7 @@ impl World {
             running: BTreeMap::new(),
             children: 0,
             alarm: None,
+            last: 0,
         };
         self.workers.insert(number, worker);
         self.register(number);
@@ -141,6 +147,7 @@ impl World {
     pub(crate) fn leave(&mut self, worker: u32) {
         let Some(dead) = self.workers.remove(&worker) else { return };
         self.oracle.killed();
+        self.probe_death(worker, &dead);
         self.unpause(worker);
         let (connection, reason) = (dead.connection, "killed".to_owned());
         let event = SchedulerEvent::WorkerDisconnected { connection, reason };
@@ -165,21 +172,20 @@ impl World {
 
     pub(crate) fn worker_event(&mut self, worker: u32, event: Event) {
         let now = self.now;
+        self.probe_worker_event(worker, &event);
         let Some(node) = self.workers.get_mut(&worker) else {
             return self.undeliverable(event);
         };
-        self.report.coverage.see(&event);
-        if let Event::FromScheduler(message) = &event {
-            self.report.coverage.see(message);
-            if let SchedulerToWorker::Registered { worker } = message {
-                node.id = Some(*worker);
-            }
+        let said = if let Event::FromScheduler(message) = &event { Some(message) } else { None };
+        self.report.coverage.see_event(&event, said, &mut node.last);
+        if let Some(SchedulerToWorker::Registered { worker }) = said {
+            node.id = Some(*worker);
         }
         if event == Event::Tick {
             node.alarm = node.alarm.filter(|at| *at > now);
         }
         let moment = Moment::of_event(&event);
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.spare_worker_effects);
         node.machine.handle(now, event, &mut out);
         let alarm = node.machine.next_deadline();
         let alarm = alarm.and_then(|(at, _)| wake(&mut node.alarm, at, now));
@@ -196,13 +202,15 @@ impl World {
                 return self.die(worker);
             }
         }
-        for effect in out {
+        for effect in out.drain(..) {
             if !self.workers.contains_key(&worker) {
                 return; // One of its effects was its end.
             }
             self.report.coverage.see(&effect);
+            self.probe_worker_effect(&effect);
             self.worker_effect(worker, effect);
         }
+        self.spare_worker_effects = out;
         if let Some(at) = alarm {
             self.at(at, Delivery::Worker(worker, Event::Tick));
         }
@@ -235,6 +243,7 @@ impl World {
 
     /// A request to a process that is gone fails; anything else is lost.
     fn undeliverable(&mut self, event: Event) {
+        self.probe_undeliverable(&event);
         if let Event::Asked { request, .. } | Event::Received { request, .. } = event {
             self.at(self.now, Delivery::Reply(request, Reply::Failed));
         }

@@ -4,14 +4,15 @@
 //! machine, and turns the effects into further deliveries. It must not know what a task does.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use raddle_core::client::Event as ClientEvent;
+use raddle_core::client::{Effect as ClientEffect, Event as ClientEvent};
 use raddle_core::random::{below, hash};
 use raddle_core::scheduler::{ConnectionId, Event, Policy};
 use raddle_core::time::{Duration, Instant};
-use raddle_core::worker::{Event as WorkerEvent, RequestId};
+use raddle_core::worker::{Effect as WorkerEffect, Event as WorkerEvent, RequestId};
 use raddle_net::names::{Key, RunId};
 
 use crate::client::SimClient;
@@ -21,7 +22,9 @@ use crate::network::Network;
 use crate::oracle::Oracle;
 use crate::plan::{Moment, Op, Plan};
 use crate::plant::Plant;
+use crate::probe::Probes;
 use crate::queue::Queue;
+use crate::record::Recorder;
 use crate::requests::{Reply, Request};
 use crate::scheduler::SimScheduler;
 use crate::session::{Line, Side, Wire};
@@ -50,7 +53,7 @@ pub struct Mode {
     pub depth: Depth,
     /// Whether every message becomes bytes on its way.
     pub codec: bool,
-    /// Whether everything that happens is printed.
+    /// Whether everything that happens is printed, as it happens.
     pub log: bool,
 }
 
@@ -60,16 +63,31 @@ pub enum Depth {
     /// Every machine wholly, after every event of its own.
     #[default]
     Paranoid,
+    /// Nothing, but wholly now and then, the more seldom the larger the machine is.
+    Sampled,
     /// What the event touched; wholly now and then, the more seldom the larger the machine is.
     Touched,
 }
 
-/// A node of the network.
+/// A node of the network; workers are numbered as they join, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Node {
+pub enum Node {
+    /// The client of this number.
     Client(usize),
+    /// The scheduler.
     Scheduler,
+    /// The worker of this number.
     Worker(u32),
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(client) => f.pad(&format!("c{client}")),
+            Self::Scheduler => f.pad("s"),
+            Self::Worker(worker) => f.pad(&format!("w{worker}")),
+        }
+    }
 }
 
 /// Something that happens at a node.
@@ -122,6 +140,12 @@ pub struct World {
     pub(crate) failed: BTreeMap<Key, u32>,
     /// Moments at which workers die, and how many of each pass before.
     pub(crate) ambushes: Vec<(Moment, u64)>,
+    /// What happened, if somebody wants to read it.
+    pub(crate) recorder: Recorder,
+    pub(crate) probes: Probes,
+    /// Emptied and used again, event after event.
+    pub(crate) spare_client_effects: Vec<ClientEffect>,
+    pub(crate) spare_worker_effects: Vec<WorkerEffect>,
     plan: Arc<Plan>,
     queue: Queue,
     /// Who is behind each connection to the scheduler.
@@ -138,7 +162,7 @@ pub struct World {
 
 impl World {
     /// The world of a plan, in which nothing has happened.
-    fn new(settings: Settings, plan: Arc<Plan>) -> Self {
+    pub(crate) fn new(settings: Settings, plan: Arc<Plan>) -> Self {
         Self {
             now: Instant::ZERO,
             scheduler: SimScheduler::new(&settings, &plan),
@@ -153,6 +177,10 @@ impl World {
             failure: None,
             failed: BTreeMap::new(),
             ambushes: Vec::new(),
+            recorder: Recorder::default(),
+            probes: Probes::default(),
+            spare_client_effects: Vec::new(),
+            spare_worker_effects: Vec::new(),
             queue: Queue::default(),
             connections: Vec::new(),
             next_request: 0,
@@ -165,27 +193,36 @@ impl World {
         }
     }
 
-    /// Runs a plan: its operations; then what has failed is healed as far as it must be, everything
-    /// that is still held must settle and be gathered, and fresh work must be done; then everything
-    /// is released, and nothing may be left.
+    /// Runs a plan.
     ///
     /// # Errors
     ///
     /// The first property that does not hold.
     pub fn run(settings: Settings, plan: &Plan) -> Result<Report, Failure> {
         let mut world = Self::new(settings, Arc::new(plan.clone()));
-        world.start();
-        world.settle()?;
-        world.await_all();
-        world.settle()?;
-        world.judge_all()?;
-        world.submit_fresh();
-        world.settle()?;
-        world.judge_all()?;
-        world.release_all();
-        world.settle()?;
-        world.check_leaks()?;
+        world.play()?;
         Ok(world.report)
+    }
+
+    /// From the start to the end: the plan's operations; then what has failed is healed as far as it must be, everything
+    /// that is still held must settle and be gathered, and fresh work must be done; then everything
+    /// is released, and nothing may be left.
+    pub(crate) fn play(&mut self) -> Result<(), Failure> {
+        self.start();
+        self.settle()?;
+        self.await_all();
+        self.settle()?;
+        self.judge_all()?;
+        self.submit_fresh();
+        self.settle()?;
+        self.judge_all()?;
+        self.release_all();
+        self.settle()?;
+        self.check_leaks()
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     fn start(&mut self) {
@@ -211,9 +248,7 @@ impl World {
             if self.report.events > self.max_events {
                 return Err(Failure::Stuck("things happen for ever".to_owned()));
             }
-            if self.settings.mode.log {
-                eprintln!("{:>12} {delivery:?}", at.as_nanos());
-            }
+            self.record(&delivery);
             let mut digest = Digest(self.report.digest);
             (at, &delivery).hash(&mut digest);
             self.report.digest = digest.finish();
@@ -222,6 +257,7 @@ impl World {
                 return Err(failure);
             }
         }
+        self.report.simulated = self.now - Instant::ZERO;
         self.check_wholly();
         self.failure.take().map_or(Ok(()), Err)
     }
@@ -324,7 +360,9 @@ impl World {
     pub(crate) fn checks_wholly(&self, size: u64) -> bool {
         match self.settings.mode.depth {
             Depth::Paranoid => true,
-            Depth::Touched => below(hash(self.report.digest, CHANCE, 0, 0), 1 + size) == 0,
+            Depth::Sampled | Depth::Touched => {
+                below(hash(self.report.digest, CHANCE, 0, 0), 1 + size) == 0
+            }
         }
     }
 

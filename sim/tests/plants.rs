@@ -71,7 +71,12 @@ fn a_failure_becomes_small_and_stays_what_it_was() {
         case.run(Mode::default()).err().filter(|f| f.property() == "wrong-value").map(|f| (case, f))
     });
     let (case, failure) = case.expect("the planted bug is found");
-    let (small, smaller) = raddle_sim::minimise(&case, &failure, 1_000);
+    let mut left = 1_000;
+    let mut goes_on = || {
+        left -= 1;
+        left > 0
+    };
+    let (small, smaller) = raddle_sim::minimise(&case, &failure, Mode::default(), &mut goes_on);
     assert!(smaller.is_like(&failure) && small.run(Mode::default()) == Err(smaller));
     assert!(small.plan.ops.len() <= 4 && small.plan.tasks() <= 6, "{small}");
     assert_eq!(small.to_string().parse(), Ok(small));
