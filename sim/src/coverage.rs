@@ -11,6 +11,7 @@ use raddle_net::messages::{
     ClientMessage, Failure as TaskFailure, SchedulerToClient, SchedulerToWorker, WorkerMessage,
 };
 
+use crate::matrix::Visits;
 use crate::plan::Op;
 use crate::probe::Probe;
 
@@ -21,6 +22,8 @@ pub struct Coverage {
     /// For each machine and kind of event, the kinds that came next there, as bits.
     pairs: [[u64; PAIRS]; 3],
     probes: [u64; Probe::NAMES.len()],
+    /// Cells of the machines' matrices.
+    pub(crate) visits: Visits,
 }
 
 impl Default for Coverage {
@@ -29,6 +32,7 @@ impl Default for Coverage {
             kinds: [[0; KINDS]; GROUPS.len()],
             pairs: [[0; PAIRS]; 3],
             probes: [0; Probe::NAMES.len()],
+            visits: Visits::default(),
         }
     }
 }
@@ -42,6 +46,12 @@ impl Coverage {
         });
         let probes = Probe::NAMES.iter().zip(&self.probes);
         kinds.chain(probes.map(|(name, count)| ("moment", *name, *count)))
+    }
+
+    /// Cells of the matrices of state × event, if it was asked for them.
+    #[must_use]
+    pub fn visits(&self) -> &Visits {
+        &self.visits
     }
 
     /// Rare moments that were never seen.
@@ -65,7 +75,8 @@ impl Coverage {
     pub(crate) fn cells(&self) -> impl Iterator<Item = bool> + '_ {
         let kinds = self.kinds.iter().flatten().chain(&self.probes).map(|count| *count > 0);
         let pairs = self.pairs.iter().flatten();
-        kinds.chain(pairs.flat_map(|next| (0..PAIRS).map(move |kind| next >> kind & 1 == 1)))
+        let pairs = pairs.flat_map(|next| (0..PAIRS).map(move |kind| next >> kind & 1 == 1));
+        kinds.chain(pairs).chain(self.visits.cells())
     }
 
     /// Adds what another run has seen.
@@ -79,6 +90,7 @@ impl Coverage {
         for (ours, theirs) in self.probes.iter_mut().zip(&other.probes) {
             *ours += theirs;
         }
+        self.visits.add(&other.visits);
     }
 
     pub(crate) fn see(&mut self, thing: &impl Kind) {

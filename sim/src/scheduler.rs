@@ -42,6 +42,7 @@ impl SimScheduler {
 impl World {
     pub(crate) fn scheduler_event(&mut self, event: Event) {
         self.see_scheduler_event(&event);
+        self.visit_scheduler(&event);
         let sim = &mut self.scheduler;
         if event == Event::Tick {
             sim.alarm = sim.alarm.filter(|at| *at > self.now);

@@ -28,7 +28,7 @@ use crate::world::{Delivery, Depth, Node, World};
 /// A worker process.
 #[derive(Clone, Debug)]
 pub(crate) struct SimWorker {
-    machine: Worker,
+    pub(crate) machine: Worker,
     /// What the scheduler calls it.
     id: Option<WorkerId>,
     connection: ConnectionId,
@@ -173,6 +173,7 @@ impl World {
     pub(crate) fn worker_event(&mut self, worker: u32, event: Event) {
         let now = self.now;
         self.probe_worker_event(worker, &event);
+        self.visit_worker(worker, &event);
         let Some(node) = self.workers.get_mut(&worker) else {
             return self.undeliverable(event);
         };

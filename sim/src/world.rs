@@ -51,6 +51,8 @@ pub struct Settings {
 pub struct Mode {
     /// How much is checked.
     pub depth: Depth,
+    /// Whether it is noted which cells of the machines' matrices are visited.
+    pub cells: bool,
     /// Whether every message becomes bytes on its way.
     pub codec: bool,
     /// Whether everything that happens is printed, as it happens.

@@ -129,7 +129,7 @@ impl Options {
                 }
                 "--codec" => options.mode.codec = true,
                 "--commit" => options.base = commit(&value()?)?,
-                "--coverage" => options.coverage = true,
+                "--coverage" => (options.coverage, options.mode.cells) = (true, true),
                 "--jobs" => options.jobs = number(&value()?)?.max(1) as usize,
                 "--json" => options.json = true,
                 "--log" => options.mode.log = true,

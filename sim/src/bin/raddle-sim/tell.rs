@@ -130,6 +130,15 @@ pub(crate) fn coverage(coverage: &Coverage) {
     let never = coverage.counts().filter(|&(_, _, count)| count == 0);
     let never: Vec<String> = never.map(|(group, kind, _)| format!("{group}: {kind}")).collect();
     eprintln!("never seen, {} kinds: {}", never.len(), never.join(", "));
+    let (mut cells, mut visited) = (0, 0);
+    for (machine, cell, class, visits) in coverage.visits().of_possible() {
+        cells += 1;
+        visited += usize::from(visits > 0);
+        if visits == 0 {
+            eprintln!("never visited, {class:?}: {machine}, {cell}");
+        }
+    }
+    eprintln!("{visited} of {cells} cells of state × event were visited");
 }
 
 /// Makes the case small, saves it with its diagram, and says how to see it again.
