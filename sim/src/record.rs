@@ -11,6 +11,7 @@ use raddle_core::scheduler::Event as SchedulerEvent;
 use raddle_core::time::Instant;
 use raddle_core::worker::Event as WorkerEvent;
 
+use crate::session::{Side, Wire};
 use crate::world::{Delivery, Node, World};
 
 /// Records at either end of a long run that a diagram shows.
@@ -78,6 +79,13 @@ impl World {
             Delivery::BodyEnds(worker, run, ended) => {
                 at(Node::Worker(*worker), format!("the body of {run} ends: {ended:?}"))
             }
+            Delivery::Broken(node, side, _) => {
+                let who = match side {
+                    Side::Peer => *node,
+                    Side::Scheduler => scheduler,
+                };
+                at(who, format!("notices that {node} is cut off"))
+            }
             Delivery::Client(client, ClientEvent::FromScheduler(message)) => {
                 (scheduler, Node::Client(*client), format!("{message:?}"))
             }
@@ -85,6 +93,7 @@ impl World {
             Delivery::Depart(worker) => {
                 at(Node::Worker(*worker), "what it has said leaves".to_owned())
             }
+            Delivery::Dial(node) => at(*node, "dials".to_owned()),
             Delivery::Die(worker) => at(Node::Worker(*worker), "dies of its task".to_owned()),
             Delivery::Heal => at(scheduler, "no more faults".to_owned()),
             Delivery::Join(nthreads) => at(scheduler, format!("worker comes: {nthreads} threads")),
@@ -99,6 +108,20 @@ impl World {
             Delivery::Step(n) => {
                 let op = &self.plan().ops[*n].op;
                 at(op.client().map_or(scheduler, Node::Client), format!("PLAN {op}"))
+            }
+            Delivery::Wire(node, side, _, wire) => {
+                let ends = match side {
+                    Side::Peer => (scheduler, *node),
+                    Side::Scheduler => (*node, scheduler),
+                };
+                let text = match wire {
+                    Wire::Frame(number, _, Some(inside)) => {
+                        format!("#{number} {}", self.describe(inside).2)
+                    }
+                    Wire::Frame(_, heard, None) => format!("heard #{heard}"),
+                    Wire::Hello(_) | Wire::Refused | Wire::Welcome(_) => format!("{wire:?}"),
+                };
+                (ends.0, ends.1, text)
             }
             Delivery::Worker(worker, WorkerEvent::FromScheduler(message)) => {
                 (scheduler, Node::Worker(*worker), format!("{message:?}"))

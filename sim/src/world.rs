@@ -360,10 +360,14 @@ impl World {
     pub(crate) fn checks_wholly(&self, size: u64) -> bool {
         match self.settings.mode.depth {
             Depth::Paranoid => true,
-            Depth::Sampled | Depth::Touched => {
-                below(hash(self.report.digest, CHANCE, 0, 0), 1 + size) == 0
-            }
+            Depth::Sampled => self.sampled(8 + 8 * size),
+            Depth::Touched => self.sampled(1 + size),
         }
+    }
+
+    /// Once in so many events, about.
+    fn sampled(&self, every: u64) -> bool {
+        below(hash(self.report.digest, CHANCE, 0, 0), every) == 0
     }
 
     /// The first failure is the one that counts.

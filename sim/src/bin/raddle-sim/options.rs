@@ -161,7 +161,7 @@ impl Options {
                 _ => return Err(format!("what is `{argument}`?")),
             }
         }
-        options.mode.depth = checks.unwrap_or(options.profile.depth());
+        options.mode.depth = checks.unwrap_or_else(|| options.profile.depth());
         if options.mode.log {
             options.jobs = 1; // So that it can be read.
         }
