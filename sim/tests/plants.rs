@@ -5,7 +5,7 @@ use raddle_core::scheduler::Policy;
 use raddle_sim::{Case, Failure, Mix, Mode, Plan, Plant};
 
 /// Seeds within which a planted bug must be found.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 60;
 
 /// What finds each planted bug; no property for those that must change no outcome.
 fn found_by(plant: Plant) -> Option<&'static str> {
