@@ -11,6 +11,7 @@ use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 /// Streams of chance that belong to plans.
 const PLAN: u64 = 0x706c_616e;
 const HOT: u64 = 0x686f_7400;
+const SERVES: u64 = 0x73_6572;
 
 /// Hashed keys that every client may submit, with one recipe each.
 const HOT_KEYS: u64 = 8;
@@ -206,7 +207,7 @@ impl Generator {
             },
             bandwidth: [0, 0, 50, 1_000][self.draw(4) as usize],
             grace: if faults { [0, 5_000, 50_000, 50_000][self.draw(4) as usize] } else { 0 },
-            serves: [0, 0, 1, 2][self.draw(4) as usize],
+            serves: [0, 0, 1, 2][below(hash(self.seed, SERVES, 0, 0), 4) as usize],
             single: self.draw(8) == 0,
         }
     }

@@ -2,10 +2,10 @@
 //! bear is borne.
 
 use raddle_core::scheduler::Policy;
-use raddle_sim::{Case, Failure, Mix, Mode, Plan, Plant};
+use raddle_sim::{Case, Depth, Failure, Mix, Mode, Plan, Plant};
 
 /// Seeds within which a planted bug must be found.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 400;
 
 /// What finds each planted bug; no property for those that must change no outcome.
 fn found_by(plant: Plant) -> Option<&'static str> {
@@ -38,7 +38,8 @@ fn run(plant: Plant, seed: u64) -> Option<Failure> {
     let mix = Mix { tasks: 60, faults: true, bodies: true, swarm: true };
     let (story, policy) = (String::new(), Policy::EarliestStart);
     let plan = Plan::from_seed(seed, mix);
-    Case { story, seed, policy, plant: Some(plant), plan }.run(Mode::default()).err()
+    let mode = Mode { depth: Depth::Touched, ..Mode::default() };
+    Case { story, seed, policy, plant: Some(plant), plan }.run(mode).err()
 }
 
 #[test]
