@@ -197,6 +197,25 @@ fn a_client_that_leaves_is_not_waited_for() {
     });
 }
 
+#[test]
+fn a_client_that_leaves_while_it_is_cut_off_says_goodbye_when_it_is_back() {
+    test(async || {
+        let cluster = scheduler(FOR_EVER, FOR_EVER).await?;
+        let other = cluster.client().await?;
+        let proxy = Proxy::new(cluster.address(), 0, 0).await?;
+        let client = Client::connect(proxy.address()).await?;
+        let future = client.submit(add(1, 2));
+        until(&other, |info| known_tasks(info) == 1).await?;
+        proxy.go_down();
+        until(&other, is_away).await?;
+        let (closed, ()) = futures::join!(client.close(), async { proxy.go_up() });
+        closed?;
+        until(&other, |info| known_tasks(info) == 0).await?;
+        assert_eq!(future.await, Err(TaskError::Disconnected));
+        cluster.close().await
+    });
+}
+
 const KEY: Key = Key::hashed(1);
 
 /// What defines and submits a task for which there is no worker.
