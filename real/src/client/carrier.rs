@@ -204,12 +204,13 @@ async fn write(
     let mut batch = Vec::new();
     loop {
         carrier.take_words(hub, &mut batch);
-        for message in batch.drain(..) {
-            if let Err(error) = lock(stream).push::<ClientMessage>(&message) {
+        let taken = {
+            let mut stream = lock(stream);
+            if let Err(error) = batch.drain(..).try_for_each(|message| stream.push(&message)) {
                 return End::Over(format!("a message cannot be sent: {error}"));
             }
-        }
-        let taken = lock(stream).take();
+            stream.take()
+        };
         let written = match taken {
             Ok(chunks) if chunks.is_empty() => {
                 carrier.wait(hub).await;
