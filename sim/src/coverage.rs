@@ -162,7 +162,7 @@ macro_rules! kinds {
 
 kinds! {
     "operation" Op:
-        Ambush Cancel Clog Cut Goodbye Join Kill Leave Pause Query Release Scatter Submit Vanish;
+        Ambush Cancel Clog Cut Goodbye Join Kill Leave Meddle Pause Query Release Scatter Submit Vanish;
     "client event" ClientEvent:
         Await Cancel Disconnected Flush Fetched FromScheduler Query Release Scatter Sent Submit Tick;
     "client effect" ClientEffect: Answer Close Fetch Send Settled ToScheduler Unsettled;

@@ -26,6 +26,7 @@
 
 mod body;
 mod bulk;
+mod bystander;
 mod case;
 mod client;
 mod coverage;

@@ -42,6 +42,7 @@ fn without_races(case: &Case) -> Case {
         | Op::Join(_)
         | Op::Kill(_)
         | Op::Leave(_)
+        | Op::Meddle(_)
         | Op::Pause(..)
         | Op::Vanish(_) => false,
     });

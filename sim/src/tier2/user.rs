@@ -141,6 +141,7 @@ impl User {
             | Op::Join(_)
             | Op::Kill(_)
             | Op::Leave(_)
+            | Op::Meddle(_)
             | Op::Pause(..)
             | Op::Vanish(_) => unreachable!("no doing of a client that stays"),
         }
