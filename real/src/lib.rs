@@ -60,6 +60,9 @@ mod registry;
 mod rt;
 mod scheduler;
 mod serve;
+#[cfg(madsim)]
+#[doc(hidden)]
+pub mod simulated;
 mod store;
 mod stream;
 mod task;

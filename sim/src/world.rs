@@ -215,6 +215,7 @@ impl World {
         self.await_all();
         self.settle()?;
         self.judge_all()?;
+        self.report.history = self.history();
         self.submit_fresh();
         self.settle()?;
         self.judge_all()?;

@@ -1,0 +1,199 @@
+//! Nodes that begin, end and suffer: workers and those who start them again, and the faults.
+//!
+//! It must not know what the tasks do, or what clients see.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use madsim::plugin;
+use madsim::runtime::Handle;
+use raddle::simulated::{self, network};
+
+use super::stage::{Machine, Worker, stage};
+use super::weather::{Fault, Place};
+use crate::failure::Failure;
+
+/// The port of the scheduler.
+pub(super) const PORT: u16 = 8786;
+/// A power cut lasts at least so long.
+const DARK: Duration = Duration::from_millis(20);
+
+/// Where clients and workers find the scheduler.
+pub(super) fn scheduler() -> String {
+    stage(|stage| format!("tcp://{}:{PORT}", stage.scheduler.ip))
+}
+
+/// A worker joins, on a node of its own.
+pub(super) fn join(threads: u32) {
+    let number = stage(|stage| {
+        stage.next_worker += 1;
+        stage.next_worker
+    });
+    let cluster = Handle::current();
+    let node = cluster.create_node().name(format!("worker {number}"));
+    let node = node.init(move || work(number, threads)).build();
+    let machine = Machine { node: node.id(), ip: network::address(node.id()) };
+    stage(|stage| stage.workers.insert(number, Worker { machine, threads }));
+}
+
+/// The process of a worker.
+async fn work(number: u32, threads: u32) {
+    let host = network::address(plugin::node()).to_string();
+    let name = format!("worker {number}");
+    let ended = simulated::worker(scheduler(), name, threads as usize, host).await;
+    let Some(worker) = stage(|stage| stage.workers.remove(&number)) else { return };
+    let faulty = stage(|stage| {
+        stage.oracle.killed();
+        !stage.healed && !stage.weather.faults.is_empty()
+    });
+    match ended {
+        // Its connection broke, or was not made; the scheduler may have given it up.
+        Ok(())
+        | Err(
+            raddle::Error::Connect { .. }
+            | raddle::Error::Disconnected { .. }
+            | raddle::Error::Refused { .. },
+        ) if faulty => {}
+        ended => stage(|stage| {
+            stage.fail(Failure::Protocol(format!("worker {number} ends: {ended:?}")));
+        }),
+    }
+    start_again(worker.threads);
+}
+
+/// Whoever watches over workers starts another one, after a while.
+fn start_again(threads: u32) {
+    let (director, delay) =
+        stage(|stage| (stage.director.clone(), Duration::from_micros(stage.chance(50_000))));
+    drop(director.spawn(async move {
+        simulated::pause(delay).await;
+        join(threads);
+    }));
+}
+
+/// The worker of this number, of those alive, dies.
+pub(super) fn kill(which: u64) {
+    let number = stage(|stage| {
+        let alive = stage.workers.len().max(1) as u64;
+        stage.workers.keys().nth((which % alive) as usize).copied()
+    });
+    number.into_iter().for_each(die);
+}
+
+/// The worker on whose node this is called dies.
+pub(super) fn die_here() {
+    let here = plugin::node();
+    let number = stage(|stage| {
+        let mut workers = stage.workers.iter();
+        workers.find(|(_, worker)| worker.machine.node == here).map(|(number, _)| *number)
+    });
+    number.into_iter().for_each(die);
+}
+
+fn die(number: u32) {
+    let (worker, dark) = stage(|stage| {
+        let worker = stage.workers.remove(&number);
+        if worker.is_some() {
+            stage.oracle.killed();
+        }
+        let dark = !stage.healed && stage.chance(100) < stage.weather.dark;
+        let dark = dark.then(|| DARK + Duration::from_micros(stage.chance(3_000_000)));
+        (worker, dark)
+    });
+    let Some(Worker { machine: Machine { node, ip }, threads }) = worker else { return };
+    start_again(threads);
+    let Some(dark) = dark else { return Handle::current().kill(node) };
+    disturb(async move {
+        // A power cut: nobody hears of it before something answers at its address again.
+        Handle::current().pause(node);
+        isolate(ip);
+        simulated::pause(dark).await;
+        Handle::current().kill(node);
+        simulated::pause(DARK).await;
+        join_again(ip);
+        network::reset(ip, network::ANY);
+    });
+}
+
+/// Does something that is a fault until it ends.
+fn disturb(fault: impl Future<Output = ()> + Send + 'static) {
+    let director = stage(|stage| {
+        stage.open += 1;
+        stage.director.clone()
+    });
+    drop(director.spawn(async move {
+        fault.await;
+        stage(|stage| stage.open -= 1);
+    }));
+}
+
+/// A fault happens; when its time is over, it is undone.
+pub(super) fn suffer(fault: Fault, lasts: Duration) {
+    disturb(async move {
+        match fault {
+            Fault::Cut(from, to, both) => {
+                let (Some(from), Some(to)) = (find(from), find(to)) else { return };
+                let ways = [(from.ip, to.ip), (to.ip, from.ip)];
+                let ways = &ways[..1 + usize::from(both)];
+                ways.iter().for_each(|(from, to)| network::block(*from, *to));
+                simulated::pause(lasts).await;
+                ways.iter().for_each(|(from, to)| network::unblock(*from, *to));
+            }
+            Fault::Die(worker) => kill(worker),
+            Fault::Isolate(place) => {
+                let Some(machine) = find(place) else { return };
+                isolate(machine.ip);
+                simulated::pause(lasts).await;
+                join_again(machine.ip);
+            }
+            Fault::Pause(place) => {
+                let Some(machine) = find(place) else { return };
+                Handle::current().pause(machine.node);
+                simulated::pause(lasts).await;
+                Handle::current().resume(machine.node);
+            }
+            Fault::Reset(a, b) => {
+                let (Some(a), Some(b)) = (find(a), find(b)) else { return };
+                break_all(a.ip, b.ip);
+            }
+            Fault::Silence(from, to) => {
+                let (Some(from), Some(to)) = (find(from), find(to)) else { return };
+                network::silence(from.ip, to.ip);
+                simulated::pause(lasts).await;
+                break_all(from.ip, to.ip);
+            }
+        }
+    });
+}
+
+/// The node that is meant now.
+fn find(place: Place) -> Option<Machine> {
+    stage(|stage| match place {
+        Place::Client(number) => {
+            stage.clients.get((number % stage.clients.len().max(1) as u64) as usize).copied()
+        }
+        Place::Scheduler => Some(stage.scheduler),
+        Place::Worker(number) => {
+            let alive = stage.workers.len().max(1) as u64;
+            stage.workers.values().nth((number % alive) as usize).map(|worker| worker.machine)
+        }
+    })
+}
+
+fn break_all(a: IpAddr, b: IpAddr) {
+    stage(|stage| {
+        let of_client = |ip| stage.clients.iter().any(|client| client.ip == ip);
+        stage.cut_off |= of_client(a) || of_client(b);
+    });
+    network::reset(a, b);
+}
+
+fn isolate(ip: IpAddr) {
+    network::block(ip, network::ANY);
+    network::block(network::ANY, ip);
+}
+
+fn join_again(ip: IpAddr) {
+    network::unblock(ip, network::ANY);
+    network::unblock(network::ANY, ip);
+}
