@@ -77,28 +77,36 @@ pub(super) fn kill(which: u64) {
         let alive = stage.workers.len().max(1) as u64;
         stage.workers.keys().nth((which % alive) as usize).copied()
     });
-    number.into_iter().for_each(die);
+    let Some(number) = number else { return };
+    let dark = stage(|stage| {
+        let dark = !stage.healed && stage.chance(100) < stage.weather.dark;
+        dark.then(|| DARK + Duration::from_micros(stage.chance(3_000_000)))
+    });
+    die(number, dark);
 }
 
-/// The worker on whose node this is called dies.
+/// The worker on whose node this is called dies, as a process does that its task has killed: what
+/// it said before still arrives. (A task that cuts the power before the news of its start has
+/// arrived would do so for ever: nobody could know that it was begun.)
 pub(super) fn die_here() {
     let here = plugin::node();
     let number = stage(|stage| {
         let mut workers = stage.workers.iter();
         workers.find(|(_, worker)| worker.machine.node == here).map(|(number, _)| *number)
     });
-    number.into_iter().for_each(die);
+    if let Some(number) = number {
+        die(number, None);
+    }
 }
 
-fn die(number: u32) {
-    let (worker, dark) = stage(|stage| {
+/// A worker dies: by a power cut, if nobody is to hear of it for some time.
+fn die(number: u32, dark: Option<Duration>) {
+    let worker = stage(|stage| {
         let worker = stage.workers.remove(&number);
         if worker.is_some() {
             stage.oracle.killed();
         }
-        let dark = !stage.healed && stage.chance(100) < stage.weather.dark;
-        let dark = dark.then(|| DARK + Duration::from_micros(stage.chance(3_000_000)));
-        (worker, dark)
+        worker
     });
     let Some(Worker { machine: Machine { node, ip }, threads }) = worker else { return };
     start_again(threads);

@@ -178,6 +178,9 @@ impl User {
         let keys: Vec<Key> = self.held.keys().copied().collect();
         let mut ends = BTreeMap::new();
         for key in keys {
+            if stage(|stage| stage.failure.is_some()) {
+                break;
+            }
             ends.extend(self.judge(key).await.map(|end| (key, end)));
         }
         ends

@@ -79,7 +79,9 @@ impl Weather {
         let climate = Climate {
             slow: ([0, 0, 5, 50][draw(1, 4) as usize], Duration::from_millis(1 + draw(2, 200))),
             per_byte: Duration::from_nanos([0, 0, 8, 1_000][draw(3, 4) as usize]),
-            partial: ([0, 50, 500, 1_000][draw(4, 4) as usize], 1 << draw(5, 12)),
+            // Few bytes at a time only now and then: each costs as much as many.
+            partial: [(0, 1), (50, 1 << draw(5, 12)), (500, 1 << (6 + draw(5, 6))), (1_000, 1_000)]
+                [draw(4, 4) as usize],
             window: 1 << (8 + draw(6, 13)),
             ..Self::calm(seed).climate
         };
