@@ -136,6 +136,11 @@ pub fn trace() -> (u64, u64) {
     NETWORK.with_borrow(|network| network.trace)
 }
 
+/// A node starts anew: it gives ports to whoever asks for any as it did before.
+pub fn reboot(ip: IpAddr) {
+    NETWORK.with_borrow_mut(|network| network.ports.remove(&ip));
+}
+
 /// Any node, where faults name two.
 pub const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
@@ -263,8 +268,13 @@ pub(super) fn travel(from: IpAddr, to: IpAddr) -> Duration {
 impl Network {
     fn any_port(&mut self, ip: IpAddr) -> SocketAddr {
         let port = self.ports.entry(ip).or_insert(FIRST_PORT);
-        *port += 1;
-        SocketAddr::new(ip, *port)
+        loop {
+            *port += 1;
+            let at = SocketAddr::new(ip, *port);
+            if !self.doors.contains_key(&at) {
+                return at;
+            }
+        }
     }
 }
 

@@ -25,21 +25,34 @@ pub(super) fn scheduler() -> String {
 
 /// A worker joins, on a node of its own.
 pub(super) fn join(threads: u32) {
-    let number = stage(|stage| {
-        stage.next_worker += 1;
-        stage.next_worker
-    });
     let cluster = Handle::current();
-    let node = cluster.create_node().name(format!("worker {number}"));
-    let node = node.init(move || work(number, threads)).build();
-    let machine = Machine { node: node.id(), ip: network::address(node.id()) };
-    stage(|stage| stage.workers.insert(number, Worker { machine, threads }));
+    let node = cluster.create_node().init(work).build();
+    enlist(Machine { node: node.id(), ip: network::address(node.id()) }, threads);
 }
 
-/// The process of a worker.
-async fn work(number: u32, threads: u32) {
+fn enlist(machine: Machine, threads: u32) {
+    stage(|stage| {
+        stage.next_worker += 1;
+        stage.workers.insert(stage.next_worker, Worker { machine, threads });
+    });
+}
+
+/// The number of the worker on whose node this is called.
+fn here() -> Option<u32> {
+    let here = plugin::node();
+    stage(|stage| {
+        let mut workers = stage.workers.iter();
+        workers.find(|(_, worker)| worker.machine.node == here).map(|(number, _)| *number)
+    })
+}
+
+/// The process of a worker. It has its name and its address from its node, and so shares them with
+/// those that were there before it.
+async fn work() {
+    let Some(number) = here() else { return };
+    let threads = stage(|stage| stage.workers[&number].threads);
     let host = network::address(plugin::node()).to_string();
-    let name = format!("worker {number}");
+    let name = format!("worker at {host}");
     let ended = simulated::worker(scheduler(), name, threads as usize, host).await;
     let Some(worker) = stage(|stage| stage.workers.remove(&number)) else { return };
     let faulty = stage(|stage| {
@@ -47,27 +60,34 @@ async fn work(number: u32, threads: u32) {
         !stage.healed && !stage.weather.faults.is_empty()
     });
     match ended {
+        // Who was there under its name before is not known to be gone yet: it tries again.
+        Err(raddle::Error::Refused { .. }) => {}
         // Its connection broke, or was not made; the scheduler may have given it up.
-        Ok(())
-        | Err(
-            raddle::Error::Connect { .. }
-            | raddle::Error::Disconnected { .. }
-            | raddle::Error::Refused { .. },
-        ) if faulty => {}
+        Ok(()) | Err(raddle::Error::Connect { .. } | raddle::Error::Disconnected { .. })
+            if faulty => {}
         ended => stage(|stage| {
             stage.fail(Failure::Protocol(format!("worker {number} ends: {ended:?}")));
         }),
     }
-    start_again(worker.threads);
+    start_again(worker);
 }
 
-/// Whoever watches over workers starts another one, after a while.
-fn start_again(threads: u32) {
-    let (director, delay) =
-        stage(|stage| (stage.director.clone(), Duration::from_micros(stage.chance(50_000))));
+/// Whoever watches over workers starts another one, after a while: on another node or the same one.
+fn start_again(Worker { machine, threads }: Worker) {
+    let (director, moves, delay) = stage(|stage| {
+        let delay = Duration::from_micros(1_000 + stage.chance(50_000));
+        (stage.director.clone(), stage.chance(2) == 0, delay)
+    });
     drop(director.spawn(async move {
         simulated::pause(delay).await;
-        join(threads);
+        if moves {
+            return join(threads);
+        }
+        Handle::current().kill(machine.node);
+        simulated::pause(DARK).await;
+        network::reboot(machine.ip);
+        enlist(machine, threads);
+        Handle::current().restart(machine.node);
     }));
 }
 
@@ -89,12 +109,7 @@ pub(super) fn kill(which: u64) {
 /// it said before still arrives. (A task that cuts the power before the news of its start has
 /// arrived would do so for ever: nobody could know that it was begun.)
 pub(super) fn die_here() {
-    let here = plugin::node();
-    let number = stage(|stage| {
-        let mut workers = stage.workers.iter();
-        workers.find(|(_, worker)| worker.machine.node == here).map(|(number, _)| *number)
-    });
-    if let Some(number) = number {
+    if let Some(number) = here() {
         die(number, None);
     }
 }
@@ -108,9 +123,12 @@ fn die(number: u32, dark: Option<Duration>) {
         }
         worker
     });
-    let Some(Worker { machine: Machine { node, ip }, threads }) = worker else { return };
-    start_again(threads);
-    let Some(dark) = dark else { return Handle::current().kill(node) };
+    let Some(worker) = worker else { return };
+    let Machine { node, ip } = worker.machine;
+    let Some(dark) = dark else {
+        Handle::current().kill(node);
+        return start_again(worker);
+    };
     disturb(async move {
         // A power cut: nobody hears of it before something answers at its address again.
         Handle::current().pause(node);
@@ -120,6 +138,7 @@ fn die(number: u32, dark: Option<Duration>) {
         simulated::pause(DARK).await;
         join_again(ip);
         network::reset(ip, network::ANY);
+        start_again(worker);
     });
 }
 
