@@ -8,6 +8,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use raddle_core::scheduler::Config;
+use raddle_core::time::Instant;
 use raddle_net::messages::Failure;
 use raddle_net::names::Key;
 
@@ -52,6 +53,12 @@ pub fn failure<T>(future: &TaskFuture<T>) -> Option<(Key, Arc<Failure>)> {
         Some(Found::Erred { blame, failure }) => Some((blame, failure)),
         Some(Found::Inline(_) | Found::Value(_)) | None => None,
     }
+}
+
+/// What time it is for the shell.
+#[must_use]
+pub fn now() -> Instant {
+    crate::clock::now()
 }
 
 /// Waits for so long, to the nanosecond: the runtime's own sleep is a millisecond at least.

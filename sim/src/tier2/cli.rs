@@ -16,6 +16,7 @@ use crate::case::{Case, policy_name, policy_named};
 use crate::failure::{Failure, Report};
 use crate::generate::Mix;
 use crate::plan::Plan;
+use crate::world::Mode;
 
 const USAGE: &str = "\
 usage: cargo sim -- --tier madsim | both [--seed N | A..B | --replay FILE] [--jobs J]
@@ -209,7 +210,7 @@ impl Options {
         eprintln!("{}: {failure}", case.story);
         if !self.both {
             eprint!("{}", self.weather(case));
-            let elsewhere = match case.run(false) {
+            let elsewhere = match case.run(Mode::default()) {
                 Ok(_) => "passes there".to_owned(),
                 Err(failure) => format!("fails there, too: {failure}"),
             };

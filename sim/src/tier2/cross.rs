@@ -12,6 +12,7 @@ use crate::case::Case;
 use crate::failure::{Failure, Report};
 use crate::history::{End, History};
 use crate::plan::{Op, TaskDef};
+use crate::world::Mode;
 
 /// Runs a case on both tiers.
 ///
@@ -20,7 +21,7 @@ use crate::plan::{Op, TaskDef};
 /// What fails on either; or that clients saw different things.
 pub(super) fn run(case: &Case) -> Result<Report, Failure> {
     let case = &without_races(case);
-    let des = case.run(false)?;
+    let des = case.run(Mode::default())?;
     let madsim = run::run(case, &Weather::calm(case.seed))?;
     let tasks = tasks(case);
     match difference(&tasks, &des.history, &madsim.history) {
@@ -32,7 +33,18 @@ pub(super) fn run(case: &Case) -> Result<Report, Failure> {
 /// The case without what may end either way: faults, and futures that are called off.
 fn without_races(case: &Case) -> Case {
     let mut case = case.clone();
-    case.plan.ops.retain(|step| !matches!(step.op, Op::Cancel(..) | Op::Join(_) | Op::Kill(_)));
+    case.plan.ops.retain(|step| match step.op {
+        Op::Goodbye(_) | Op::Query(..) | Op::Release(..) | Op::Scatter(..) | Op::Submit(..) => true,
+        Op::Ambush(..)
+        | Op::Cancel(..)
+        | Op::Clog(..)
+        | Op::Cut(..)
+        | Op::Join(_)
+        | Op::Kill(_)
+        | Op::Leave(_)
+        | Op::Pause(..)
+        | Op::Vanish(_) => false,
+    });
     for step in &mut case.plan.ops {
         if let Op::Submit(_, tasks) = &mut step.op {
             tasks.iter_mut().for_each(|task| task.body.poison = false);

@@ -57,14 +57,14 @@ async fn work() {
     let Some(worker) = stage(|stage| stage.workers.remove(&number)) else { return };
     let faulty = stage(|stage| {
         stage.oracle.killed();
-        !stage.healed && !stage.weather.faults.is_empty()
+        stage.faulty
     });
     match ended {
-        // Who was there under its name before is not known to be gone yet: it tries again.
-        Err(raddle::Error::Refused { .. }) => {}
-        // Its connection broke, or was not made; the scheduler may have given it up.
-        Ok(()) | Err(raddle::Error::Connect { .. } | raddle::Error::Disconnected { .. })
-            if faulty => {}
+        // The scheduler was not reached, or does not know yet that who was there under this name
+        // is gone: it tries again.
+        Err(raddle::Error::Connect { .. } | raddle::Error::Refused { .. }) => {}
+        // Its connection broke; the scheduler may have given it up.
+        Ok(()) | Err(raddle::Error::Disconnected { .. }) if faulty => {}
         ended => stage(|stage| {
             stage.fail(Failure::Protocol(format!("worker {number} ends: {ended:?}")));
         }),
@@ -91,13 +91,41 @@ fn start_again(Worker { machine, threads }: Worker) {
     }));
 }
 
+/// The worker of this number, of those alive, dies, and is not started again.
+pub(super) fn leave(which: u64) {
+    let worker = stage(|stage| {
+        let worker = stage.alive(which).and_then(|number| stage.workers.remove(&number));
+        if worker.is_some() {
+            stage.oracle.killed();
+        }
+        worker
+    });
+    if let Some(worker) = worker {
+        Handle::current().kill(worker.machine.node);
+    }
+}
+
+/// The process of a client dies, with all that its user holds.
+pub(super) fn vanish(client: usize) {
+    let node = stage(|stage| stage.clients[client].node);
+    Handle::current().kill(node);
+}
+
+/// Somebody works again, if nobody does.
+pub(super) fn heal() {
+    let nobody = stage(|stage| {
+        stage.healed = true;
+        stage.ambushes.clear();
+        stage.workers.is_empty()
+    });
+    if nobody {
+        join(1);
+    }
+}
+
 /// The worker of this number, of those alive, dies.
 pub(super) fn kill(which: u64) {
-    let number = stage(|stage| {
-        let alive = stage.workers.len().max(1) as u64;
-        stage.workers.keys().nth((which % alive) as usize).copied()
-    });
-    let Some(number) = number else { return };
+    let Some(number) = stage(|stage| stage.alive(which)) else { return };
     let dark = stage(|stage| {
         let dark = !stage.healed && stage.chance(100) < stage.weather.dark;
         dark.then(|| DARK + Duration::from_micros(stage.chance(3_000_000)))
@@ -200,10 +228,7 @@ fn find(place: Place) -> Option<Machine> {
             stage.clients.get((number % stage.clients.len().max(1) as u64) as usize).copied()
         }
         Place::Scheduler => Some(stage.scheduler),
-        Place::Worker(number) => {
-            let alive = stage.workers.len().max(1) as u64;
-            stage.workers.values().nth((number % alive) as usize).map(|worker| worker.machine)
-        }
+        Place::Worker(number) => stage.alive(number).map(|number| stage.workers[&number].machine),
     })
 }
 

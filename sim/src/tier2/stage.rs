@@ -39,8 +39,12 @@ pub(super) struct Stage {
     pub(super) keys: BTreeMap<Key, Key>,
     /// How often the body of each task of the plan has failed.
     pub(super) failed: BTreeMap<Key, u32>,
+    /// How many bodies begin, of each ambush, until the last of them kills its worker.
+    pub(super) ambushes: Vec<u64>,
     /// Connections of clients were broken on purpose.
     pub(super) cut_off: bool,
+    /// Whether plan or weather have faults by which workers may lose their connections.
+    pub(super) faulty: bool,
     /// Faults that are not undone yet.
     pub(super) open: usize,
     /// No fault happens any more: the cluster must stay as it is.
@@ -87,7 +91,9 @@ impl Stage {
             failure: None,
             keys: BTreeMap::new(),
             failed: BTreeMap::new(),
+            ambushes: Vec::new(),
             cut_off: false,
+            faulty: false,
             open: 0,
             healed: false,
             decided: 0,
@@ -104,6 +110,21 @@ impl Stage {
     pub(super) fn chance(&mut self, bound: u64) -> u64 {
         self.decided += 1;
         below(hash(self.seed, CHANCE, 0, self.decided), bound)
+    }
+
+    /// The worker of this number, of those alive (modulo).
+    pub(super) fn alive(&self, which: u64) -> Option<u32> {
+        let alive = self.workers.len().max(1) as u64;
+        self.workers.keys().nth((which % alive) as usize).copied()
+    }
+
+    /// A body begins; whether it falls into an ambush.
+    pub(super) fn begins(&mut self) -> bool {
+        self.report.executions += 1;
+        self.ambushes.iter_mut().for_each(|left| *left = left.saturating_sub(1));
+        let before = self.ambushes.len();
+        self.ambushes.retain(|left| *left > 0);
+        self.ambushes.len() < before
     }
 
     /// The key in the plan of a key in the cluster; that itself, if it is not of the plan.

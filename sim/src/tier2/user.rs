@@ -18,7 +18,7 @@ use super::stage::stage;
 use crate::failure::Failure;
 use crate::history::End;
 use crate::oracle::Verdict;
-use crate::plan::{Op, TaskDef};
+use crate::plan::{Op, Question, TaskDef};
 
 /// How long, in simulated time, what is held may take to settle after all is healed.
 const SETTLES: Duration = Duration::from_secs(120);
@@ -69,6 +69,12 @@ pub(super) async fn live(
             user.begin_again().await;
         }
         match ask {
+            Ask::Do(Op::Goodbye(_)) => {
+                user.drop_all();
+                // An error means that its connection was gone before.
+                let _ = user.client.close().await;
+                return;
+            }
             Ask::Do(op) => user.operate(op),
             // As above.
             Ask::Judge(seen) => _ = seen.send(user.judge_all().await),
@@ -119,7 +125,7 @@ impl User {
                     .collect();
                 self.client.cancel(&futures);
             }
-            Op::Join(_) | Op::Kill(_) => unreachable!("the director does it"),
+            Op::Query(_, question) => self.ask(question),
             Op::Release(_, keys) => keys.into_iter().for_each(|key| self.release(key)),
             Op::Scatter(_, task) => {
                 stage(|stage| stage.oracle.submitted(&task));
@@ -128,6 +134,31 @@ impl User {
                 self.hold(task.key, future);
             }
             Op::Submit(_, tasks) => self.submit(tasks),
+            Op::Ambush(..)
+            | Op::Clog(..)
+            | Op::Cut(..)
+            | Op::Goodbye(_)
+            | Op::Join(_)
+            | Op::Kill(_)
+            | Op::Leave(_)
+            | Op::Pause(..)
+            | Op::Vanish(_) => unreachable!("no doing of a client that stays"),
+        }
+    }
+
+    /// Asks the scheduler. The answer depends on what happens meanwhile: nobody judges it.
+    fn ask(&self, question: Question) {
+        let client = self.client.clone();
+        match question {
+            Question::Explain(key) => {
+                let Some(held) = self.held.get(&key) else { return };
+                let future = held.futures[0].clone();
+                drop(tokio::spawn(async move { drop(client.explain(&future).await) }));
+            }
+            Question::Info => drop(tokio::spawn(async move { drop(client.info().await) })),
+            Question::Workers => {
+                drop(tokio::spawn(async move { drop(client.wait_for_workers(1).await) }));
+            }
         }
     }
 

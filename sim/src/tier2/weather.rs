@@ -9,7 +9,7 @@ use std::time::Duration;
 use raddle::simulated::network::Climate;
 use raddle_core::random::{below, hash};
 
-use crate::plan::Latency;
+use crate::plan::{self, Latency};
 
 /// Streams of chance: one for each question, so that one more shifts no other.
 const WEATHER: u64 = 0x7765_6174;
@@ -130,14 +130,9 @@ fn storm(seed: u64, n: u64, families: &[u64], clients: bool) -> Option<Storm> {
         0 => Place::Scheduler,
         1.. => place(2),
     };
-    let near = match place(3) {
-        Place::Client(_) | Place::Scheduler if !clients => Place::Worker(draw(4, 100)),
-        near => near,
-    };
-    let far = match far {
-        Place::Client(number) if !clients => Place::Worker(number),
-        far => far,
-    };
+    let spares = |place| !clients && matches!(place, Place::Client(_));
+    let near = if spares(place(3)) { Place::Worker(draw(4, 100)) } else { place(3) };
+    let far = if spares(far) { Place::Worker(draw(4, 100)) } else { far };
     let fault = match family {
         0 => Fault::Pause(place(5)),
         1 => Fault::Isolate(place(5)),
@@ -148,6 +143,16 @@ fn storm(seed: u64, n: u64, families: &[u64], clients: bool) -> Option<Storm> {
     };
     let lasts = Duration::from_millis([1, 10, 100, 1_000][draw(8, 4) as usize] * (1 + draw(9, 9)));
     Some(Storm { at: draw(10, 1_000), lasts, fault })
+}
+
+impl From<plan::Place> for Place {
+    fn from(place: plan::Place) -> Self {
+        match place {
+            plan::Place::Client(number) => Self::Client(number as u64),
+            plan::Place::Scheduler => Self::Scheduler,
+            plan::Place::Worker(number) => Self::Worker(number as u64),
+        }
+    }
 }
 
 impl fmt::Display for Weather {
