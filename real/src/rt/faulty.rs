@@ -5,7 +5,7 @@
 //! what they mean.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -165,6 +165,22 @@ impl AsyncWrite for FaultyStream {
             drop(cable);
             ready!(this.writes.poll(deaf, cx));
         }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        // Written as one, so that a write may end within any of them.
+        self.poll_write(
+            cx,
+            &slices.iter().flat_map(|slice| slice.iter().copied()).collect::<Vec<_>>(),
+        )
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -117,6 +117,8 @@ async fn set_stage(case: &Case, weather: &Weather) {
         policy: case.policy,
         seed: case.seed,
         worker_grace: Duration::from_micros(case.plan.grace),
+        // All workers may leave before the plan ends, and the shell's times are long.
+        no_workers_timeout: ENDS,
         ..Config::default()
     };
     let cluster = Handle::current();
