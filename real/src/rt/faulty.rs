@@ -28,9 +28,8 @@ pub(crate) struct FaultyListener {
 #[derive(Debug)]
 pub(crate) struct FaultyStream {
     cable: Arc<Mutex<Cable>>,
+    /// Which of its ends: 0 has dialled.
     side: usize,
-    local: SocketAddr,
-    peer: SocketAddr,
     reads: Timer,
     writes: Timer,
 }
@@ -55,13 +54,13 @@ impl FaultyListener {
 
     /// The next connection.
     pub(crate) async fn accept(&self) -> io::Result<(FaultyStream, SocketAddr)> {
-        let (cable, [peer, local]) = poll_fn(|cx| {
+        let (cable, [peer, _]) = poll_fn(|cx| {
             let mut door = lock(&self.door);
             door.waker = Some(cx.waker().clone());
             door.arrived.pop_front().map_or(Poll::Pending, Poll::Ready)
         })
         .await;
-        Ok((FaultyStream::new(cable, 1, local, peer), peer))
+        Ok((FaultyStream::new(cable, 1), peer))
     }
 }
 
@@ -74,8 +73,8 @@ impl Drop for FaultyListener {
 }
 
 impl FaultyStream {
-    fn new(cable: Arc<Mutex<Cable>>, side: usize, local: SocketAddr, peer: SocketAddr) -> Self {
-        Self { cable, side, local, peer, reads: Timer::default(), writes: Timer::default() }
+    fn new(cable: Arc<Mutex<Cable>>, side: usize) -> Self {
+        Self { cable, side, reads: Timer::default(), writes: Timer::default() }
     }
 
     /// Connects; never, while nothing gets through.
@@ -84,8 +83,7 @@ impl FaultyStream {
         let here = network::address(madsim::plugin::node());
         crossed(here, peer.ip()).await;
         pause(network::travel(here, peer.ip())).await;
-        let (cable, local) = network::dial(here, peer)?;
-        let stream = Self::new(cable, 0, local, peer);
+        let stream = Self::new(network::dial(here, peer)?, 0);
         crossed(peer.ip(), here).await;
         pause(network::travel(peer.ip(), here)).await;
         Ok(stream)
@@ -98,12 +96,12 @@ impl FaultyStream {
 
     /// The other end.
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.peer)
+        Ok(lock(&self.cable).ends[1 - self.side])
     }
 
     /// This end.
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.local)
+        Ok(lock(&self.cable).ends[self.side])
     }
 }
 
@@ -121,7 +119,7 @@ impl AsyncRead for FaultyStream {
             }
             cable.wires[1 - this.side].reader = Some(cx.waker().clone());
             let silent = cable.wires[1 - this.side].silent;
-            if silent || network::is_blocked(this.peer.ip(), this.local.ip(), None) {
+            if silent || cable.is_blocked(this.side) {
                 return Poll::Pending;
             }
             match cable.read(this.side, buf.remaining(), Instant::now()) {
@@ -154,8 +152,7 @@ impl AsyncWrite for FaultyStream {
             let wire = &mut cable.wires[this.side];
             let (now, deaf) = (Instant::now(), wire.deaf);
             wire.writer = Some(cx.waker().clone());
-            let blocked = || network::is_blocked(this.peer.ip(), this.local.ip(), None);
-            if deaf.is_some_and(|deaf| deaf <= now) && !blocked() {
+            if deaf.is_some_and(|deaf| deaf <= now) && !cable.is_blocked(this.side) {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
             if let Some(written) = cable.write(this.side, buf, now) {

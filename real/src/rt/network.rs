@@ -237,7 +237,7 @@ pub(super) fn close(at: SocketAddr) {
 }
 
 /// A connection to whoever listens at `to`, as it is accepted.
-pub(super) fn dial(from: IpAddr, to: SocketAddr) -> io::Result<(Arc<Mutex<Cable>>, SocketAddr)> {
+pub(super) fn dial(from: IpAddr, to: SocketAddr) -> io::Result<Arc<Mutex<Cable>>> {
     let (cable, ends, door) = NETWORK.with_borrow_mut(|network| {
         let door = network.doors.get(&to).cloned().ok_or(io::ErrorKind::ConnectionRefused)?;
         let count = network.made.entry((from, to.ip())).or_default();
@@ -254,7 +254,7 @@ pub(super) fn dial(from: IpAddr, to: SocketAddr) -> io::Result<(Arc<Mutex<Cable>
     if let Some(waker) = door.waker.take() {
         waker.wake();
     }
-    Ok((cable, ends[0]))
+    Ok(cable)
 }
 
 /// How long one packet without content travels between two nodes.
@@ -302,6 +302,11 @@ impl Climate {
 }
 
 impl Cable {
+    /// Whether nothing gets to this side.
+    pub(super) fn is_blocked(&self, side: usize) -> bool {
+        is_blocked(self.ends[1 - side].ip(), self.ends[side].ip(), None)
+    }
+
     /// Takes in some of `bytes` from the side that writes; `None`: there is no room.
     pub(super) fn write(&mut self, side: usize, bytes: &[u8], now: Instant) -> Option<usize> {
         let entity = self.entity ^ side as u64;

@@ -184,6 +184,8 @@ fn disturb(fault: impl Future<Output = ()> + Send + 'static) {
 
 /// A fault happens; when its time is over, it is undone.
 pub(super) fn suffer(fault: Fault, lasts: Duration) {
+    // Whoever is away for too long is lost, and as good as dead.
+    stage(|stage| stage.oracle.killed());
     disturb(async move {
         match fault {
             Fault::Cut(from, to, both) => {
