@@ -137,10 +137,24 @@ impl Hub {
         FutureHandle::stillborn(Arc::clone(self), key, key, Arc::new(failure))
     }
 
-    /// Calls `keys` off, if nobody else wants them.
-    pub(crate) fn cancel(self: &Arc<Self>, keys: Vec<Key>) {
+    /// Calls `keys` off, if nobody else wants them or by `force`.
+    pub(crate) fn cancel(self: &Arc<Self>, keys: Vec<Key>, force: bool) {
+        self.tell(Event::Cancel { keys, force });
+    }
+
+    /// Has `keys` computed to the end, whoever holds them.
+    pub(crate) fn detach(self: &Arc<Self>, keys: Vec<Key>) {
+        self.tell(Event::Detach { keys });
+    }
+
+    /// Has `keys` computed again, if they failed.
+    pub(crate) fn retry(self: &Arc<Self>, keys: Vec<Key>) {
+        self.tell(Event::Retry { keys });
+    }
+
+    fn tell(self: &Arc<Self>, event: Event) {
         let now = clock::now();
-        self.with(|driver, later| driver.say(now, Event::Cancel { keys }, later));
+        self.with(|driver, later| driver.say(now, event, later));
         self.stir();
     }
 

@@ -197,7 +197,7 @@ impl World {
         for key in &keys {
             self.oracle.cancelled(*key);
         }
-        self.client_event(client, Event::Cancel { keys });
+        self.client_event(client, Event::Cancel { keys, force: false });
     }
 
     pub(crate) fn query(&mut self, client: usize, question: Question) {

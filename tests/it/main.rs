@@ -16,6 +16,7 @@ mod impostors;
 mod keys;
 mod nested;
 mod options;
+mod retrying;
 mod scatter;
 mod submitting;
 mod support;

@@ -159,9 +159,10 @@ impl Client {
                     ensure(known, Violation::Specs)?;
                     (1..=limits::MAX_SUBMIT).contains(&tasks.len())
                 }
-                ClientMessage::Cancel { keys } | ClientMessage::Release { keys } => {
-                    (1..=limits::MAX_KEYS).contains(&keys.len())
-                }
+                ClientMessage::Cancel { keys, .. }
+                | ClientMessage::Detach { keys }
+                | ClientMessage::Release { keys }
+                | ClientMessage::Retry { keys } => (1..=limits::MAX_KEYS).contains(&keys.len()),
                 ClientMessage::Goodbye
                 | ClientMessage::Locate { .. }
                 | ClientMessage::Query { .. } => true,

@@ -19,6 +19,13 @@ pub enum Event {
     Cancel {
         /// Keys of this client.
         keys: Vec<Key>,
+        /// Even if other clients want them.
+        force: bool,
+    },
+    /// Compute these keys to the end, even if nobody holds them any more.
+    Detach {
+        /// Keys of this client.
+        keys: Vec<Key>,
     },
     /// The connection to the scheduler is gone for good.
     Disconnected {
@@ -49,6 +56,11 @@ pub enum Event {
     Release {
         /// The key: as often as it was submitted.
         key: Key,
+    },
+    /// Compute these keys again, if they failed. They are pending from now on.
+    Retry {
+        /// Keys of this client.
+        keys: Vec<Key>,
     },
     /// Data to put on a worker. The driver keeps it until its key settles, even if it is released: a
     /// task may need it, and a worker that took it may die before the scheduler knows.

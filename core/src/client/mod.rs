@@ -99,7 +99,8 @@ impl Client {
     pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Effect>) {
         match event {
             Event::Await { key } => self.on_await(key, out),
-            Event::Cancel { keys } => self.on_cancel(keys),
+            Event::Cancel { keys, force } => self.on_cancel(keys, force),
+            Event::Detach { keys } => self.on_detach(keys),
             Event::Disconnected { reason } => self.on_disconnected(reason, out),
             Event::Flush => self.on_flush(out),
             Event::Fetched { key, run, outcome } => self.on_fetched(now, key, run, outcome, out),
@@ -115,6 +116,7 @@ impl Client {
                 }
             }
             Event::Release { key } => self.on_release(key),
+            Event::Retry { keys } => self.on_retry(keys, out),
             Event::Scatter { key } => self.on_scatter(key, out),
             Event::Sent { key, run, delivered } => self.on_sent(now, key, run, delivered),
             Event::Submit { tasks } => self.on_submit(tasks, out),

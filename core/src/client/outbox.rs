@@ -81,11 +81,9 @@ impl Outbox {
         }
     }
 
-    /// Adds keys to call off.
-    pub(super) fn cancel(&mut self, keys: &[Key]) {
-        for keys in keys.chunks(limits::MAX_KEYS) {
-            self.messages.push(ClientMessage::Cancel { keys: keys.to_vec() });
-        }
+    /// Adds messages about keys, each of as many as it may name.
+    pub(super) fn push_each(&mut self, keys: &[Key], message: impl Fn(Vec<Key>) -> ClientMessage) {
+        self.messages.extend(keys.chunks(limits::MAX_KEYS).map(|keys| message(keys.to_vec())));
     }
 
     /// Adds a message that stands alone.
@@ -109,9 +107,7 @@ impl Outbox {
         for &key in releases.iter().filter(|key| matches!(key.kind(), KeyKind::Hashed(_))) {
             *self.unanswered.entry(key).or_default() += 1;
         }
-        for keys in releases.chunks(limits::MAX_KEYS) {
-            self.messages.push(ClientMessage::Release { keys: keys.to_vec() });
-        }
+        self.push_each(&releases, |keys| ClientMessage::Release { keys });
         releases
     }
 

@@ -19,6 +19,7 @@ impl Scheduler {
         self.check_run_clients()?;
         self.check_graces()?;
         self.check_queries()?;
+        self.check_detached()?;
         self.check_watch()
     }
 
@@ -88,6 +89,17 @@ impl Scheduler {
             ensure(waits && there, Violation::Query(query.client))?;
         }
         Ok(())
+    }
+
+    /// What the cluster wants is still to be done, and it wants something.
+    fn check_detached(&self) -> Result<(), Violation> {
+        let Some(id) = self.detached else { return Ok(()) };
+        let wants = self.state.client(id).map(|client| &client.wants);
+        let sound = wants.is_some_and(|wants| {
+            let done = |kind| matches!(kind, Kind::Memory | Kind::Erred);
+            !wants.is_empty() && !wants.iter().any(|task| done(self.kind(*task)))
+        });
+        ensure(sound, Violation::Detached)
     }
 
     /// Work without any worker is watched: it fails in the end. (L2)

@@ -7,7 +7,7 @@ use raddle_net::names::{Key, SpecId};
 
 use super::Scheduler;
 use super::effect::{Effect, PeerError};
-use super::state::{ClientId, Kind, Spec, TaskId, TaskState};
+use super::state::{Channel, ClientId, Kind, Spec, TaskId, TaskState};
 use super::turn::Turn;
 
 /// Names that an explanation lists.
@@ -76,7 +76,10 @@ impl Scheduler {
                 nbytes: load.map_or(0, |load| load.nbytes),
             }
         });
-        let processes = self.state.clients().filter(|(_, client)| client.depth == 0).count();
+        let processes = self.state.clients();
+        let processes = processes
+            .filter(|(_, client)| matches!(client.channel, Channel::Connection { .. }))
+            .count();
         SchedulerInfo {
             workers: workers.collect(),
             clients: u32::try_from(processes).unwrap_or(u32::MAX),

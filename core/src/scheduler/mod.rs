@@ -26,6 +26,7 @@ mod state;
 mod tests;
 mod transitions;
 mod turn;
+mod wishes;
 
 pub use effect::{Effect, PeerError};
 pub use event::{ConnectionId, Event};
@@ -79,6 +80,8 @@ pub struct Scheduler {
     graces: BTreeMap<WorkerId, Instant>,
     no_workers_since: Option<Instant>,
     waiting_queries: Vec<WaitingQuery>,
+    /// Who wants what is to be computed whoever else wants it, while there is such a thing.
+    detached: Option<ClientId>,
 }
 
 /// Who is behind a connection.
@@ -102,6 +105,7 @@ impl Scheduler {
             graces: BTreeMap::new(),
             no_workers_since: None,
             waiting_queries: Vec::new(),
+            detached: None,
         }
     }
 

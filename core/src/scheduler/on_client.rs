@@ -51,19 +51,27 @@ impl Scheduler {
         turn: &mut Turn<'_>,
     ) -> Result<(), PeerError> {
         match message {
-            ClientMessage::Cancel { keys } => {
+            ClientMessage::Cancel { keys, force } => {
                 let keys = bounded(keys, MAX_KEYS, "keys of one message")?;
                 for key in keys {
-                    self.on_cancel(client, key, turn);
+                    self.on_cancel(client, key, force, turn);
                 }
             }
             ClientMessage::Define { id, spec } => self.on_define(client, id, spec)?,
+            ClientMessage::Detach { keys } => {
+                let keys = bounded(keys, MAX_KEYS, "keys of one message")?;
+                self.on_detach(client, &keys);
+            }
             ClientMessage::Goodbye => self.release_all(client, turn),
             ClientMessage::Locate { key, failed } => self.on_locate(client, key, failed, turn),
             ClientMessage::Query { id, query } => self.on_query(client, id, query, turn)?,
             ClientMessage::Release { keys } => {
                 let keys = bounded(keys, MAX_KEYS, "keys of one message")?;
                 self.on_release(client, keys, turn);
+            }
+            ClientMessage::Retry { keys } => {
+                let keys = bounded(keys, MAX_KEYS, "keys of one message")?;
+                self.on_retry(client, &keys, turn);
             }
             ClientMessage::Submit { submission, tasks } => {
                 self.on_submit(client, submission, tasks, turn)?;
@@ -148,17 +156,19 @@ impl Scheduler {
         }
     }
 
-    /// Whether a task that is known is what `new` describes.
+    /// Whether a task that is known computes what `new` describes. How it is run may differ: the
+    /// first to come decides.
     fn is_same(&self, task: TaskId, spec: SpecId, new: &NewTask) -> bool {
         let task = self.state.task(task);
         let dependencies = task.dependencies.iter().map(|d| self.key(*d));
-        task.spec == spec
+        let function = |spec| &self.state.specs().get(spec).spec.function;
+        (task.spec == spec || function(task.spec) == function(spec))
             && task.args == new.args
             && dependencies.eq(new.dependencies.iter().copied())
     }
 
     /// A task that is known is wanted by one more client, which is told where it stands.
-    fn want_again(&mut self, client: ClientId, task: TaskId, turn: &mut Turn<'_>) {
+    pub(super) fn want_again(&mut self, client: ClientId, task: TaskId, turn: &mut Turn<'_>) {
         self.state.want(client, task);
         match self.kind(task) {
             Kind::Erred | Kind::Memory => self.tell_where(client, task, None, turn),
@@ -194,6 +204,7 @@ impl Scheduler {
         let retries_left = self.state.specs().get(spec).spec.options.retries;
         let task = self.state.add_task(Task::new(new.key, spec, priority, new.args, dependencies));
         *self.state.record(task).retries_left = retries_left;
+        *self.state.record(task).incomplete = unknown.is_some();
         self.state.want(client, task);
         turn.recommend(
             task,
@@ -218,23 +229,6 @@ impl Scheduler {
         }
     }
 
-    /// The client does not want the task computed. Others that want it still get it; what depends on
-    /// it fails with it otherwise.
-    fn on_cancel(&mut self, client: ClientId, key: Key, turn: &mut Turn<'_>) {
-        let Some(task) = self.state.find(key) else { return };
-        let wanted = self.state.task(task).clients.contains(&client);
-        if !wanted || !self.kind(task).is_active() {
-            return;
-        }
-        let failure = Arc::new(Failure::Cancelled);
-        if self.state.task(task).clients.len() == 1 {
-            turn.recommend(task, Goal::Erred { blame: key, failure });
-        } else {
-            self.release_want(client, task, turn);
-            self.to_client(client, SchedulerToClient::Erred { key, blame: key, failure }, turn);
-        }
-    }
-
     /// The client did not get a value from the worker it was told of.
     fn on_locate(
         &mut self,
@@ -245,16 +239,19 @@ impl Scheduler {
     ) {
         match self.state.find(key).filter(|task| self.state.task(*task).clients.contains(&client)) {
             Some(task) => self.tell_where(client, task, failed, turn),
-            None => {
-                let reason = format!("{key} is not known to the scheduler, or not to be wanted");
-                let failure = Arc::new(Failure::Lost { reason });
-                self.to_client(client, SchedulerToClient::Erred { key, blame: key, failure }, turn);
-            }
+            None => self.tell_unknown(client, key, turn),
         }
     }
 
+    /// Tells a client that it asks for what there is not.
+    pub(super) fn tell_unknown(&self, client: ClientId, key: Key, turn: &mut Turn<'_>) {
+        let reason = format!("{key} is not known to the scheduler, or not to be wanted");
+        let failure = Arc::new(Failure::Lost { reason });
+        self.to_client(client, SchedulerToClient::Erred { key, blame: key, failure }, turn);
+    }
+
     /// Tells one client where a task stands that is done. One that is not is told when it is.
-    fn tell_where(
+    pub(super) fn tell_where(
         &mut self,
         client: ClientId,
         task: TaskId,

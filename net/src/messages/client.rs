@@ -33,9 +33,25 @@ pub enum ClientMessage {
         /// Keys it wanted.
         keys: Vec<Key>,
     },
-    /// Do not compute these keys, if nobody else wants them; whoever wants them is told `Erred`
-    /// with [`Failure::Cancelled`].
+    /// The client does not want these keys computed; it is told `Erred` with
+    /// [`Failure::Cancelled`]. If nobody else wants them, or what is on its way because of them,
+    /// nobody computes them.
     Cancel {
+        /// Keys it wants.
+        keys: Vec<Key>,
+        /// Whoever else wants them: they are told the same.
+        force: bool,
+    },
+    /// Compute these keys to the end, whoever stops wanting them. Their values are kept no longer
+    /// than somebody else wants them.
+    Detach {
+        /// Keys it wants.
+        keys: Vec<Key>,
+    },
+    /// Compute these keys again, if they failed: the tasks that failed first run again, and so does
+    /// all that failed because of them and is still wanted. Whoever wants any of these is told
+    /// `Recomputing`; of a key that is not computed again, the client is told where it stands.
+    Retry {
         /// Keys it wants.
         keys: Vec<Key>,
     },
@@ -90,7 +106,7 @@ pub enum SchedulerToClient {
         /// Why.
         failure: Arc<Failure>,
     },
-    /// Every copy of the key's value is gone; it is computed again.
+    /// Every copy of the key's value is gone, or its failure is taken back; it is computed again.
     Recomputing {
         /// The key.
         key: Key,

@@ -22,7 +22,10 @@ pub fn client_message() -> impl Strategy<Value = ClientMessage> {
         (any::<u64>(), vec(new_task(), 0..5))
             .prop_map(|(submission, tasks)| ClientMessage::Submit { submission, tasks }),
         vec(key(), 0..5).prop_map(|keys| ClientMessage::Release { keys }),
-        vec(key(), 0..5).prop_map(|keys| ClientMessage::Cancel { keys }),
+        (vec(key(), 0..5), any::<bool>())
+            .prop_map(|(keys, force)| ClientMessage::Cancel { keys, force }),
+        vec(key(), 0..5).prop_map(|keys| ClientMessage::Detach { keys }),
+        vec(key(), 0..5).prop_map(|keys| ClientMessage::Retry { keys }),
         (key(), option::of(worker()))
             .prop_map(|(key, failed)| ClientMessage::Locate { key, failed }),
         (any::<u64>(), query()).prop_map(|(id, query)| ClientMessage::Query { id, query }),

@@ -55,7 +55,7 @@ fn a_cancelled_future_says_so() {
     let future = submit(&hub);
     flush(&hub);
     future.cancel();
-    assert_eq!(flush(&hub), [ClientMessage::Cancel { keys: vec![future.key()] }]);
+    assert_eq!(flush(&hub), [ClientMessage::Cancel { keys: vec![future.key()], force: false }]);
     hub.received([erred(future.key(), future.key(), &Arc::new(Failure::Cancelled))]);
     assert_eq!(future.status(), Status::Cancelled);
 }

@@ -182,8 +182,10 @@ impl Reactor {
             ClientMessage::Define { .. }
             | ClientMessage::Release { .. }
             | ClientMessage::Cancel { .. }
+            | ClientMessage::Detach { .. }
             | ClientMessage::Locate { .. }
             | ClientMessage::Query { .. }
+            | ClientMessage::Retry { .. }
             | ClientMessage::Goodbye => 1,
         };
         self.handle(Event::FromClient { connection, message });

@@ -66,7 +66,11 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Sent { key: key(number), run: run(counter), delivered }
         }),
         1 => prop::collection::vec(keys().prop_map(key), 0..3)
-            .prop_map(|keys| Event::Cancel { keys }),
+            .prop_map(|keys| Event::Cancel { keys, force: false }),
+        1 => prop::collection::vec(keys().prop_map(key), 0..3)
+            .prop_map(|keys| Event::Detach { keys }),
+        2 => prop::collection::vec(keys().prop_map(key), 0..3)
+            .prop_map(|keys| Event::Retry { keys }),
         1 => any::<u64>().prop_map(|id| Event::Query { id, query: Query::Info }),
         3 => Just(Event::Flush),
         1 => Just(Event::Tick),
@@ -114,6 +118,8 @@ impl Listener {
                 }
             }
             ClientMessage::Cancel { .. }
+            | ClientMessage::Detach { .. }
+            | ClientMessage::Retry { .. }
             | ClientMessage::Goodbye
             | ClientMessage::Locate { .. }
             | ClientMessage::Query { .. } => {}
@@ -145,7 +151,8 @@ proptest! {
                     held.entry(*key).and_modify(|count| *count = count.saturating_sub(1));
                     held.retain(|_, count| *count > 0);
                 }
-                Event::Await { .. } | Event::Cancel { .. } | Event::Disconnected { .. }
+                Event::Await { .. } | Event::Cancel { .. } | Event::Detach { .. }
+                | Event::Disconnected { .. } | Event::Retry { .. }
                 | Event::Fetched { .. } | Event::Flush | Event::FromScheduler(_)
                 | Event::Query { .. } | Event::Sent { .. } | Event::Tick => {}
             }

@@ -20,6 +20,8 @@ pub enum Violation {
     ClientOfNoRun(ClientId),
     /// A connection is of somebody who is reached otherwise, or not at all.
     Connection(ConnectionId),
+    /// The cluster wants nothing, or what is done, for itself.
+    Detached,
     /// An erred task is its own dependent's blame, or blames nobody known. (IS28)
     DependentOfErredIsActive(Key),
     /// A task is active and one of its inputs is neither in memory nor on its way. (IS5, IS8)

@@ -261,8 +261,8 @@ impl State {
 
     /// The counters of a task that its life changes. Its state is not among them.
     pub fn record(&mut self, id: TaskId) -> Record<'_> {
-        let Task { attempts, deaths, retries_left, suspect, .. } = &mut self.tasks[id];
-        Record { attempts, deaths, retries_left, suspect }
+        let Task { attempts, deaths, incomplete, retries_left, suspect, .. } = &mut self.tasks[id];
+        Record { attempts, deaths, incomplete, retries_left, suspect }
     }
 
     /// The client wants the task. False if it did already.
@@ -364,6 +364,8 @@ pub struct Record<'a> {
     pub attempts: &'a mut u32,
     /// Deaths of its worker that were charged to it.
     pub deaths: &'a mut u32,
+    /// Whether it named an input that was not known.
+    pub incomplete: &'a mut bool,
     /// Failures by error that it may still have.
     pub retries_left: &'a mut u32,
     /// Whether its next run is announced.

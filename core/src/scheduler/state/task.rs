@@ -41,6 +41,8 @@ pub struct Task {
     pub deaths: u32,
     /// Failures by error that it may still have.
     pub retries_left: u32,
+    /// It named an input that was not known: it can never run.
+    pub incomplete: bool,
     /// Its worker died and it may have been the reason: its next run is announced.
     pub suspect: bool,
     pub(super) waiters: u32,
@@ -67,6 +69,7 @@ impl Task {
             attempts: 0,
             deaths: 0,
             retries_left: 0,
+            incomplete: false,
             suspect: false,
             waiters: 0,
             state: TaskState::Released,

@@ -115,7 +115,9 @@ fn lists_and_names_have_limits() {
     let mut far = TaskSpec::default();
     far.options.workers = vec!["x".repeat(MAX_NAME + 1)];
     let cases = [
-        (ClientMessage::Cancel { keys: keys() }, "keys of one message"),
+        (ClientMessage::Cancel { keys: keys(), force: true }, "keys of one message"),
+        (ClientMessage::Detach { keys: keys() }, "keys of one message"),
+        (ClientMessage::Retry { keys: keys() }, "keys of one message"),
         (ClientMessage::Release { keys: keys() }, "keys of one message"),
         (
             ClientMessage::Submit { submission: 1, tasks: vec![task(1, &[]); MAX_SUBMIT + 1] },

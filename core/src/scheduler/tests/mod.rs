@@ -27,6 +27,7 @@ mod queries;
 mod random;
 mod registration;
 mod release;
+mod retry;
 mod scatter;
 mod sessions;
 mod stale;
@@ -110,7 +111,7 @@ impl Cluster {
     }
 
     fn cancel(&mut self, client: ConnectionId, task: u64) -> Vec<Effect> {
-        self.says(client, ClientMessage::Cancel { keys: vec![key(task)] })
+        self.says(client, ClientMessage::Cancel { keys: vec![key(task)], force: false })
     }
 
     fn locate(&mut self, client: ConnectionId, task: u64, failed: Option<u32>) -> Vec<Effect> {

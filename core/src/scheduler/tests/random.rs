@@ -71,6 +71,7 @@ impl<'a> Play<'a> {
             let heard = match client.channel {
                 Channel::Connection { connection, .. } => self.audience.clients.get(&connection),
                 Channel::Run { run, .. } => self.audience.run(run),
+                Channel::Cluster => None,
             };
             let Some(heard) = heard else { continue };
             for &task in &client.wants {

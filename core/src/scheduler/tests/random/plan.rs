@@ -70,13 +70,15 @@ pub struct Joins {
 
 #[derive(Clone, Debug)]
 pub enum Says {
-    Cancel { keys: Vec<u8> },
+    Cancel { keys: Vec<u8>, force: bool },
+    Detach { keys: Vec<u8> },
     Explain { key: u8 },
     Goodbye,
     Info,
     Locate { key: u8, failed: Option<u8> },
     Misdefine,
     Release { keys: Vec<u8> },
+    Retry { keys: Vec<u8> },
     Submit(Submit),
     SubmitUndefined { key: u8 },
     WaitForWorkers { workers: u32 },
@@ -203,7 +205,9 @@ fn says() -> impl Strategy<Value = Says> {
             Says::Submit(Submit { keys, whole, other, submission })
         }),
         8 => keys().prop_map(|keys| Says::Release { keys }),
-        3 => keys().prop_map(|keys| Says::Cancel { keys }),
+        3 => (keys(), any::<bool>()).prop_map(|(keys, force)| Says::Cancel { keys, force }),
+        2 => keys().prop_map(|keys| Says::Detach { keys }),
+        4 => keys().prop_map(|keys| Says::Retry { keys }),
         2 => (key(), option::of(any::<u8>()))
             .prop_map(|(key, failed)| Says::Locate { key, failed }),
         1 => key().prop_map(|key| Says::Explain { key }),

@@ -199,7 +199,10 @@ impl Play<'_> {
         let keys_of = |keys: &[u8]| keys.iter().copied().map(key_of).collect();
         let query = |query| ClientMessage::Query { id: 0, query };
         match says {
-            Says::Cancel { keys } => ClientMessage::Cancel { keys: keys_of(keys) },
+            Says::Cancel { keys, force } => {
+                ClientMessage::Cancel { keys: keys_of(keys), force: *force }
+            }
+            Says::Detach { keys } => ClientMessage::Detach { keys: keys_of(keys) },
             Says::Explain { key } => query(Query::Explain(key_of(*key))),
             Says::Goodbye => ClientMessage::Goodbye,
             Says::Info => query(Query::Info),
@@ -209,6 +212,7 @@ impl Play<'_> {
             }
             Says::Misdefine => ClientMessage::Define { id: SpecId(99), spec: TaskSpec::default() },
             Says::Release { keys } => ClientMessage::Release { keys: keys_of(keys) },
+            Says::Retry { keys } => ClientMessage::Retry { keys: keys_of(keys) },
             Says::Submit(submit) => self.submission(submit),
             Says::SubmitUndefined { key } => {
                 let task = NewTask { spec: SpecId(99), ..self.new_task(*key) };
