@@ -1,19 +1,21 @@
 //! The client: what a program submits its tasks with.
 //!
 //! A client is a hub whose words are carried by a thread of its own ([`carrier`]). This module must
-//! not know messages, except the scheduler's answers to questions.
+//! not know messages; questions to the scheduler are in [`queries`].
 
 mod carrier;
 mod pulls;
+mod queries;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use raddle_net::messages::{Failure, Query, QueryAnswer, SchedulerInfo, WorkerInfo};
+use raddle_net::messages::Failure;
 use raddle_net::names::Key;
 
+pub(crate) use self::queries::{task_json, worker_json};
 use crate::call::Call;
 use crate::conn::CONNECT_LIMIT;
 use crate::error::{Error, Result, TaskError};
@@ -292,46 +294,6 @@ impl Client {
         self.inner.hub.why_closed().map_or(Ok(()), |failure| Err(disconnected(&failure)))
     }
 
-    /// The workers that the scheduler knows.
-    ///
-    /// # Errors
-    ///
-    /// The connection is gone.
-    pub async fn workers(&self) -> Result<Vec<WorkerInfo>> {
-        Ok(self.info().await?.workers)
-    }
-
-    /// The scheduler's view of the cluster.
-    ///
-    /// # Errors
-    ///
-    /// The connection is gone.
-    pub async fn info(&self) -> Result<SchedulerInfo> {
-        self.ask_info(Query::Info).await
-    }
-
-    /// Waits until the scheduler has at least `count` workers.
-    ///
-    /// # Errors
-    ///
-    /// The connection is gone.
-    pub async fn wait_for_workers(&self, count: usize) -> Result<()> {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        self.ask_info(Query::WaitForWorkers(count)).await.map(drop)
-    }
-
-    /// Why a future is not done, in words.
-    ///
-    /// # Errors
-    ///
-    /// The connection is gone.
-    pub async fn explain<T>(&self, future: &TaskFuture<T>) -> Result<String> {
-        match self.ask(Query::Explain(future.key())).await? {
-            QueryAnswer::Explanation(text) => Ok(text),
-            QueryAnswer::Info(_) => Err(Error::disconnected("the scheduler gave a wrong answer")),
-        }
-    }
-
     /// Leaves the scheduler: futures that have no value yet fail with
     /// [`TaskError::Disconnected`]. What was submitted before has been sent when this returns. A
     /// cluster that [`Self::local`] started ends too.
@@ -351,23 +313,6 @@ impl Client {
             Some(cluster) => cluster.close().await,
             None => Ok(()),
         }
-    }
-
-    async fn ask_info(&self, query: Query) -> Result<SchedulerInfo> {
-        match self.ask(query).await? {
-            QueryAnswer::Info(info) => Ok(info),
-            QueryAnswer::Explanation(_) => {
-                Err(Error::disconnected("the scheduler gave a wrong answer"))
-            }
-        }
-    }
-
-    async fn ask(&self, query: Query) -> Result<QueryAnswer> {
-        let answer = self.inner.hub.ask(query).await;
-        answer.map_err(|_| match self.inner.hub.why_closed() {
-            Some(failure) => disconnected(&failure),
-            None => Error::disconnected("the connection to the scheduler is gone"),
-        })
     }
 }
 

@@ -93,6 +93,9 @@ pub enum Error {
     /// A task failed.
     #[error(transparent)]
     Task(#[from] TaskError),
+    /// What was named is not there.
+    #[error("{0}")]
+    Unknown(String),
     /// The peer speaks another version.
     #[error(
         "{address} speaks version {theirs} of the protocol, this program version {ours}: build \

@@ -66,7 +66,7 @@ mod value;
 mod worker;
 
 pub use raddle_macros::{main, task};
-pub use raddle_net::messages::{SchedulerInfo, WorkerInfo};
+pub use raddle_net::messages::{SchedulerInfo, StoryLine, TaskInfo, WorkerInfo};
 pub use raddle_net::names::Key;
 
 pub use crate::arg::IntoArg;

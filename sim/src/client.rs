@@ -264,10 +264,12 @@ impl World {
             Event::Tick => sim.alarm = sim.alarm.filter(|at| *at > now),
             Event::Await { .. }
             | Event::Cancel { .. }
+            | Event::Detach { .. }
             | Event::Disconnected { .. }
             | Event::Fetched { .. }
             | Event::Query { .. }
             | Event::Release { .. }
+            | Event::Retry { .. }
             | Event::Scatter { .. }
             | Event::Sent { .. }
             | Event::Submit { .. } => {}

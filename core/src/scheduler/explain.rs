@@ -33,7 +33,11 @@ impl Scheduler {
     ) -> Result<(), PeerError> {
         let answer = match query {
             Query::Explain(key) => QueryAnswer::Explanation(self.explain(key)),
+            Query::HasWhat(worker) => self.has_what(&worker),
             Query::Info => QueryAnswer::Info(self.info()),
+            Query::Story(of) => self.story(&of, turn.now),
+            Query::Tasks { state, after } => self.task_page(state.as_deref(), after),
+            Query::WhoHas(key) => QueryAnswer::Workers(self.who_has(key)),
             Query::WaitForWorkers(workers) => {
                 if self.waiting_queries.len() >= MAX_WAITING {
                     return Err(PeerError::BeyondLimit("questions that wait"));

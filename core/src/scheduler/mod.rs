@@ -19,6 +19,7 @@ mod on_client;
 mod on_timer;
 mod on_worker;
 mod policy;
+mod queries;
 mod release;
 mod send;
 mod state;
@@ -112,6 +113,7 @@ impl Scheduler {
     /// Handles one event and everything that follows from it.
     pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Effect>) {
         let turn = &mut Turn::new(now, out);
+        self.state.turn(now, event.cause());
         self.dispatch(event, turn);
         self.settle(turn);
         self.fill(turn);

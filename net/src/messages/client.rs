@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use super::query::{Query, QueryAnswer};
 use super::task::{NewTask, TaskSpec};
 use crate::names::{Key, RunId, SpecId, WorkerId};
 use crate::payload::SmallValue;
@@ -133,54 +134,4 @@ pub enum SchedulerToClient {
         /// The answer.
         answer: QueryAnswer,
     },
-}
-
-/// A question about the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Query {
-    /// Who is there and how much there is to do.
-    Info,
-    /// Why a key is not done, in words.
-    Explain(Key),
-    /// Answer once this many workers are there.
-    WaitForWorkers(u32),
-}
-
-/// The answer to a [`Query`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum QueryAnswer {
-    /// To [`Query::Info`] and [`Query::WaitForWorkers`].
-    Info(SchedulerInfo),
-    /// To [`Query::Explain`].
-    Explanation(String),
-}
-
-/// The scheduler's view of the cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct SchedulerInfo {
-    /// The workers, by id.
-    pub workers: Vec<WorkerInfo>,
-    /// Connected clients.
-    pub clients: u32,
-    /// How many tasks are in which state, by the state's name.
-    pub tasks: Vec<(String, u64)>,
-}
-
-/// The scheduler's view of one worker.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct WorkerInfo {
-    /// Its id.
-    pub id: WorkerId,
-    /// Its name.
-    pub name: String,
-    /// Where it serves values.
-    pub address: String,
-    /// Tasks it runs at a time.
-    pub nthreads: u32,
-    /// Tasks assigned to it.
-    pub processing: u64,
-    /// Values it holds.
-    pub values: u64,
-    /// Their size in bytes.
-    pub nbytes: u64,
 }

@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use raddle_net::messages::{
     ClientMessage, Compute, Failure, Function, FunctionName, Input, Item, ItemReply, NewTask,
     PeerReply, PeerRequest, Query, QueryAnswer, Registration, Runtime, SchedulerInfo,
-    SchedulerToClient, SchedulerToWorker, TaskOptions, TaskSpec, WorkerInfo, WorkerMessage,
+    SchedulerToClient, SchedulerToWorker, StoryLine, StoryOf, TaskInfo, TaskOptions, TaskSpec,
+    WorkerInfo, WorkerMessage,
 };
 use raddle_net::names::{Key, Priority, RunId, Session, SpecId, WorkerId};
 use raddle_net::payload::{Blob, Format, SmallValue, ValueType};
@@ -225,9 +226,15 @@ fn registration() -> impl Strategy<Value = Registration> {
 
 fn query() -> impl Strategy<Value = Query> {
     prop_oneof![
-        Just(Query::Info),
         key().prop_map(Query::Explain),
+        text().prop_map(Query::HasWhat),
+        Just(Query::Info),
+        prop_oneof![key().prop_map(StoryOf::Key), text().prop_map(StoryOf::Worker)]
+            .prop_map(Query::Story),
+        (option::of(text()), option::of(key()))
+            .prop_map(|(state, after)| Query::Tasks { state, after }),
         any::<u32>().prop_map(Query::WaitForWorkers),
+        key().prop_map(Query::WhoHas),
     ]
 }
 
@@ -245,7 +252,57 @@ fn answer() -> impl Strategy<Value = QueryAnswer> {
     );
     let info = (vec(worker, 0..3), any::<u32>(), vec((text(), any::<u64>()), 0..3))
         .prop_map(|(workers, clients, tasks)| SchedulerInfo { workers, clients, tasks });
-    prop_oneof![info.prop_map(QueryAnswer::Info), text().prop_map(QueryAnswer::Explanation)]
+    prop_oneof![
+        info.prop_map(QueryAnswer::Info),
+        text().prop_map(QueryAnswer::Explanation),
+        vec(key(), 0..4).prop_map(QueryAnswer::Keys),
+        vec(story_line(), 0..3).prop_map(QueryAnswer::Story),
+        (vec(task_info(), 0..3), option::of(key()))
+            .prop_map(|(tasks, next)| QueryAnswer::Tasks { tasks, next }),
+        text().prop_map(QueryAnswer::Unknown),
+        texts().prop_map(QueryAnswer::Workers),
+    ]
+}
+
+fn story_line() -> impl Strategy<Value = StoryLine> {
+    let names = (text(), text(), option::of(text()), text());
+    (any::<u64>(), option::of(key()), names, option::of(run())).prop_map(
+        |(ago, key, (from, to, worker, cause), run)| StoryLine {
+            ago,
+            key,
+            from,
+            to,
+            run,
+            worker,
+            cause,
+        },
+    )
+}
+
+fn task_info() -> impl Strategy<Value = TaskInfo> {
+    let names = (text(), text(), texts(), option::of(text()));
+    let counts = any::<(i32, u32, u32, u32, u32, u32, u64)>();
+    (key(), names, vec(key(), 0..3), option::of(run()), counts).prop_map(
+        |(key, (state, function, workers, failure), dependencies, run, counts)| {
+            let (priority, attempts, deaths, clients, ndependencies, dependents, nbytes) = counts;
+            TaskInfo {
+                key,
+                state,
+                function,
+                priority,
+                attempts,
+                deaths,
+                clients,
+                dependencies,
+                ndependencies,
+                dependents,
+                workers,
+                run,
+                nbytes,
+                failure,
+            }
+        },
+    )
 }
 
 /// Why a task has no value.

@@ -14,6 +14,7 @@ mod check;
 mod client;
 mod index;
 mod spec;
+mod story;
 mod task;
 mod worker;
 
@@ -21,10 +22,12 @@ pub use check::Violation;
 pub use client::{Channel, Client, ClientId};
 pub use index::Index;
 pub use spec::{Spec, Specs};
+pub use story::{Story, TaskLine, WorkerLine};
 pub use task::{Kind, Task, TaskId, TaskState};
 pub use worker::Worker;
 
 use crate::keys::KeyTable;
+use crate::time::Instant;
 
 /// Everything the scheduler knows.
 #[derive(Clone, Debug)]
@@ -35,6 +38,7 @@ pub struct State {
     workers: BTreeMap<WorkerId, Worker>,
     clients: BTreeMap<ClientId, Client>,
     index: Index,
+    story: Story,
     epoch: u32,
     runs: u64,
     submissions: u64,
@@ -52,6 +56,7 @@ impl State {
             workers: BTreeMap::new(),
             clients: BTreeMap::new(),
             index: Index::default(),
+            story: Story::default(),
             epoch,
             runs: 0,
             submissions: 0,
@@ -110,6 +115,21 @@ impl State {
         &self.index
     }
 
+    /// What has happened lately.
+    pub fn story(&self) -> &Story {
+        &self.story
+    }
+
+    /// What happens from here on happens now, for this reason.
+    pub fn turn(&mut self, now: Instant, cause: &'static str) {
+        self.story.turn(now, cause);
+    }
+
+    /// Every task after a key, in the order of keys.
+    pub fn tasks_after(&self, after: Option<Key>) -> impl Iterator<Item = &Task> {
+        self.keys.iter_after(after).map(|(_, id)| &self.tasks[id])
+    }
+
     /// Whether a worker that qualifies for this spec has room.
     pub fn has_room(&self, spec: SpecId) -> bool {
         let qualified = &self.specs.get(spec).qualified;
@@ -149,6 +169,7 @@ impl State {
             self.tasks[dependency].dependents.push(id);
         }
         self.index.enter(id, &self.tasks[id]);
+        self.story.tell(key, None, Some(&self.tasks[id].state));
         id
     }
 
@@ -160,6 +181,7 @@ impl State {
         self.index.leave(id, task);
         let task = self.tasks.remove(id).expect("it was there a line ago");
         self.keys.remove(task.key);
+        self.story.tell(task.key, Some(&task.state), None);
         for &dependency in &task.dependencies {
             let mut dependents = std::mem::take(&mut self.tasks[dependency].dependents);
             dependents.forget_one(|id| self.tasks.contains_key(id));
@@ -176,6 +198,7 @@ impl State {
         let previous = std::mem::replace(&mut task.state, next);
         let (was, is) = (previous.kind(), task.state.kind());
         self.index.enter(id, &self.tasks[id]);
+        self.story.tell(self.tasks[id].key, Some(&previous), Some(&self.tasks[id].state));
         if was.is_active() != is.is_active() {
             self.count_as_waiter(id, is.is_active());
         }
@@ -312,6 +335,7 @@ impl State {
         let id = worker.id;
         self.index.open(id, worker.nthreads);
         let gained = self.specs.worker_joined(&worker);
+        self.story.tell_worker(id, &worker.name, &worker.address, "registered");
         self.workers.insert(id, worker);
         (id, gained)
     }
@@ -325,7 +349,9 @@ impl State {
     /// The worker has no connection: it keeps what it has and is given nothing.
     pub fn suspend_worker(&mut self, id: WorkerId) {
         if let Some(worker) = self.workers.get_mut(&id) {
-            worker.connection = None;
+            if worker.connection.take().is_some() {
+                self.story.tell_worker(id, &worker.name, &worker.address, "disconnected");
+            }
             self.index.close(id);
             self.specs.worker_left(id);
         }
@@ -333,7 +359,9 @@ impl State {
 
     /// Removes a suspended worker that has nothing and holds nothing any more.
     pub fn remove_worker(&mut self, id: WorkerId) {
-        self.workers.remove(&id);
+        if let Some(worker) = self.workers.remove(&id) {
+            self.story.tell_worker(id, &worker.name, &worker.address, "gone");
+        }
         assert!(self.index.load(id).is_none(), "it still has tasks or values");
     }
 

@@ -74,6 +74,7 @@ pub enum Says {
     Detach { keys: Vec<u8> },
     Explain { key: u8 },
     Goodbye,
+    HasWhat { worker: u8 },
     Info,
     Locate { key: u8, failed: Option<u8> },
     Misdefine,
@@ -81,7 +82,10 @@ pub enum Says {
     Retry { keys: Vec<u8> },
     Submit(Submit),
     SubmitUndefined { key: u8 },
+    Story { key: u8 },
+    Tasks { after: u8 },
     WaitForWorkers { workers: u32 },
+    WhoHas { key: u8 },
 }
 
 #[derive(Clone, Debug)]
@@ -212,6 +216,10 @@ fn says() -> impl Strategy<Value = Says> {
             .prop_map(|(key, failed)| Says::Locate { key, failed }),
         1 => key().prop_map(|key| Says::Explain { key }),
         1 => Just(Says::Info),
+        1 => (0..8_u8).prop_map(|worker| Says::HasWhat { worker }),
+        1 => key().prop_map(|key| Says::Story { key }),
+        1 => key().prop_map(|after| Says::Tasks { after }),
+        1 => key().prop_map(|key| Says::WhoHas { key }),
         1 => (0..4_u32).prop_map(|workers| Says::WaitForWorkers { workers }),
         1 => Just(Says::Goodbye),
         1 => Just(Says::Misdefine),

@@ -205,6 +205,7 @@ impl Play<'_> {
             Says::Detach { keys } => ClientMessage::Detach { keys: keys_of(keys) },
             Says::Explain { key } => query(Query::Explain(key_of(*key))),
             Says::Goodbye => ClientMessage::Goodbye,
+            Says::HasWhat { worker } => query(Query::HasWhat(format!("w{worker}"))),
             Says::Info => query(Query::Info),
             Says::Locate { key, failed } => {
                 let failed = failed.map(|worker| WorkerId((worker % 8).into()));
@@ -213,12 +214,17 @@ impl Play<'_> {
             Says::Misdefine => ClientMessage::Define { id: SpecId(99), spec: TaskSpec::default() },
             Says::Release { keys } => ClientMessage::Release { keys: keys_of(keys) },
             Says::Retry { keys } => ClientMessage::Retry { keys: keys_of(keys) },
+            Says::Story { key } => query(Query::Story(StoryOf::Key(key_of(*key)))),
             Says::Submit(submit) => self.submission(submit),
             Says::SubmitUndefined { key } => {
                 let task = NewTask { spec: SpecId(99), ..self.new_task(*key) };
                 ClientMessage::Submit { submission: 1, tasks: vec![task] }
             }
+            Says::Tasks { after } => {
+                query(Query::Tasks { state: None, after: Some(key_of(*after)) })
+            }
             Says::WaitForWorkers { workers } => query(Query::WaitForWorkers(*workers)),
+            Says::WhoHas { key } => query(Query::WhoHas(key_of(*key))),
         }
     }
 
