@@ -34,6 +34,7 @@ pub struct Call<T> {
 }
 
 /// What a [`Call`] consists of.
+#[derive(Clone)]
 pub(crate) struct CallParts {
     /// What to run and how; one for all calls of a task without options.
     pub(crate) spec: Arc<TaskSpec>,
@@ -103,6 +104,12 @@ impl<T> Call<T> {
     /// How many workers may die while they run the task, before it fails.
     pub fn allowed_failures(self, failures: u32) -> Self {
         self.with(|options| options.allowed_failures = Some(failures))
+    }
+
+    /// The same call, as a task of its own that only this worker may run.
+    pub(crate) fn only_on(&self, worker: &str) -> Self {
+        let parts = CallParts { key: None, ..self.parts.clone() };
+        Self { parts, pure: false, result: PhantomData }.workers([worker])
     }
 
     fn with(mut self, set: impl FnOnce(&mut TaskOptions)) -> Self {

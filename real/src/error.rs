@@ -38,6 +38,9 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The scheduler cannot do what it was asked.
+    #[error("{0}")]
+    Declined(String),
     /// The connection that is needed is gone.
     #[error("disconnected: {reason}")]
     Disconnected {

@@ -131,6 +131,19 @@ impl Hub {
         handle
     }
 
+    /// Futures of keys that somebody else submitted.
+    pub(crate) fn adopt(self: &Arc<Self>, keys: &[Key]) -> Vec<FutureHandle> {
+        let now = clock::now();
+        let handles = self.with(|driver, later| {
+            let mut new = Vec::new();
+            let handles = keys.iter().map(|&key| driver.adopt(self, key, &mut new)).collect();
+            driver.say(now, Event::Adopt { keys: new }, later);
+            handles
+        });
+        self.stir();
+        handles
+    }
+
     /// A future that fails, as `failure` says, without anybody having heard of it.
     pub(crate) fn failed(self: &Arc<Self>, failure: Failure) -> FutureHandle {
         let key = lock(&self.driver).next_key();

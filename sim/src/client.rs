@@ -262,7 +262,8 @@ impl World {
             Event::FromScheduler(message) => self.report.coverage.see(message),
             Event::Flush => sim.flushes = false,
             Event::Tick => sim.alarm = sim.alarm.filter(|at| *at > now),
-            Event::Await { .. }
+            Event::Adopt { .. }
+            | Event::Await { .. }
             | Event::Cancel { .. }
             | Event::Detach { .. }
             | Event::Disconnected { .. }

@@ -78,11 +78,11 @@ kinds! {
     "operation" Op:
         Ambush Cancel Clog Goodbye Join Kill Leave Pause Query Release Scatter Submit Vanish;
     "client event" ClientEvent:
-        Await Cancel Detach Disconnected Flush Fetched FromScheduler Query Release Retry Scatter Sent
+        Adopt Await Cancel Detach Disconnected Flush Fetched FromScheduler Query Release Retry Scatter Sent
         Submit Tick;
     "client effect" ClientEffect: Answer Close Fetch Send Settled ToScheduler Unsettled;
     "client → scheduler" ClientMessage:
-        Define Submit Release Cancel Detach Locate Query Retry Goodbye;
+        Define Submit Release Cancel Detach Locate Query Retry Want Goodbye;
     "scheduler event" SchedulerEvent:
         ClientConnected ClientDisconnected FromClient FromWorker Tick WorkerConnected
         WorkerDisconnected WorkerLost;

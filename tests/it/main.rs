@@ -9,6 +9,7 @@ mod blocking;
 mod bulk;
 mod cli;
 mod clusters;
+mod datasets;
 mod deaths;
 mod errors;
 mod hostile;

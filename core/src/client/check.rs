@@ -161,8 +161,9 @@ impl Client {
                 }
                 ClientMessage::Cancel { keys, .. }
                 | ClientMessage::Detach { keys }
-                | ClientMessage::Release { keys }
-                | ClientMessage::Retry { keys } => (1..=limits::MAX_KEYS).contains(&keys.len()),
+                | ClientMessage::Release { keys, .. }
+                | ClientMessage::Retry { keys }
+                | ClientMessage::Want { keys } => (1..=limits::MAX_KEYS).contains(&keys.len()),
                 ClientMessage::Goodbye
                 | ClientMessage::Locate { .. }
                 | ClientMessage::Query { .. } => true,

@@ -10,6 +10,11 @@ use smallvec::SmallVec;
 /// Something that happened outside.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
+    /// Hold keys that somebody else submitted. Each is held once more.
+    Adopt {
+        /// The keys.
+        keys: Vec<Key>,
+    },
     /// Somebody waits for the value of a key.
     Await {
         /// A key of this client.

@@ -22,7 +22,7 @@ mod transfers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use raddle_net::messages::{ClientMessage, Failure, SchedulerToClient, TaskSpec};
+use raddle_net::messages::{ClientMessage, Failure, Query, SchedulerToClient, TaskSpec};
 use raddle_net::names::{Key, WorkerId};
 
 pub use self::check::Violation;
@@ -98,6 +98,7 @@ impl Client {
     /// do, in order.
     pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Effect>) {
         match event {
+            Event::Adopt { keys } => self.on_adopt(&keys, out),
             Event::Await { key } => self.on_await(key, out),
             Event::Cancel { keys, force } => self.on_cancel(keys, force),
             Event::Detach { keys } => self.on_detach(keys),
@@ -112,6 +113,9 @@ impl Client {
             }
             Event::Query { id, query } => {
                 if self.closed.is_none() {
+                    if let Query::Publish { keys, .. } = &query {
+                        self.outbox.share(keys);
+                    }
                     self.outbox.push(ClientMessage::Query { id, query });
                 }
             }

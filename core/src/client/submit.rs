@@ -82,6 +82,32 @@ impl Client {
         out.extend(future.settled(None).map(|settled| Effect::Settled { key, settled }));
     }
 
+    /// Holds keys that somebody else submitted.
+    pub(super) fn on_adopt(&mut self, keys: &[Key], out: &mut Vec<Effect>) {
+        let mut wanted = Vec::new();
+        for &key in keys {
+            match self.futures.get(key) {
+                Some(Future { state: State::Released, .. }) => self.seal_releases(),
+                Some(_) => {
+                    self.hold_again(key, out);
+                    continue;
+                }
+                None => {}
+            }
+            let mut future = Future::new(State::Pending);
+            if let Some(failure) = &self.closed {
+                future.local = true;
+                future.state = State::Erred { blame: key, failure: Arc::clone(failure) };
+            } else {
+                wanted.push(key);
+            }
+            out.extend(future.settled(None).map(|settled| Effect::Settled { key, settled }));
+            self.futures.insert(key, future);
+        }
+        self.outbox.share(&wanted);
+        self.outbox.push_each(&wanted, |keys| ClientMessage::Want { keys });
+    }
+
     /// Puts a task into the outbox, or says why it can never be submitted.
     fn say(&mut self, task: Task, (submission, order): (u64, u32)) -> Result<(), String> {
         let Task { key, spec, priority, dependencies, args } = task;

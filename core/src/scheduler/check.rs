@@ -20,6 +20,7 @@ impl Scheduler {
         self.check_graces()?;
         self.check_queries()?;
         self.check_detached()?;
+        self.check_datasets()?;
         self.check_watch()
     }
 

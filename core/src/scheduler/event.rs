@@ -93,6 +93,7 @@ const fn client_cause(message: &ClientMessage) -> &'static str {
         ClientMessage::Release { .. } => "release",
         ClientMessage::Retry { .. } => "retry",
         ClientMessage::Submit { .. } => "submit",
+        ClientMessage::Want { .. } => "want",
     }
 }
 

@@ -32,11 +32,15 @@ impl Scheduler {
         turn: &mut Turn<'_>,
     ) -> Result<(), PeerError> {
         let answer = match query {
+            Query::Dataset(name) => self.dataset(&name),
+            Query::Datasets => QueryAnswer::Names(self.datasets.keys().cloned().collect()),
             Query::Explain(key) => QueryAnswer::Explanation(self.explain(key)),
             Query::HasWhat(worker) => self.has_what(&worker),
             Query::Info => QueryAnswer::Info(self.info()),
+            Query::Publish { name, keys } => self.publish(client, name, keys)?,
             Query::Story(of) => self.story(&of, turn.now),
             Query::Tasks { state, after } => self.task_page(state.as_deref(), after),
+            Query::Unpublish(name) => self.unpublish(&name, turn),
             Query::WhoHas(key) => QueryAnswer::Workers(self.who_has(key)),
             Query::WaitForWorkers(workers) => {
                 if self.waiting_queries.len() >= MAX_WAITING {

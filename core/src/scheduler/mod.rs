@@ -11,6 +11,7 @@ use raddle_net::names::{RunId, Session, WorkerId};
 
 mod assign;
 mod check;
+mod datasets;
 mod effect;
 mod event;
 mod explain;
@@ -37,6 +38,7 @@ pub use state::{ClientId, Kind, Violation};
 pub use transitions::TABLE;
 
 use crate::time::{Duration, Instant};
+use datasets::Dataset;
 use explain::WaitingQuery;
 use state::State;
 use turn::Turn;
@@ -83,6 +85,8 @@ pub struct Scheduler {
     waiting_queries: Vec<WaitingQuery>,
     /// Who wants what is to be computed whoever else wants it, while there is such a thing.
     detached: Option<ClientId>,
+    /// Who wants what is published, by name.
+    datasets: BTreeMap<String, Dataset>,
 }
 
 /// Who is behind a connection.
@@ -107,6 +111,7 @@ impl Scheduler {
             no_workers_since: None,
             waiting_queries: Vec::new(),
             detached: None,
+            datasets: BTreeMap::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use raddle_net::limits::{MAX_ARGS, MAX_DEPENDENCIES, MAX_KEYS, MAX_NAME, MAX_SPECS, MAX_SUBMIT};
 use raddle_net::messages::{ClientMessage, Failure, NewTask, SchedulerToClient, TaskSpec};
-use raddle_net::names::{Key, KeyKind, Priority, Session, SpecId, WorkerId};
+use raddle_net::names::{Key, Priority, Session, SpecId, WorkerId};
 use smallvec::SmallVec;
 
 use super::effect::PeerError;
@@ -65,9 +65,9 @@ impl Scheduler {
             ClientMessage::Goodbye => self.release_all(client, turn),
             ClientMessage::Locate { key, failed } => self.on_locate(client, key, failed, turn),
             ClientMessage::Query { id, query } => self.on_query(client, id, query, turn)?,
-            ClientMessage::Release { keys } => {
+            ClientMessage::Release { keys, answer } => {
                 let keys = bounded(keys, MAX_KEYS, "keys of one message")?;
-                self.on_release(client, keys, turn);
+                self.on_release(client, keys, answer, turn);
             }
             ClientMessage::Retry { keys } => {
                 let keys = bounded(keys, MAX_KEYS, "keys of one message")?;
@@ -75,6 +75,10 @@ impl Scheduler {
             }
             ClientMessage::Submit { submission, tasks } => {
                 self.on_submit(client, submission, tasks, turn)?;
+            }
+            ClientMessage::Want { keys } => {
+                let keys = bounded(keys, MAX_KEYS, "keys of one message")?;
+                self.on_want(client, &keys, turn);
             }
         }
         Ok(())
@@ -215,16 +219,15 @@ impl Scheduler {
         );
     }
 
-    /// The client does not want these keys any more. It may submit the hashed ones again, and must
-    /// know which answers are meant for which life.
-    fn on_release(&mut self, client: ClientId, mut keys: Vec<Key>, turn: &mut Turn<'_>) {
+    /// The client does not want these keys any more. If it may want them again, it must know which
+    /// answers are meant for which life.
+    fn on_release(&mut self, client: ClientId, keys: Vec<Key>, answer: bool, turn: &mut Turn<'_>) {
         for key in &keys {
             if let Some(task) = self.state.find(*key) {
                 self.release_want(client, task, turn);
             }
         }
-        keys.retain(|key| matches!(key.kind(), KeyKind::Hashed(_)));
-        if !keys.is_empty() {
+        if answer {
             self.to_client(client, SchedulerToClient::Released { keys }, turn);
         }
     }

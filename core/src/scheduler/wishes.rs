@@ -87,6 +87,16 @@ impl Scheduler {
         }
     }
 
+    /// The client wants tasks that it knows from somebody else.
+    pub(super) fn on_want(&mut self, client: ClientId, keys: &[Key], turn: &mut Turn<'_>) {
+        for key in keys {
+            match self.state.find(*key) {
+                Some(task) => self.want_again(client, task, turn),
+                None => self.tell_unknown(client, *key, turn),
+            }
+        }
+    }
+
     /// The client wants these tasks computed again, if they failed.
     pub(super) fn on_retry(&mut self, client: ClientId, keys: &[Key], turn: &mut Turn<'_>) {
         let mut known = Vec::with_capacity(keys.len());

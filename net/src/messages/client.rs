@@ -33,6 +33,9 @@ pub enum ClientMessage {
     Release {
         /// Keys it wanted.
         keys: Vec<Key>,
+        /// Whether the client may come to want them again, and so must hear
+        /// [`SchedulerToClient::Released`]: what was said before that is of their former lives.
+        answer: bool,
     },
     /// The client does not want these keys computed; it is told `Erred` with
     /// [`Failure::Cancelled`]. If nobody else wants them, or what is on its way because of them,
@@ -70,6 +73,11 @@ pub enum ClientMessage {
         id: u64,
         /// What is asked.
         query: Query,
+    },
+    /// The client wants keys that it has from somebody else, and is told where each stands.
+    Want {
+        /// Keys it does not want yet.
+        keys: Vec<Key>,
     },
     /// The client leaves on purpose and wants nothing any more.
     Goodbye,
@@ -113,7 +121,7 @@ pub enum SchedulerToClient {
         key: Key,
     },
     /// What the client released before is released: whatever was said of these keys so far belongs to
-    /// their former lives. Said of hashed keys only, since no other key is ever submitted again.
+    /// their former lives. Said if it was asked for.
     Released {
         /// Keys of one release message.
         keys: Vec<Key>,

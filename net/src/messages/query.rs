@@ -5,15 +5,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{Key, RunId, WorkerId};
 
-/// A question about the cluster.
+/// A question about the cluster, or a wish that is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Query {
+    /// The keys that were published under a name.
+    Dataset(String),
+    /// The names under which something is published.
+    Datasets,
     /// Why a key is not done, in words.
     Explain(Key),
     /// Which values a worker holds, by its name or address.
     HasWhat(String),
     /// Who is there and how much there is to do.
     Info,
+    /// Keep keys under a name, whoever stops wanting them.
+    Publish {
+        /// The name; nothing else is published under it.
+        name: String,
+        /// Keys that the client wants; at most [`MAX_KEYS`](crate::limits::MAX_KEYS).
+        keys: Vec<Key>,
+    },
     /// What has happened to a task or to a worker.
     Story(StoryOf),
     /// The tasks that there are, in the order of their keys.
@@ -23,6 +34,8 @@ pub enum Query {
         /// Those whose key comes after this one.
         after: Option<Key>,
     },
+    /// Keep what was published under this name no longer.
+    Unpublish(String),
     /// Answer once this many workers are there.
     WaitForWorkers(u32),
     /// Which workers hold the value of a key.
@@ -41,12 +54,18 @@ pub enum StoryOf {
 /// The answer to a [`Query`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum QueryAnswer {
+    /// It cannot be done: why, in words.
+    Declined(String),
+    /// To [`Query::Publish`] and [`Query::Unpublish`]: it is done.
+    Done,
     /// To [`Query::Explain`].
     Explanation(String),
     /// To [`Query::Info`] and [`Query::WaitForWorkers`].
     Info(SchedulerInfo),
-    /// To [`Query::HasWhat`]: at most [`MAX_KEYS`](crate::limits::MAX_KEYS).
+    /// To [`Query::Dataset`] and [`Query::HasWhat`]: at most [`MAX_KEYS`](crate::limits::MAX_KEYS).
     Keys(Vec<Key>),
+    /// To [`Query::Datasets`].
+    Names(Vec<String>),
     /// To [`Query::Story`]: the last lines, the oldest first.
     Story(Vec<StoryLine>),
     /// To [`Query::Tasks`].
@@ -56,7 +75,7 @@ pub enum QueryAnswer {
         /// After which key the next page begins, if there is one.
         next: Option<Key>,
     },
-    /// There is no such worker, or no such state: which one, in words.
+    /// There is no such worker, state or name: which one, in words.
     Unknown(String),
     /// To [`Query::WhoHas`]: addresses.
     Workers(Vec<String>),

@@ -22,7 +22,9 @@ pub fn client_message() -> impl Strategy<Value = ClientMessage> {
         (spec_id(), spec()).prop_map(|(id, spec)| ClientMessage::Define { id, spec }),
         (any::<u64>(), vec(new_task(), 0..5))
             .prop_map(|(submission, tasks)| ClientMessage::Submit { submission, tasks }),
-        vec(key(), 0..5).prop_map(|keys| ClientMessage::Release { keys }),
+        (vec(key(), 0..5), any::<bool>())
+            .prop_map(|(keys, answer)| ClientMessage::Release { keys, answer }),
+        vec(key(), 0..5).prop_map(|keys| ClientMessage::Want { keys }),
         (vec(key(), 0..5), any::<bool>())
             .prop_map(|(keys, force)| ClientMessage::Cancel { keys, force }),
         vec(key(), 0..5).prop_map(|keys| ClientMessage::Detach { keys }),
@@ -226,7 +228,11 @@ fn registration() -> impl Strategy<Value = Registration> {
 
 fn query() -> impl Strategy<Value = Query> {
     prop_oneof![
+        text().prop_map(Query::Dataset),
+        Just(Query::Datasets),
         key().prop_map(Query::Explain),
+        (text(), vec(key(), 0..4)).prop_map(|(name, keys)| Query::Publish { name, keys }),
+        text().prop_map(Query::Unpublish),
         text().prop_map(Query::HasWhat),
         Just(Query::Info),
         prop_oneof![key().prop_map(StoryOf::Key), text().prop_map(StoryOf::Worker)]
@@ -253,6 +259,9 @@ fn answer() -> impl Strategy<Value = QueryAnswer> {
     let info = (vec(worker, 0..3), any::<u32>(), vec((text(), any::<u64>()), 0..3))
         .prop_map(|(workers, clients, tasks)| SchedulerInfo { workers, clients, tasks });
     prop_oneof![
+        text().prop_map(QueryAnswer::Declined),
+        Just(QueryAnswer::Done),
+        texts().prop_map(QueryAnswer::Names),
         info.prop_map(QueryAnswer::Info),
         text().prop_map(QueryAnswer::Explanation),
         vec(key(), 0..4).prop_map(QueryAnswer::Keys),

@@ -181,8 +181,11 @@ impl Client {
     pub(super) async fn ask(&self, query: Query) -> Result<QueryAnswer> {
         match self.inner.hub.ask(query).await {
             Ok(answer) => match answer {
+                QueryAnswer::Declined(why) => Err(Error::Declined(why)),
                 QueryAnswer::Unknown(what) => Err(Error::Unknown(what)),
-                QueryAnswer::Explanation(_)
+                QueryAnswer::Done
+                | QueryAnswer::Names(_)
+                | QueryAnswer::Explanation(_)
                 | QueryAnswer::Info(_)
                 | QueryAnswer::Keys(_)
                 | QueryAnswer::Story(_)

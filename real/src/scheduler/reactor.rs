@@ -186,6 +186,7 @@ impl Reactor {
             | ClientMessage::Locate { .. }
             | ClientMessage::Query { .. }
             | ClientMessage::Retry { .. }
+            | ClientMessage::Want { .. }
             | ClientMessage::Goodbye => 1,
         };
         self.handle(Event::FromClient { connection, message });

@@ -195,3 +195,21 @@ fn what_is_held_can_be_detached() {
     bench.on(release(0));
     assert_eq!(bench.flush(), [ClientMessage::Detach { keys: vec![key(0)] }, releases(&[0])]);
 }
+
+#[test]
+fn keys_of_others_are_held_and_what_was_said_in_a_former_life_is_not_meant() {
+    let mut bench = Bench::with(&[]);
+    let adopt = || Event::Adopt { keys: vec![key(8), key(8)] };
+    assert_eq!(bench.on(adopt()), []);
+    assert_eq!(bench.flush(), [ClientMessage::Want { keys: vec![key(8)] }]);
+    assert_eq!(bench.hear(in_memory(8, 1, 1)), [settled(8, 1, None)]);
+    bench.on(release(8));
+    bench.on(release(8));
+    let released = ClientMessage::Release { keys: vec![key(8)], answer: true };
+    assert_eq!(bench.on(adopt()), []);
+    assert_eq!(bench.flush(), [released, ClientMessage::Want { keys: vec![key(8)] }]);
+    // Said before the release was heard.
+    assert_eq!(bench.hear(erred(8, 8, "x")), []);
+    bench.hear(SchedulerToClient::Released { keys: vec![key(8)] });
+    assert_eq!(bench.hear(in_memory(8, 2, 1)), [settled(8, 2, None)]);
+}

@@ -87,13 +87,14 @@ fn messages_keep_to_the_limits() {
         let size = |message| match message {
             ClientMessage::Submit { tasks, .. } => ("submit", tasks.len()),
             ClientMessage::Cancel { keys, .. } => ("cancel", keys.len()),
-            ClientMessage::Release { keys } => ("release", keys.len()),
+            ClientMessage::Release { keys, .. } => ("release", keys.len()),
             ClientMessage::Define { .. } => ("define", 1),
             ClientMessage::Detach { .. }
             | ClientMessage::Goodbye
             | ClientMessage::Locate { .. }
             | ClientMessage::Query { .. }
-            | ClientMessage::Retry { .. } => ("other", 1),
+            | ClientMessage::Retry { .. }
+            | ClientMessage::Want { .. } => ("other", 1),
         };
         messages.into_iter().map(size).collect()
     };

@@ -20,6 +20,8 @@ pub enum Violation {
     ClientOfNoRun(ClientId),
     /// A connection is of somebody who is reached otherwise, or not at all.
     Connection(ConnectionId),
+    /// A key is published and the cluster does not want it.
+    Dataset(String),
     /// The cluster wants nothing, or what is done, for itself.
     Detached,
     /// An erred task is its own dependent's blame, or blames nobody known. (IS28)

@@ -118,7 +118,8 @@ fn lists_and_names_have_limits() {
         (ClientMessage::Cancel { keys: keys(), force: true }, "keys of one message"),
         (ClientMessage::Detach { keys: keys() }, "keys of one message"),
         (ClientMessage::Retry { keys: keys() }, "keys of one message"),
-        (ClientMessage::Release { keys: keys() }, "keys of one message"),
+        (ClientMessage::Release { keys: keys(), answer: true }, "keys of one message"),
+        (ClientMessage::Want { keys: keys() }, "keys of one message"),
         (
             ClientMessage::Submit { submission: 1, tasks: vec![task(1, &[]); MAX_SUBMIT + 1] },
             "tasks of one message",

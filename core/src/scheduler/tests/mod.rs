@@ -15,6 +15,7 @@ use raddle_net::payload::{Blob, SmallValue};
 use super::*;
 
 mod cancel;
+mod datasets;
 mod deaths;
 mod errors;
 mod finish;
@@ -107,7 +108,7 @@ impl Cluster {
 
     fn release(&mut self, client: ConnectionId, tasks: &[u64]) -> Vec<Effect> {
         let keys = tasks.iter().copied().map(key).collect();
-        self.says(client, ClientMessage::Release { keys })
+        self.says(client, ClientMessage::Release { keys, answer: false })
     }
 
     fn cancel(&mut self, client: ConnectionId, task: u64) -> Vec<Effect> {

@@ -78,13 +78,16 @@ pub enum Says {
     Info,
     Locate { key: u8, failed: Option<u8> },
     Misdefine,
-    Release { keys: Vec<u8> },
+    Publish { name: u8, keys: Vec<u8> },
+    Release { keys: Vec<u8>, answer: bool },
     Retry { keys: Vec<u8> },
     Submit(Submit),
     SubmitUndefined { key: u8 },
     Story { key: u8 },
     Tasks { after: u8 },
+    Unpublish { name: u8 },
     WaitForWorkers { workers: u32 },
+    Want { keys: Vec<u8> },
     WhoHas { key: u8 },
 }
 
@@ -208,7 +211,10 @@ fn says() -> impl Strategy<Value = Says> {
         20 => submit.prop_map(|(keys, whole, other, submission)| {
             Says::Submit(Submit { keys, whole, other, submission })
         }),
-        8 => keys().prop_map(|keys| Says::Release { keys }),
+        8 => (keys(), any::<bool>()).prop_map(|(keys, answer)| Says::Release { keys, answer }),
+        2 => (0..2_u8, keys()).prop_map(|(name, keys)| Says::Publish { name, keys }),
+        1 => (0..2_u8).prop_map(|name| Says::Unpublish { name }),
+        2 => keys().prop_map(|keys| Says::Want { keys }),
         3 => (keys(), any::<bool>()).prop_map(|(keys, force)| Says::Cancel { keys, force }),
         2 => keys().prop_map(|keys| Says::Detach { keys }),
         4 => keys().prop_map(|keys| Says::Retry { keys }),

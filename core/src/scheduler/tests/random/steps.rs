@@ -69,7 +69,7 @@ impl Play<'_> {
         wants.map(|task| state.task(*task).key).collect()
     }
 
-    fn client_joins(&mut self, session: u8) -> Sense {
+    pub fn client_joins(&mut self, session: u8) -> Sense {
         let connection = self.next_connection();
         self.audience.clients.insert(connection, audience::Client::default());
         let (session, name) = (Session::truncate(session.into()), String::new());
@@ -212,7 +212,12 @@ impl Play<'_> {
                 ClientMessage::Locate { key: key_of(*key), failed }
             }
             Says::Misdefine => ClientMessage::Define { id: SpecId(99), spec: TaskSpec::default() },
-            Says::Release { keys } => ClientMessage::Release { keys: keys_of(keys) },
+            Says::Publish { name, keys } => {
+                query(Query::Publish { name: name.to_string(), keys: keys_of(keys) })
+            }
+            Says::Release { keys, answer } => {
+                ClientMessage::Release { keys: keys_of(keys), answer: *answer }
+            }
             Says::Retry { keys } => ClientMessage::Retry { keys: keys_of(keys) },
             Says::Story { key } => query(Query::Story(StoryOf::Key(key_of(*key)))),
             Says::Submit(submit) => self.submission(submit),
@@ -223,7 +228,9 @@ impl Play<'_> {
             Says::Tasks { after } => {
                 query(Query::Tasks { state: None, after: Some(key_of(*after)) })
             }
+            Says::Unpublish { name } => query(Query::Unpublish(name.to_string())),
             Says::WaitForWorkers { workers } => query(Query::WaitForWorkers(*workers)),
+            Says::Want { keys } => ClientMessage::Want { keys: keys_of(keys) },
             Says::WhoHas { key } => query(Query::WhoHas(key_of(*key))),
         }
     }
