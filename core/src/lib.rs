@@ -6,6 +6,7 @@
 //! fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Effect>);
 //! fn next_deadline(&self) -> Option<(Instant, Timer)>;
 //! fn check(&self) -> Result<(), Violation>;
+//! fn check_touched(&self) -> Result<(), Violation>;
 //! ```
 //!
 //! An *event* is something that happened outside; an *effect* is something the driver must do, in
@@ -24,4 +25,5 @@ pub mod keys;
 pub mod random;
 pub mod scheduler;
 pub mod time;
+mod touched;
 pub mod worker;

@@ -20,7 +20,7 @@ use crate::oracle::Verdict;
 use crate::plan::{Question, TaskDef};
 use crate::requests::Asker;
 use crate::scheduler::wake;
-use crate::world::{Delivery, Node, World};
+use crate::world::{Delivery, Depth, Node, World};
 
 /// Keys from this number on are for work that is asked for at the end.
 const FRESH: u64 = 1 << 40;
@@ -59,9 +59,10 @@ enum Seen {
 }
 
 impl SimClient {
-    pub(crate) fn new(number: usize) -> Self {
+    pub(crate) fn new(number: usize, depth: Depth) -> Self {
+        let track_touched = depth == Depth::Touched;
         Self {
-            machine: Client::new(Config::default()),
+            machine: Client::new(Config { track_touched, ..Config::default() }),
             number,
             connection: ConnectionId::default(),
             held: BTreeMap::new(),
@@ -281,9 +282,10 @@ impl World {
         let alarm = alarm.and_then(|(at, _)| wake(&mut sim.alarm, at, now));
         let flushes = sim.machine.has_unsent() && !std::mem::replace(&mut sim.flushes, true);
         let size = sim.size();
-        if self.checks_wholly(size)
-            && let Err(violation) = self.clients[client].machine.check()
-        {
+        let wholly = self.checks_wholly(size);
+        let machine = &self.clients[client].machine;
+        let checked = if wholly { machine.check() } else { machine.check_touched() };
+        if let Err(violation) = checked {
             self.fail(Failure::Client(violation));
         }
         if flushes {

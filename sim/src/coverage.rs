@@ -84,8 +84,8 @@ kinds! {
     "client → scheduler" ClientMessage:
         Define Submit Release Cancel Detach Locate Query Retry Want Goodbye;
     "scheduler event" SchedulerEvent:
-        ClientConnected ClientDisconnected FromClient FromWorker Tick WorkerConnected
-        WorkerDisconnected WorkerLost;
+        ClientConnected ClientDisconnected ClientResumed FromClient FromWorker SessionEnded Tick
+        WorkerConnected WorkerDisconnected WorkerLost WorkerResumed;
     "scheduler effect" SchedulerEffect: Close ToClient ToWorker Warn;
     "scheduler → client" SchedulerToClient: Peer InMemory Erred Recomputing Released Send Answer;
     "scheduler → worker" SchedulerToWorker: Registered Define Peer Compute Free Holders ToRun;

@@ -3,14 +3,14 @@
 //! It must not know why the machine says what it says.
 
 use raddle_core::client::Event as ClientEvent;
-use raddle_core::scheduler::{Config, Effect, Event, Scheduler, Violation};
+use raddle_core::scheduler::{Config, Effect, Event, PeerError, Scheduler};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
 use raddle_net::names::Key;
 
 use crate::failure::Failure;
 use crate::plan::Plan;
-use crate::world::{Delivery, Node, Settings, World};
+use crate::world::{Delivery, Depth, Node, Settings, World};
 
 /// The scheduler.
 #[derive(Clone, Debug)]
@@ -27,14 +27,12 @@ impl SimScheduler {
         let config = Config {
             policy: settings.policy,
             seed: settings.seed,
+            track_touched: settings.mode.depth == Depth::Touched,
+            client_grace: Duration::from_micros(plan.grace),
             worker_grace: Duration::from_micros(plan.grace),
             ..Config::default()
         };
         Self { machine: Scheduler::new(config), alarm: None, effects: Vec::new() }
-    }
-
-    pub(crate) fn check(&self) -> Result<(), Violation> {
-        self.machine.check()
     }
 }
 
@@ -47,9 +45,10 @@ impl World {
         }
         let mut out = std::mem::take(&mut sim.effects);
         sim.machine.handle(self.now, event, &mut out);
-        if self.checks_wholly(self.scheduler.machine.tasks())
-            && let Err(violation) = self.scheduler.check()
-        {
+        let machine = &self.scheduler.machine;
+        let wholly = self.checks_wholly(machine.tasks());
+        let checked = if wholly { machine.check() } else { machine.check_touched() };
+        if let Err(violation) = checked {
             self.fail(Failure::Scheduler(violation));
         }
         for effect in out.drain(..) {
@@ -66,6 +65,8 @@ impl World {
     fn scheduler_effect(&mut self, effect: Effect) {
         self.report.coverage.see(&effect);
         match effect {
+            // Who died is waited for, and given up in the end; who left is let go.
+            Effect::Close { reason: PeerError::Away | PeerError::Left, .. } => {}
             Effect::Close { connection, reason } => {
                 let node = self.behind(connection);
                 self.fail(Failure::Protocol(format!("scheduler closes {node:?}: {reason}")));
@@ -94,10 +95,13 @@ impl World {
             Event::FromWorker { message, .. } => seen.see(message),
             Event::ClientConnected { .. }
             | Event::ClientDisconnected { .. }
+            | Event::ClientResumed { .. }
+            | Event::SessionEnded { .. }
             | Event::Tick
             | Event::WorkerConnected { .. }
             | Event::WorkerDisconnected { .. }
-            | Event::WorkerLost { .. } => {}
+            | Event::WorkerLost { .. }
+            | Event::WorkerResumed { .. } => {}
         }
     }
 

@@ -23,7 +23,7 @@ use crate::plan::Moment;
 use crate::plant::Plant;
 use crate::requests::{Asker, Reply};
 use crate::scheduler::wake;
-use crate::world::{Delivery, Node, World};
+use crate::world::{Delivery, Depth, Node, World};
 
 /// A worker process.
 #[derive(Clone, Debug)]
@@ -36,7 +36,8 @@ pub(crate) struct SimWorker {
     pub(crate) offered: BTreeMap<RequestId, (u64, u32)>,
     outbox: Vec<Said>,
     pub(crate) nested: BTreeMap<RunId, Nested>,
-    running: BTreeMap<RunId, Key>,
+    /// Bodies that were entered: whose, and when.
+    running: BTreeMap<RunId, (Key, Instant)>,
     pub(crate) children: u64,
     /// When it is woken next, at the latest.
     alarm: Option<Instant>,
@@ -88,7 +89,8 @@ impl World {
     pub(crate) fn join(&mut self, nthreads: u32) {
         let number = self.next_worker();
         let connection = self.connect(Node::Worker(number));
-        let config = Config { nthreads: nthreads as usize, ..Config::default() };
+        let track_touched = self.settings.mode.depth == Depth::Touched;
+        let config = Config { nthreads: nthreads as usize, track_touched, ..Config::default() };
         let worker = SimWorker {
             machine: Worker::new(config),
             connection,
@@ -160,9 +162,10 @@ impl World {
         let alarm = node.machine.next_deadline();
         let alarm = alarm.and_then(|(at, _)| wake(&mut node.alarm, at, now));
         let size = node.size();
-        if self.checks_wholly(size)
-            && let Err(violation) = self.workers[&worker].check()
-        {
+        let wholly = self.checks_wholly(size);
+        let machine = &self.workers[&worker].machine;
+        let checked = if wholly { machine.check() } else { machine.check_touched() };
+        if let Err(violation) = checked {
             self.fail(Failure::Worker(violation));
         }
         if !self.ambushes.is_empty() {
@@ -275,6 +278,7 @@ impl World {
         let Execute { key, run, inputs, args, .. } = execute;
         let body = Body::decode(&args);
         let delay = Duration::from_micros(u64::from(body.micros));
+        let now = self.now;
         let node = self.workers.get_mut(&worker).expect("it has just had an effect");
         let values: Option<Vec<u64>> =
             inputs.iter().map(|input| node.store.get(input).map(|(value, _)| *value)).collect();
@@ -282,7 +286,7 @@ impl World {
             let missing = format!("worker {worker} runs {key} without its inputs");
             return self.fail(Failure::Protocol(missing));
         };
-        node.running.insert(run, key);
+        node.running.insert(run, (key, now));
         let executing = node.running.len() - node.nested.len();
         if executing > node.nthreads as usize {
             let many = format!("worker {worker} runs {executing} bodies at a time");
@@ -316,14 +320,15 @@ impl World {
     pub(crate) fn body_ends(&mut self, worker: u32, run: RunId, ended: Ended) {
         let wrong = self.harms(Plant::WrongBlame).then(Key::default);
         let Some(node) = self.workers.get_mut(&worker) else { return };
-        node.running.remove(&run);
+        let since = node.running.remove(&run).map_or(self.now, |(_, since)| since);
         node.nested.remove(&run);
         let outcome = match ended {
             Ended::Failed(blame, failure) => Outcome::Failed { blame: wrong.or(blame), failure },
             Ended::Value(value, nbytes) => {
                 node.store.insert(run, (value, nbytes));
                 let (value, nbytes) = (small(value, nbytes), u64::from(nbytes));
-                Outcome::Finished { nbytes, duration: 1_000, value }
+                let duration = self.now.as_nanos().saturating_sub(since.as_nanos());
+                Outcome::Finished { nbytes, duration, value }
             }
         };
         self.worker_event(worker, Event::Executed { run, outcome });

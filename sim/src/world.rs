@@ -182,7 +182,7 @@ impl World {
             self.join(nthreads);
         }
         for client in 0..plan.clients {
-            self.clients.push(SimClient::new(client));
+            self.clients.push(SimClient::new(client, self.settings.mode.depth));
             self.connect_client(client);
         }
         for (n, step) in plan.ops.iter().enumerate() {
@@ -318,7 +318,7 @@ impl World {
     fn check_wholly(&mut self) {
         let workers = self.workers.values().filter_map(|worker| worker.check().err());
         let clients = self.clients.iter().filter_map(|client| client.machine.check().err());
-        let first = self.scheduler.check().err().map(Failure::Scheduler);
+        let first = self.scheduler.machine.check().err().map(Failure::Scheduler);
         let first = first.or_else(|| workers.map(Failure::Worker).next());
         if let Some(failure) = first.or_else(|| clients.map(Failure::Client).next()) {
             self.fail(failure);

@@ -10,6 +10,7 @@ use slotmap::SlotMap;
 
 use super::effect::Settled;
 use crate::keys::KeyTable;
+use crate::touched::Log;
 
 slotmap::new_key_type! {
     /// One life of a key in this client.
@@ -102,13 +103,30 @@ impl Future {
 }
 
 /// All futures of a client.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Futures {
     ids: KeyTable<FutureId>,
     futures: SlotMap<FutureId, Future>,
+    touched: Log<Key>,
 }
 
 impl Futures {
+    /// There are none yet.
+    pub(super) fn new(track_touched: bool) -> Self {
+        let touched = Log::new(track_touched);
+        Self { ids: KeyTable::new(), futures: SlotMap::with_key(), touched }
+    }
+
+    /// What was touched since the current event began, or looked at to be.
+    pub(super) fn touched(&self) -> &Log<Key> {
+        &self.touched
+    }
+
+    /// An event begins: nothing is touched yet.
+    pub(super) fn begin_event(&mut self) {
+        self.touched.clear();
+    }
+
     /// How many there are, with those that are `Released`.
     pub(super) fn len(&self) -> usize {
         self.futures.len()
@@ -121,12 +139,13 @@ impl Futures {
 
     /// The future of `key`, `Released` or not.
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Future> {
+        self.touched.note(key);
         self.futures.get_mut(self.ids.get(key)?)
     }
 
     /// The future of `key`, if somebody holds it or its value is still to be sent.
     pub(super) fn held(&mut self, key: Key) -> Option<&mut Future> {
-        self.futures.get_mut(self.ids.get(key)?).filter(|future| future.is_held())
+        self.get_mut(key).filter(|future| future.is_held())
     }
 
     /// The future of `key`, if it is not `Released` and the scheduler has heard of it.
@@ -136,12 +155,14 @@ impl Futures {
 
     /// A new life for `key`, which has none.
     pub(super) fn insert(&mut self, key: Key, future: Future) {
+        self.touched.note(key);
         let id = self.futures.insert(future);
         assert!(self.ids.insert(key, id).is_none(), "{key} has a future already");
     }
 
     /// Forgets `key`.
     pub(super) fn remove(&mut self, key: Key) {
+        self.touched.note(key);
         if let Some(id) = self.ids.remove(key) {
             self.futures.remove(id);
         }

@@ -18,6 +18,7 @@ mod submit;
 #[cfg(test)]
 mod tests;
 mod transfers;
+mod violation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,13 +26,13 @@ use std::sync::Arc;
 use raddle_net::messages::{ClientMessage, Failure, Query, SchedulerToClient, TaskSpec};
 use raddle_net::names::{Key, WorkerId};
 
-pub use self::check::Violation;
 pub use self::effect::{Effect, PeerError, Settled};
 pub use self::event::{Event, FetchOutcome, Task};
 use self::futures::{Futures, Place, State};
 pub use self::order::{Graph, static_order};
 use self::outbox::Outbox;
 use self::transfers::Transfers;
+pub use self::violation::Violation;
 use crate::time::{Duration, Instant};
 
 /// How a client behaves.
@@ -43,6 +44,9 @@ pub struct Config {
     pub min_backoff: Duration,
     /// The longest time between two tries of a transfer.
     pub max_backoff: Duration,
+    /// Whether it is remembered what each event touched, for
+    /// [`check_touched`](Client::check_touched). For tests and simulation.
+    pub track_touched: bool,
 }
 
 impl Default for Config {
@@ -51,6 +55,7 @@ impl Default for Config {
             busy_delay: Duration::from_millis(100),
             min_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(5),
+            track_touched: false,
         }
     }
 }
@@ -84,19 +89,21 @@ impl Client {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            config,
             closed: None,
-            futures: Futures::default(),
+            futures: Futures::new(config.track_touched),
             outbox: Outbox::default(),
             peers: BTreeMap::new(),
             receive: submit::receive(),
-            transfers: Transfers::default(),
+            transfers: Transfers::new(config.track_touched),
+            config,
         }
     }
 
     /// Handles one event and everything that follows from it: adds to `out` what the driver must
     /// do, in order.
     pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Effect>) {
+        self.futures.begin_event();
+        self.transfers.begin_event();
         match event {
             Event::Adopt { keys } => self.on_adopt(&keys, out),
             Event::Await { key } => self.on_await(key, out),

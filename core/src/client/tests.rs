@@ -25,13 +25,17 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self { client: Client::new(Config::default()), now: Instant::ZERO }
+        Self {
+            client: Client::new(Config { track_touched: true, ..Config::default() }),
+            now: Instant::ZERO,
+        }
     }
 
     /// What one event leads to.
     fn on(&mut self, event: Event) -> Vec<Effect> {
         let mut out = Vec::new();
         self.client.handle(self.now, event, &mut out);
+        assert_eq!(self.client.check_touched(), Ok(()));
         assert_eq!(self.client.check(), Ok(()));
         out
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use raddle_net::names::{Key, RunId, WorkerId};
 
 use crate::time::Instant;
+use crate::touched::Log;
 
 /// How far the value of a key is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,14 +43,31 @@ pub(super) enum Phase {
 }
 
 /// All transfers, at most one a key.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Transfers {
     by_key: BTreeMap<Key, Transfer>,
     /// Those that are `Waiting`.
     timers: BTreeSet<(Instant, Key)>,
+    touched: Log<Key>,
 }
 
 impl Transfers {
+    /// There are none yet.
+    pub(super) fn new(track_touched: bool) -> Self {
+        let touched = Log::new(track_touched);
+        Self { by_key: BTreeMap::new(), timers: BTreeSet::new(), touched }
+    }
+
+    /// What was touched since the current event began.
+    pub(super) fn touched(&self) -> &Log<Key> {
+        &self.touched
+    }
+
+    /// An event begins: nothing is touched yet.
+    pub(super) fn begin_event(&mut self) {
+        self.touched.clear();
+    }
+
     /// The transfer of `key`.
     pub(super) fn get(&self, key: Key) -> Option<Transfer> {
         self.by_key.get(&key).copied()
@@ -71,6 +89,7 @@ impl Transfers {
 
     /// Forgets the transfer of `key`.
     pub(super) fn remove(&mut self, key: Key) {
+        self.touched.note(key);
         if let Some(Transfer { phase: Phase::Waiting { until, .. }, .. }) = self.by_key.remove(&key)
         {
             self.timers.remove(&(until, key));
@@ -94,6 +113,14 @@ impl Transfers {
     /// All, in the order of keys.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, Transfer)> + '_ {
         self.by_key.iter().map(|(&key, &transfer)| (key, transfer))
+    }
+
+    /// Whether a transfer that is `Waiting` has its timer.
+    pub(super) fn is_timed(&self, key: Key, transfer: Transfer) -> bool {
+        match transfer.phase {
+            Phase::Locating { .. } | Phase::Underway { .. } => true,
+            Phase::Waiting { until, .. } => self.timers.contains(&(until, key)),
+        }
     }
 
     /// Whether the timers are those of what is `Waiting`.

@@ -80,7 +80,7 @@ impl Scheduler {
     /// Hands out queued tasks, in order, while a worker that may run them has room.
     pub(super) fn fill(&mut self, turn: &mut Turn<'_>) {
         while let Some((task, worker)) = policy::next(&self.config, &self.state) {
-            self.become_processing(task, worker, turn);
+            self.step(task, Goal::Processing { worker }, turn);
             self.settle(turn);
         }
     }
@@ -189,7 +189,7 @@ impl Scheduler {
 
     /// Dependents of a task that has just been assigned may follow it.
     fn recommend_followers(&self, task: TaskId, turn: &mut Turn<'_>) {
-        if !policy::may_follow(&self.config) {
+        if !policy::may_be_followed(&self.config, &self.state, task) {
             return;
         }
         for &dependent in self.state.task(task).dependents.ids() {

@@ -3,8 +3,10 @@
 //!
 //! Linear in everything there is. It must not repair.
 
-use super::state::{Channel, Kind};
-use super::{Peer, Scheduler, Violation};
+use raddle_net::names::WorkerId;
+
+use super::state::{Channel, Client, ClientId, Kind, Presence};
+use super::{ConnectionId, Peer, Scheduler, Violation};
 
 impl Scheduler {
     /// Says which invariant is broken, if one is. Linear in everything there is.
@@ -14,72 +16,109 @@ impl Scheduler {
     /// The first invariant found broken.
     pub fn check(&self) -> Result<(), Violation> {
         self.state.check()?;
-        self.check_connections()?;
-        self.check_reached()?;
-        self.check_run_clients()?;
-        self.check_graces()?;
+        for connection in self.peers.keys() {
+            self.check_connection(*connection)?;
+        }
+        for (id, client) in self.state.clients() {
+            self.check_client(id, client)?;
+        }
+        for worker in self.state.workers() {
+            self.check_worker(worker.id)?;
+        }
+        self.check_strays()?;
         self.check_queries()?;
         self.check_detached()?;
         self.check_datasets()?;
         self.check_watch()
     }
 
+    /// The same, of what the last event touched; what holds of all together only is left to
+    /// [`check`](Self::check). Costs about as much as the event did. It sees nothing unless
+    /// [`Config::track_touched`](super::Config::track_touched) is set.
+    ///
+    /// # Errors
+    ///
+    /// The first invariant found broken.
+    pub fn check_touched(&self) -> Result<(), Violation> {
+        self.state.check_touched()?;
+        let touched = self.state.touched();
+        for connection in touched.connections.distinct() {
+            self.check_connection(connection)?;
+        }
+        let of_runs = touched.runs.distinct().into_iter();
+        let of_runs = of_runs.filter_map(|run| self.run_clients.get(&run).copied());
+        for id in touched.clients.distinct().into_iter().chain(of_runs) {
+            match self.state.client(id) {
+                Some(client) => self.check_client(id, client)?,
+                None => self.check_client_is_gone(id)?,
+            }
+        }
+        for worker in touched.moved.distinct() {
+            self.check_worker(worker)?;
+        }
+        self.check_queries()?;
+        self.check_watch()
+    }
+
     /// Who is behind a connection is reached through it.
-    fn check_connections(&self) -> Result<(), Violation> {
-        for (&connection, peer) in &self.peers {
-            let reached = match peer {
-                Peer::Client(client) => self.state.client(*client).is_some_and(|client| {
-                    matches!(client.channel, Channel::Connection { connection: c, .. } if c == connection)
-                }),
-                Peer::Newcomer(_) => true,
-                Peer::Worker(worker) => {
-                    self.state.worker(*worker).is_some_and(|w| w.connection == Some(connection))
-                }
-            };
-            ensure(reached, Violation::Connection(connection))?;
-        }
-        Ok(())
+    fn check_connection(&self, connection: ConnectionId) -> Result<(), Violation> {
+        let reached = match self.peers.get(&connection) {
+            Some(Peer::Client(client)) => self.state.client(*client).is_some_and(|client| {
+                matches!(client.channel, Channel::Connection { connection: c, .. } if c == connection)
+            }),
+            Some(Peer::Newcomer(_)) | None => true,
+            Some(Peer::Worker(worker)) => {
+                self.state.worker(*worker).is_some_and(|w| w.connection == connection)
+            }
+        };
+        ensure(reached, Violation::Connection(connection))
     }
 
-    /// Who is reached through a connection is behind it.
-    fn check_reached(&self) -> Result<(), Violation> {
-        for (id, client) in self.state.clients() {
-            if let Channel::Connection { connection, .. } = client.channel {
+    /// A process that is reached through a connection is behind it; the client of a run is found by
+    /// the run, which is still its task's.
+    fn check_client(&self, id: ClientId, client: &Client) -> Result<(), Violation> {
+        match client.channel {
+            Channel::Cluster => ensure(self.is_own(id), Violation::ClientOfNoRun(id)),
+            Channel::Connection { connection, .. } => {
                 let known = self.peers.get(&connection) == Some(&Peer::Client(id));
-                ensure(known, Violation::Connection(connection))?;
+                ensure(known, Violation::Connection(connection))
+            }
+            Channel::Run { key, run, worker } => {
+                let task = self.state.find(key).map(|task| self.state.task(task));
+                let lives = task.is_some_and(|task| task.processing() == Some((worker, run)));
+                let found = self.run_clients.get(&run) == Some(&id);
+                ensure(found && lives, Violation::ClientOfNoRun(id))
             }
         }
-        for worker in self.state.workers() {
-            if let Some(connection) = worker.connection {
-                let known = self.peers.get(&connection) == Some(&Peer::Worker(worker.id));
-                ensure(known, Violation::Connection(connection))?;
-            }
+    }
+
+    /// No question is of a client that has gone.
+    fn check_client_is_gone(&self, id: ClientId) -> Result<(), Violation> {
+        let asks = self.waiting_queries.iter().any(|query| query.client == id);
+        ensure(!asks, Violation::Query(id))
+    }
+
+    /// A worker is reached through its connection, and waited for as long as it is away.
+    fn check_worker(&self, id: WorkerId) -> Result<(), Violation> {
+        let Some(worker) = self.state.worker(id) else { return Ok(()) };
+        let known = self.peers.get(&worker.connection) == Some(&Peer::Worker(id));
+        ensure(known, Violation::Connection(worker.connection))?;
+        let waited_for = self.graces.contains_key(&worker.connection);
+        let away = worker.presence == Presence::Away;
+        ensure(waited_for == away, Violation::Grace(worker.connection))
+    }
+
+    /// No run has a client that is not there. Who is waited for is known, and has registered.
+    fn check_strays(&self) -> Result<(), Violation> {
+        let is_of_run = |client: &Client| matches!(client.channel, Channel::Run { .. });
+        let clients = self.state.clients().filter(|(_, client)| is_of_run(client)).count();
+        ensure(clients == self.run_clients.len(), Violation::RunClients)?;
+        for (&connection, grace) in &self.graces {
+            let known =
+                matches!(self.peers.get(&connection), Some(Peer::Client(_) | Peer::Worker(_)));
+            ensure(known && grace.since <= grace.until, Violation::Grace(connection))?;
         }
         Ok(())
-    }
-
-    /// The client of each run is found by the run, and no other is.
-    fn check_run_clients(&self) -> Result<(), Violation> {
-        let mut count = 0;
-        for (id, client) in self.state.clients() {
-            if let Channel::Run { run, .. } = client.channel {
-                count += 1;
-                let found = self.run_clients.get(&run) == Some(&id);
-                ensure(found, Violation::ClientOfNoRun(id))?;
-            }
-        }
-        ensure(count == self.run_clients.len(), Violation::RunClients)
-    }
-
-    /// A worker is waited for as long as it is not connected.
-    fn check_graces(&self) -> Result<(), Violation> {
-        for worker in self.state.workers() {
-            let waited_for = self.graces.contains_key(&worker.id);
-            let disconnected = worker.connection.is_none();
-            ensure(waited_for == disconnected, Violation::Grace(worker.id))?;
-        }
-        let stray = self.graces.keys().find(|worker| self.state.worker(**worker).is_none());
-        stray.map_or(Ok(()), |worker| Err(Violation::Grace(*worker)))
     }
 
     /// A question that waits is of a client that is there, and cannot be answered yet.

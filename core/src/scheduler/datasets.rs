@@ -2,8 +2,6 @@
 //!
 //! This module must not know who asks.
 
-use std::collections::BTreeSet;
-
 use raddle_net::limits::{MAX_KEYS, MAX_NAME};
 use raddle_net::messages::QueryAnswer;
 use raddle_net::names::Key;
@@ -77,11 +75,9 @@ impl Scheduler {
         }
     }
 
-    /// What is published is wanted, and nobody but the cluster's own clients is the cluster.
+    /// What is published is wanted.
     pub(super) fn check_datasets(&self) -> Result<(), Violation> {
-        let mut own: BTreeSet<ClientId> = self.detached.into_iter().collect();
         for (name, dataset) in &self.datasets {
-            own.insert(dataset.client);
             let client = self.state.client(dataset.client);
             let wants = |key: &Key| {
                 let task = self.state.find(*key);
@@ -91,11 +87,13 @@ impl Scheduler {
                 return Err(Violation::Dataset(name.clone()));
             }
         }
-        let mut clients = self.state.clients();
-        match clients.find(|(id, c)| own.contains(id) != (c.channel == Channel::Cluster)) {
-            Some((id, _)) => Err(Violation::ClientOfNoRun(id)),
-            None => Ok(()),
-        }
+        Ok(())
+    }
+
+    /// Whether a client of the cluster's own has something to want.
+    pub(super) fn is_own(&self, client: ClientId) -> bool {
+        let published = || self.datasets.values().any(|dataset| dataset.client == client);
+        self.detached == Some(client) || published()
     }
 }
 

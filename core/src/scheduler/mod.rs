@@ -23,6 +23,7 @@ mod policy;
 mod queries;
 mod release;
 mod send;
+mod session;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub use transitions::TABLE;
 use crate::time::{Duration, Instant};
 use datasets::Dataset;
 use explain::WaitingQuery;
+use session::Grace;
 use state::State;
 use turn::Turn;
 
@@ -56,7 +58,12 @@ pub struct Config {
     pub policy: Policy,
     /// Seed of the random policy.
     pub seed: u64,
-    /// How long a worker whose connection broke may take to come back.
+    /// How long a client whose connection broke may take to come back; 0: it is gone at once.
+    pub client_grace: Duration,
+    /// Whether it is remembered what each event touched, for
+    /// [`check_touched`](Scheduler::check_touched). For tests and simulation.
+    pub track_touched: bool,
+    /// How long a worker whose connection broke may take to come back; 0: it is lost at once.
     pub worker_grace: Duration,
 }
 
@@ -68,7 +75,9 @@ impl Default for Config {
             no_workers_timeout: Duration::from_secs(30),
             policy: Policy::EarliestStart,
             seed: 0,
-            worker_grace: Duration::ZERO,
+            track_touched: false,
+            client_grace: Duration::from_secs(60),
+            worker_grace: Duration::from_secs(5),
         }
     }
 }
@@ -80,13 +89,17 @@ pub struct Scheduler {
     state: State,
     peers: BTreeMap<ConnectionId, Peer>,
     run_clients: BTreeMap<RunId, ClientId>,
-    graces: BTreeMap<WorkerId, Instant>,
+    /// Who is waited for.
+    graces: BTreeMap<ConnectionId, Grace>,
     no_workers_since: Option<Instant>,
     waiting_queries: Vec<WaitingQuery>,
     /// Who wants what is to be computed whoever else wants it, while there is such a thing.
     detached: Option<ClientId>,
     /// Who wants what is published, by name.
     datasets: BTreeMap<String, Dataset>,
+    transitions: u64,
+    /// When the last event happened: explanations say how long something has lasted.
+    now: Instant,
 }
 
 /// Who is behind a connection.
@@ -103,7 +116,7 @@ impl Scheduler {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            state: State::new(config.epoch),
+            state: State::new(config.epoch, config.track_touched),
             config,
             peers: BTreeMap::new(),
             run_clients: BTreeMap::new(),
@@ -112,11 +125,15 @@ impl Scheduler {
             waiting_queries: Vec::new(),
             detached: None,
             datasets: BTreeMap::new(),
+            transitions: 0,
+            now: Instant::ZERO,
         }
     }
 
     /// Handles one event and everything that follows from it.
     pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Effect>) {
+        self.state.begin_event(event.connection());
+        self.now = now;
         let turn = &mut Turn::new(now, out);
         self.state.turn(now, event.cause());
         self.dispatch(event, turn);
@@ -130,8 +147,12 @@ impl Scheduler {
             Event::ClientConnected { connection, session, name } => {
                 self.on_client_connected(connection, session, name, turn);
             }
-            Event::ClientDisconnected { connection } => {
-                self.on_client_disconnected(connection, turn);
+            Event::ClientDisconnected { connection }
+            | Event::WorkerDisconnected { connection, .. } => {
+                self.on_disconnected(connection, turn);
+            }
+            Event::ClientResumed { connection } | Event::WorkerResumed { connection } => {
+                self.on_resumed(connection, turn);
             }
             Event::FromClient { connection, message } => {
                 self.on_from_client(connection, message, turn);
@@ -139,14 +160,17 @@ impl Scheduler {
             Event::FromWorker { connection, message } => {
                 self.on_from_worker(connection, message, turn);
             }
+            Event::SessionEnded { connection, .. } => self.end_session(connection, turn),
             Event::Tick => self.on_tick(turn),
             Event::WorkerConnected { connection, session } => {
                 self.on_worker_connected(connection, session, turn);
             }
-            Event::WorkerDisconnected { connection, .. } => {
-                self.on_worker_disconnected(connection, turn);
+            Event::WorkerLost { worker, .. } => {
+                let connection = self.state.worker(worker).map(|worker| worker.connection);
+                if let Some(connection) = connection {
+                    self.close(connection, PeerError::DeclaredLost, turn);
+                }
             }
-            Event::WorkerLost { worker, .. } => self.lose_worker(worker, turn),
         }
     }
 
@@ -163,7 +187,7 @@ impl Scheduler {
             None => Ok(()),
         };
         if let Err(reason) = result {
-            self.expel(connection, reason, turn);
+            self.close(connection, reason, turn);
         }
     }
 
@@ -183,30 +207,21 @@ impl Scheduler {
             (None, _) => Ok(()),
         };
         if let Err(reason) = result {
-            self.expel(connection, reason, turn);
+            self.close(connection, reason, turn);
         }
-    }
-
-    /// A peer broke the protocol. A worker that did is not waited for.
-    fn expel(&mut self, connection: ConnectionId, reason: PeerError, turn: &mut Turn<'_>) {
-        let peer = self.peers.get(&connection).copied();
-        self.on_client_disconnected(connection, turn);
-        self.on_worker_disconnected(connection, turn);
-        if let Some(Peer::Worker(worker)) = peer {
-            self.lose_worker(worker, turn);
-        }
-        turn.out.push(Effect::Close { connection, reason });
-    }
-
-    fn refuse(&mut self, connection: ConnectionId, reason: PeerError, turn: &mut Turn<'_>) {
-        self.peers.remove(&connection);
-        turn.out.push(Effect::Close { connection, reason });
     }
 
     /// How many tasks are in this state.
     #[must_use]
     pub fn count(&self, kind: Kind) -> u64 {
         self.state.index().count(kind)
+    }
+
+    /// How many steps were taken from state to state so far, those that led nowhere included: what
+    /// events have cost, whatever the machine.
+    #[must_use]
+    pub const fn transitions(&self) -> u64 {
+        self.transitions
     }
 
     /// How many tasks are known.

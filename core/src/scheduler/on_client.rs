@@ -16,7 +16,7 @@ use super::turn::{Goal, Turn};
 use super::{Peer, Scheduler};
 
 impl Scheduler {
-    /// A client said hello.
+    /// A client said hello. Whoever had this session before, and does not resume it, is gone.
     pub(super) fn on_client_connected(
         &mut self,
         connection: ConnectionId,
@@ -24,23 +24,16 @@ impl Scheduler {
         name: String,
         turn: &mut Turn<'_>,
     ) {
-        let taken = self.state.clients().any(|(_, client)| {
-            matches!(client.channel, Channel::Connection { session: s, .. } if s == session)
+        let before = self.state.clients().find_map(|(_, client)| match client.channel {
+            Channel::Connection { connection, session: s } => (s == session).then_some(connection),
+            Channel::Cluster | Channel::Run { .. } => None,
         });
-        if taken {
-            return self.refuse(connection, PeerError::SessionTaken, turn);
+        if let Some(before) = before {
+            self.close(before, PeerError::Superseded, turn);
         }
         let channel = Channel::Connection { connection, session };
         let client = self.state.add_client(Client::new(channel, name, 0));
         self.peers.insert(connection, Peer::Client(client));
-    }
-
-    /// A client is gone: what it wanted is released.
-    pub(super) fn on_client_disconnected(&mut self, connection: ConnectionId, turn: &mut Turn<'_>) {
-        if let Some(Peer::Client(client)) = self.peers.get(&connection).copied() {
-            self.peers.remove(&connection);
-            self.end_client(client, turn);
-        }
     }
 
     /// A client said something. An error is its own fault; nothing of the message was applied.
@@ -62,7 +55,7 @@ impl Scheduler {
                 let keys = bounded(keys, MAX_KEYS, "keys of one message")?;
                 self.on_detach(client, &keys);
             }
-            ClientMessage::Goodbye => self.release_all(client, turn),
+            ClientMessage::Goodbye => self.on_goodbye(client, turn),
             ClientMessage::Locate { key, failed } => self.on_locate(client, key, failed, turn),
             ClientMessage::Query { id, query } => self.on_query(client, id, query, turn)?,
             ClientMessage::Release { keys, answer } => {
@@ -82,6 +75,17 @@ impl Scheduler {
             }
         }
         Ok(())
+    }
+
+    /// A process leaves at once; the client of a run stays as long as the run.
+    fn on_goodbye(&mut self, client: ClientId, turn: &mut Turn<'_>) {
+        match self.state.client(client).map(|client| client.channel) {
+            Some(Channel::Connection { connection, .. }) => {
+                self.close(connection, PeerError::Left, turn);
+            }
+            Some(Channel::Run { .. }) => self.release_all(client, turn),
+            Some(Channel::Cluster) | None => {}
+        }
     }
 
     fn on_define(&mut self, client: ClientId, id: SpecId, spec: TaskSpec) -> Result<(), PeerError> {

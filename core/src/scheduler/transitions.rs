@@ -20,6 +20,7 @@ impl Scheduler {
     /// Brings `task` one edge nearer to `goal`.
     pub(super) fn step(&mut self, task: TaskId, goal: Goal, turn: &mut Turn<'_>) {
         use Kind::{Erred, Memory, NoWorker, Processing, Queued, Released, Waiting};
+        self.transitions += 1;
         match (self.state.task(task).kind(), goal) {
             (
                 Memory | NoWorker | Processing | Queued | Released | Waiting,

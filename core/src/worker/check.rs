@@ -4,70 +4,9 @@ use std::collections::BTreeSet;
 
 use raddle_net::names::{RunId, WorkerId};
 
-use super::Worker;
 use super::state::{Datum, DatumKind, DatumState, Peer, Run, RunState};
-
-/// An invariant that does not hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Violation {
-    /// A datum in fetch has nobody to be asked, or a missing one has somebody.
-    Askable(RunId),
-    /// A peer is asked for something that is not in flight from it, or the reverse.
-    Asked(WorkerId),
-    /// This many peers are asked at a time.
-    Gathers(usize),
-    /// A search names this worker itself, a stranger, or somebody twice, as a holder.
-    Holder(RunId, WorkerId),
-    /// A run that could have a slot has none.
-    IdleSlot(RunId),
-    /// A peer that could be asked is not.
-    IdlePeer(WorkerId),
-    /// This many bytes are on their way here, in several values.
-    Incoming(u64),
-    /// What follows from the tables is not what was kept up to date.
-    Index,
-    /// A run that is ready has an input that is not in memory.
-    Input {
-        /// The run.
-        run: RunId,
-        /// The input.
-        input: RunId,
-    },
-    /// A run waits for another number of inputs than are missing, or for none.
-    Missing {
-        /// The run.
-        run: RunId,
-        /// What it waits for.
-        counted: usize,
-        /// What is missing.
-        missing: usize,
-    },
-    /// A datum is promised, but no run here will make it.
-    Promise(RunId),
-    /// This many requests are served at a time.
-    Serves(usize),
-    /// This many slots are taken.
-    Slots(usize),
-    /// A run's value is here, or on its way, and the run is not over.
-    TwoSources(RunId),
-    /// An input of a run is not known.
-    UnknownInput {
-        /// The run.
-        run: RunId,
-        /// The input.
-        input: RunId,
-    },
-    /// A datum that is only wanted is wanted by nobody.
-    Unneeded(RunId),
-    /// A datum has another number of users than it counts.
-    Users(RunId),
-}
-
-impl std::fmt::Display for Violation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{self:?}")
-    }
-}
+use super::{Violation, Worker};
+use crate::touched::{WIDE, distinct};
 
 impl Worker {
     /// Says which invariant is broken, if one is. Linear in everything that the worker knows.
@@ -77,14 +16,47 @@ impl Worker {
     pub fn check(&self) -> Result<(), Violation> {
         self.check_index()?;
         self.check_limits()?;
-        for (id, run) in self.state.runs().iter() {
-            self.check_inputs(id, run)?;
+        for (id, _) in self.state.runs().iter() {
+            self.check_run(id)?;
         }
         for (id, datum) in self.state.data().iter() {
-            self.check_datum(id, datum)?;
-            self.check_holders(id, &datum.state)?;
+            self.check_users(id, datum)?;
+            self.check_datum(id)?;
         }
-        self.check_gathers()?;
+        for &peer in self.state.peers().keys() {
+            self.check_peer(peer)?;
+        }
+        self.check_nothing_idles()
+    }
+
+    /// The same, of what the last event touched; what holds of all together only is left to
+    /// [`check`](Self::check). Costs about as much as the event did. It sees nothing unless
+    /// [`Config::track_touched`](super::Config::track_touched) is set.
+    ///
+    /// # Errors
+    /// The first violation found.
+    pub fn check_touched(&self) -> Result<(), Violation> {
+        self.check_limits()?;
+        let touched = self.state.touched();
+        let (mut runs, mut data) = (touched.runs.distinct(), touched.data.distinct());
+        let users = data.iter().flat_map(|id| self.state.index().users(*id).take(WIDE));
+        let (of_data, users): (Vec<RunId>, Vec<RunId>) = (data.clone(), users.collect());
+        let inputs = runs.iter().filter_map(|id| self.state.run(*id)).flat_map(Run::inputs);
+        data.extend(inputs.copied().chain(touched.used.distinct()));
+        data.extend(&runs);
+        runs.extend(users.into_iter().chain(of_data));
+        for id in distinct(runs) {
+            self.check_run(id)?;
+        }
+        for id in distinct(data) {
+            if let Some(datum) = self.state.datum(id).filter(|datum| datum.users <= WIDE) {
+                self.check_users(id, datum)?;
+            }
+            self.check_datum(id)?;
+        }
+        for peer in touched.peers.distinct() {
+            self.check_peer(peer)?;
+        }
         self.check_nothing_idles()
     }
 
@@ -96,19 +68,20 @@ impl Worker {
     /// No limit of the configuration is passed; a single value may be larger than the budget.
     fn check_limits(&self) -> Result<(), Violation> {
         let (index, config) = (self.state.index(), &self.config);
-        let is_flight = |kind| kind == DatumKind::Flight;
-        let flights = self.state.data().iter().filter(|(_, datum)| is_flight(datum.state.kind()));
+        let flights = || self.state.peers().values().map(Peer::asked).map(<[RunId]>::len);
         ensure(index.slots() <= config.nthreads, Violation::Slots(index.slots()))?;
         ensure(index.gathers() <= config.max_gathers, Violation::Gathers(index.gathers()))?;
         ensure(
-            index.incoming() <= config.incoming_bytes || flights.count() == 1,
+            index.incoming() <= config.incoming_bytes || flights().sum::<usize>() == 1,
             Violation::Incoming(index.incoming()),
         )?;
         ensure(self.serves <= config.max_serves, Violation::Serves(self.serves))
     }
 
     /// A run that is not entered knows all its inputs, and waits for exactly those not in memory.
-    fn check_inputs(&self, id: RunId, run: &Run) -> Result<(), Violation> {
+    fn check_run(&self, id: RunId) -> Result<(), Violation> {
+        let Some(run) = self.state.run(id) else { return Ok(()) };
+        ensure(self.state.index().holds_run(id, run), Violation::Index)?;
         let mut absent = BTreeSet::new();
         for &input in run.inputs() {
             match self.state.datum_kind(input) {
@@ -132,11 +105,24 @@ impl Worker {
         }
     }
 
-    /// A datum counts its users, has one source, and, unless it is here or on its way, a user.
-    fn check_datum(&self, id: RunId, datum: &Datum) -> Result<(), Violation> {
+    /// A datum counts its users.
+    fn check_users(&self, id: RunId, datum: &Datum) -> Result<(), Violation> {
+        ensure(self.state.index().users(id).count() == datum.users, Violation::Users(id))
+    }
+
+    /// Everything else that must hold of one datum.
+    fn check_datum(&self, id: RunId) -> Result<(), Violation> {
+        let Some(datum) = self.state.datum(id) else { return Ok(()) };
+        ensure(self.state.index().holds_datum(id, datum), Violation::Index)?;
+        self.check_source(id, datum)?;
+        self.check_holders(id, &datum.state)?;
+        self.check_flight(id, &datum.state)
+    }
+
+    /// A datum has one source, and, unless it is here or on its way, a user.
+    fn check_source(&self, id: RunId, datum: &Datum) -> Result<(), Violation> {
         let run = self.state.run(id);
         let is_used = datum.users > 0;
-        ensure(self.state.index().users(id).count() == datum.users, Violation::Users(id))?;
         match datum.state.kind() {
             DatumKind::Promised => {
                 ensure(run.is_some_and(Run::is_wanted), Violation::Promise(id))?;
@@ -175,22 +161,22 @@ impl Worker {
         ensure(holds, Violation::Askable(id))
     }
 
-    /// A peer is asked for exactly the data in flight from it.
-    fn check_gathers(&self) -> Result<(), Violation> {
-        let mut flights: BTreeSet<(WorkerId, RunId)> = BTreeSet::new();
-        for (id, datum) in self.state.data().iter() {
-            if let DatumState::Flight { peer, .. } = datum.state {
-                flights.insert((peer, id));
-            }
-        }
-        for (&peer, state) in self.state.peers() {
-            if let Peer::Asked { data } = state {
-                for &datum in data {
-                    ensure(flights.remove(&(peer, datum)), Violation::Asked(peer))?;
-                }
-            }
-        }
-        flights.first().map_or(Ok(()), |&(peer, _)| Err(Violation::Asked(peer)))
+    /// What is in flight is asked for, of the peer from which it is.
+    fn check_flight(&self, id: RunId, state: &DatumState) -> Result<(), Violation> {
+        let DatumState::Flight { peer, .. } = state else { return Ok(()) };
+        let asked = self.state.peers().get(peer).is_some_and(|peer| peer.asked().contains(&id));
+        ensure(asked, Violation::Asked(*peer))
+    }
+
+    /// What a peer is asked for is in flight from it, once.
+    fn check_peer(&self, id: WorkerId) -> Result<(), Violation> {
+        let asked = self.state.peers().get(&id).map_or(&[][..], Peer::asked);
+        let is_in_flight = |datum: &RunId| {
+            let datum = self.state.datum(*datum).map(|datum| &datum.state);
+            matches!(datum, Some(DatumState::Flight { peer, .. }) if *peer == id)
+        };
+        let sound = asked.iter().all(is_in_flight) && distinct(asked.to_vec()).len() == asked.len();
+        ensure(sound, Violation::Asked(id))
     }
 
     /// A free slot is not left free while a run wants it, nor a peer unasked.

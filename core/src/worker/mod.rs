@@ -19,14 +19,15 @@ mod state;
 mod tests;
 mod transitions;
 mod turn;
+mod violation;
 
 use raddle_net::messages::{ClientMessage, Item, WorkerMessage};
 use raddle_net::names::{RunId, WorkerId};
 
-pub use check::Violation;
 pub use effect::{Effect, Execute, PeerError};
 pub use event::{Event, GatherOutcome, Outcome, RequestId};
 pub use transitions::transition_table;
+pub use violation::Violation;
 
 use crate::time::{Duration, Instant};
 use session::Session;
@@ -55,6 +56,9 @@ pub struct Config {
     pub retry_first: Duration,
     /// The longest such pause.
     pub retry_longest: Duration,
+    /// Whether it is remembered what each event touched, for
+    /// [`check_touched`](Worker::check_touched). For tests and simulation.
+    pub track_touched: bool,
 }
 
 impl Default for Config {
@@ -69,6 +73,7 @@ impl Default for Config {
             nthreads: 1,
             retry_first: Duration::from_millis(100),
             retry_longest: Duration::from_secs(5),
+            track_touched: false,
         }
     }
 }
@@ -101,7 +106,8 @@ impl Worker {
         config.nthreads = config.nthreads.max(1);
         config.retry_first = config.retry_first.max(SHORTEST_PAUSE);
         config.retry_longest = config.retry_longest.max(config.retry_first);
-        Self { config, session: Session::default(), state: State::default(), serves: 0 }
+        let state = State::new(config.track_touched);
+        Self { config, session: Session::default(), state, serves: 0 }
     }
 
     /// Handles one event and everything that follows from it.
@@ -109,6 +115,7 @@ impl Worker {
     /// # Panics
     /// If the driver reports the end of something that it was not told to begin, or that ended.
     pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Effect>) {
+        self.state.begin_event();
         let mut turn = Turn { now, out };
         self.on_event(event, &mut turn);
         self.fill_slots(&mut turn);

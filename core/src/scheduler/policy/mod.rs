@@ -2,6 +2,7 @@
 //!
 //! The mechanism is right under any of them: the random one exists to prove it.
 
+mod follow;
 mod place;
 mod random;
 
@@ -15,7 +16,8 @@ pub use place::cost;
 /// Which policy places tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// Where they are estimated to start first.
+    /// Where they are estimated to start first. Short tasks may follow the inputs that they alone
+    /// need to a worker before these are made.
     #[default]
     EarliestStart,
     /// Anywhere that is allowed, for tests. Tasks may follow their inputs to a worker before these
@@ -56,16 +58,19 @@ pub fn next(config: &Config, state: &State) -> Option<(TaskId, WorkerId)> {
     Some((task, worker?))
 }
 
-/// Whether tasks may be assigned before their inputs are made.
-pub fn may_follow(config: &Config) -> bool {
-    config.policy == Policy::Random
+/// Whether dependents of `task`, which has just been assigned, may follow it to its worker.
+pub fn may_be_followed(config: &Config, state: &State, task: TaskId) -> bool {
+    match config.policy {
+        Policy::EarliestStart => follow::may_be_followed(state, task),
+        Policy::Random => true,
+    }
 }
 
 /// The worker on which every missing input of `task` is processing, if the task is to follow them
 /// there now.
 pub fn follow(config: &Config, state: &State, task: TaskId) -> Option<WorkerId> {
     match config.policy {
-        Policy::EarliestStart => None,
+        Policy::EarliestStart => follow::follow(state, task),
         Policy::Random => random::follow(config.seed, state, task),
     }
 }

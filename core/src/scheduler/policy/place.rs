@@ -61,7 +61,8 @@ fn duration(spec: &Spec) -> u64 {
     spec.duration.unwrap_or(UNKNOWN_DURATION).max(MIN_DURATION)
 }
 
-fn is_cheap_to_move(state: &State, task: TaskId) -> bool {
+/// Whether the inputs that are in memory may be moved to any worker.
+pub(super) fn is_cheap_to_move(state: &State, task: TaskId) -> bool {
     let bytes: u64 = inputs(state, task).map(|(nbytes, _)| nbytes).sum();
     let duration = duration(state.spec_of(task));
     bytes / BYTES_PER_NANO <= CHEAP_TO_MOVE.max(duration.min(UNKNOWN_DURATION / 10))

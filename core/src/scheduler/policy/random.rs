@@ -5,6 +5,7 @@
 use raddle_net::names::WorkerId;
 
 use super::Placement;
+use super::follow::together;
 use crate::random;
 use crate::scheduler::state::{Kind, State, TaskId};
 
@@ -26,13 +27,7 @@ pub(super) fn follow(seed: u64, state: &State, task: TaskId) -> Option<WorkerId>
     if random::below(bits(seed, state, 2), 2) == 0 {
         return None;
     }
-    let task = state.task(task);
-    let inputs = task.dependencies.iter().map(|input| state.task(*input));
-    let mut missing = inputs.filter(|input| input.kind() != Kind::Memory);
-    let (worker, _) = missing.next()?.processing()?;
-    let together = missing.all(|input| input.processing().is_some_and(|(w, _)| w == worker));
-    let qualifies = state.specs().get(task.spec).qualified.contains(&worker);
-    (together && qualifies).then_some(worker)
+    together(state, task)
 }
 
 fn any(seed: u64, state: &State, task: TaskId) -> Option<WorkerId> {

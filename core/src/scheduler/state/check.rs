@@ -1,96 +1,108 @@
 //! What must hold between two events: one function a sentence.
 //!
-//! Linear in everything there is, so it runs in tests, simulation and fuzzing. It must not repair.
+//! [`State::check`] is linear in everything there is, so it runs in tests, simulation and fuzzing;
+//! [`State::check_touched`] says the same of what one event touched. Neither may repair.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use raddle_net::names::{Key, SpecId, WorkerId};
+use raddle_net::names::{SpecId, WorkerId};
 
-use super::super::event::ConnectionId;
-use super::client::ClientId;
-use super::index::Index;
+use super::client::{Client, ClientId};
+use super::index::{Index, Load};
 use super::task::{Kind, Task, TaskId, TaskState};
-use super::{Channel, State};
+use super::{Presence, State, Violation};
+use crate::touched::{WIDE, distinct};
 
-/// An invariant that does not hold, with whom it does not hold for. `IS` numbers are those of the
-/// validation in Dask's scheduler that the invariant corresponds to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Violation {
-    /// A client of a run outlives the run, or serves another one.
-    ClientOfNoRun(ClientId),
-    /// A connection is of somebody who is reached otherwise, or not at all.
-    Connection(ConnectionId),
-    /// A key is published and the cluster does not want it.
-    Dataset(String),
-    /// The cluster wants nothing, or what is done, for itself.
-    Detached,
-    /// An erred task is its own dependent's blame, or blames nobody known. (IS28)
-    DependentOfErredIsActive(Key),
-    /// A task is active and one of its inputs is neither in memory nor on its way. (IS5, IS8)
-    InputOutOfPlay(Key),
-    /// A worker without a connection is not waited for, or one with a connection is.
-    Grace(WorkerId),
-    /// The index is not what the states of the tasks say. (IS17, IS25–27, IS35, IS43)
-    IndexIsStale,
-    /// The key table and the tasks disagree.
-    KeyTable(Key),
-    /// A task in memory has no holder, names one twice, or one that is not registered. (IS11)
-    Holders(Key),
-    /// A task in memory that nobody needs. (IS14)
-    MemoryUnneeded(Key),
-    /// A task counts its missing inputs wrongly, or waits and misses none. (IS4, IS23)
-    Missing(Key),
-    /// A task waits for a worker although one qualifies. (L2)
-    NoWorkerThoughQualified(Key),
-    /// A processing task has an input that is neither in memory nor processing on the same worker.
-    ProcessingInput(Key),
-    /// A processing task is on a worker that is not registered or does not qualify. (IS10)
-    ProcessingOn(Key, WorkerId),
-    /// A question waits although it could be answered, or although its client has gone.
-    Query(ClientId),
-    /// A task is queued although a worker that may run it has room. (L2)
-    QueuedThoughRoom(Key),
-    /// A queued or no-worker task has an input that is not in memory. (IS12, IS27)
-    RunnableInput(Key),
-    /// A released task that somebody needs, or that should be forgotten. (IS22)
-    Released(Key),
-    /// A run was never given out, was given out twice, or is charged for a start that it did not
-    /// announce.
-    Run(Key),
-    /// Runs and their clients do not match.
-    RunClients,
-    /// Scattered data is waited for and nobody has it to send. (L2)
-    SourceGone(Key),
-    /// The key table knows keys that are no tasks.
-    StrayKeys,
-    /// There is work, and no worker, and nobody watches how long.
-    UnwatchedWork,
-    /// The workers that qualify for a spec are not those recorded.
-    Qualified(SpecId),
-    /// An edge is recorded on one side only. (IS6, IS7)
-    Edge(Key),
-    /// A wish is recorded on one side only. (IS18)
-    Want(Key, ClientId),
-    /// A task counts its waiters wrongly. (IS3, IS9)
-    Waiters(Key),
+/// How far a check looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    /// At everything.
+    Full,
+    /// Not into long lists, which cost more than the event did.
+    Touched,
+}
+
+impl Depth {
+    const fn reaches(self, length: usize) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Touched => length <= WIDE,
+        }
+    }
 }
 
 impl State {
-    /// Says which invariant is broken, if one is.
+    /// Says which invariant is broken, if one is. Linear in everything there is.
     pub fn check(&self) -> Result<(), Violation> {
         ensure(self.keys.len() == self.tasks.len(), Violation::StrayKeys)?;
         self.check_edges()?;
         for (id, task) in &self.tasks {
-            self.check_key(id, task)?;
-            self.check_waiters(task)?;
-            self.check_wants(id, task)?;
-            self.check_source(task)?;
-            self.check_state(id, task)?;
+            self.check_task(id, task, Depth::Full)?;
         }
         self.check_runs()?;
-        self.check_clients()?;
-        self.check_specs()?;
+        for (&id, client) in &self.clients {
+            self.check_client(id, client, Depth::Full)?;
+        }
+        for id in self.workers.keys() {
+            self.check_load(*id, Depth::Full)?;
+        }
+        for (id, _) in self.specs.iter() {
+            self.check_spec(id)?;
+        }
+        self.check_nothing_waits_in_vain()?;
         self.check_index()
+    }
+
+    /// The same, of what the last event touched: each entity by itself and with its neighbours.
+    /// Costs about as much as the event did.
+    pub fn check_touched(&self) -> Result<(), Violation> {
+        ensure(self.keys.len() == self.tasks.len(), Violation::StrayKeys)?;
+        for id in self.touched_tasks() {
+            self.check_task(id, &self.tasks[id], Depth::Touched)?;
+        }
+        for id in self.touched.clients.distinct() {
+            if let Some(client) = self.clients.get(&id) {
+                self.check_client(id, client, Depth::Touched)?;
+            }
+        }
+        for id in self.touched.workers.distinct() {
+            self.check_load(id, Depth::Touched)?;
+        }
+        for id in self.touched.moved.distinct() {
+            self.check_load(id, Depth::Touched)?;
+            self.check_qualifies(id)?;
+        }
+        for id in self.touched.specs.distinct() {
+            self.check_spec(id)?;
+        }
+        self.check_nothing_waits_in_vain()
+    }
+
+    /// Tasks that were touched, and the neighbours of those that changed.
+    fn touched_tasks(&self) -> Vec<TaskId> {
+        let mut ids = self.touched.tasks.distinct();
+        for id in self.touched.changed.distinct() {
+            ids.push(id);
+            if let Some(task) = self.tasks.get(id) {
+                ids.extend(task.dependencies.iter().chain(task.dependents.ids().iter().take(WIDE)));
+            }
+        }
+        ids.retain(|id| self.tasks.contains_key(*id));
+        distinct(ids)
+    }
+
+    /// Everything that must hold of one task.
+    fn check_task(&self, id: TaskId, task: &Task, depth: Depth) -> Result<(), Violation> {
+        self.check_key(id, task)?;
+        self.check_links(id, task)?;
+        if depth.reaches(task.dependents.ids().len()) {
+            self.check_waiters(task)?;
+        }
+        self.check_wants(id, task)?;
+        self.check_source(task)?;
+        self.check_run(task)?;
+        self.check_state(id, task)?;
+        ensure(self.index.holds(id, task), Violation::IndexIsStale)
     }
 
     /// Each task is found by its key.
@@ -109,17 +121,32 @@ impl State {
             for &dependent in live() {
                 *unmatched.entry((id, dependent)).or_default() -= 1;
             }
-            let counted = (live().count() == 0) == task.dependents.is_empty();
-            ensure(counted, Violation::Edge(task.key))?;
         }
         let broken = unmatched.into_iter().find(|(_, count)| *count != 0);
         broken.map_or(Ok(()), |((_, id), _)| Err(Violation::Edge(self.tasks[id].key)))
     }
 
-    /// A task's waiters are its active dependents.
+    /// What a task depends on is known and knows it: what [`Self::check_edges`] says, of lists that
+    /// are short enough to be searched.
+    fn check_links(&self, id: TaskId, task: &Task) -> Result<(), Violation> {
+        for &dependency in &task.dependencies {
+            let known = self.tasks.get(dependency).ok_or(Violation::Edge(task.key))?;
+            let dependents = known.dependents.ids();
+            if dependents.len() <= WIDE {
+                let there = dependents.iter().filter(|d| **d == id).count();
+                let here = task.dependencies.iter().filter(|d| **d == dependency).count();
+                ensure(there == here, Violation::Edge(known.key))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A task's waiters are its active dependents; and it knows whether it has any dependents.
     fn check_waiters(&self, task: &Task) -> Result<(), Violation> {
-        let dependents = task.dependents.ids().iter().filter_map(|d| self.tasks.get(*d));
-        let active = dependents.filter(|d| d.kind().is_active()).count();
+        let live = || task.dependents.ids().iter().filter_map(|d| self.tasks.get(*d));
+        let counted = live().next().is_none() == task.dependents.is_empty();
+        ensure(counted, Violation::Edge(task.key))?;
+        let active = live().filter(|d| d.kind().is_active()).count();
         ensure(active == task.waiters as usize, Violation::Waiters(task.key))
     }
 
@@ -139,16 +166,23 @@ impl State {
         ensure(!unsent || !task.clients.is_empty(), Violation::SourceGone(task.key))
     }
 
-    /// Runs were given out, each to one task.
+    /// A run was given out; one that is charged for its start had announced it.
+    fn check_run(&self, task: &Task) -> Result<(), Violation> {
+        let TaskState::Processing { run, announced, started, .. } = task.state else {
+            return Ok(());
+        };
+        let given = (1..=self.runs).contains(&run.counter) && run.epoch == self.epoch;
+        let sound = given && task.attempts > 0 && (announced || !started);
+        ensure(sound, Violation::Run(task.key))
+    }
+
+    /// A run is given to one task.
     fn check_runs(&self) -> Result<(), Violation> {
         let mut seen = BTreeSet::new();
         for task in self.tasks.values() {
-            let TaskState::Processing { run, announced, started, .. } = task.state else {
-                continue;
-            };
-            let given = (1..=self.runs).contains(&run.counter) && run.epoch == self.epoch;
-            let sound = given && seen.insert(run) && task.attempts > 0 && (announced || !started);
-            ensure(sound, Violation::Run(task.key))?;
+            if let Some((_, run)) = task.processing() {
+                ensure(seen.insert(run), Violation::Run(task.key))?;
+            }
         }
         Ok(())
     }
@@ -165,18 +199,11 @@ impl State {
                 ensure(sound, Violation::Holders(task.key))?;
                 ensure(task.is_needed(), Violation::MemoryUnneeded(task.key))
             }
-            TaskState::NoWorker => {
-                let none = self.specs.get(task.spec).qualified.is_empty();
-                ensure(none, Violation::NoWorkerThoughQualified(task.key))?;
-                ensure(self.missing(id) == 0, Violation::RunnableInput(task.key))?;
-                ensure(task.is_needed(), Violation::Released(task.key))
-            }
             TaskState::Processing { worker, missing, .. } => {
                 ensure(*missing == self.missing(id), Violation::Missing(task.key))?;
                 self.check_processing(task, *worker)
             }
-            TaskState::Queued => {
-                ensure(!self.has_room(task.spec), Violation::QueuedThoughRoom(task.key))?;
+            TaskState::NoWorker | TaskState::Queued => {
                 ensure(self.missing(id) == 0, Violation::RunnableInput(task.key))?;
                 ensure(task.is_needed(), Violation::Released(task.key))
             }
@@ -220,35 +247,90 @@ impl State {
         ensure(sound, Violation::ProcessingInput(task.key))
     }
 
-    /// What clients want exists and says so; the client of a run lives as long as the run.
-    fn check_clients(&self) -> Result<(), Violation> {
-        for (id, client) in &self.clients {
+    /// What a client wants exists and says so.
+    fn check_client(&self, id: ClientId, client: &Client, depth: Depth) -> Result<(), Violation> {
+        if depth.reaches(client.wants.len()) {
             for task in &client.wants {
-                let task = self.tasks.get(*task).ok_or(Violation::ClientOfNoRun(*id))?;
-                ensure(task.clients.contains(id), Violation::Want(task.key, *id))?;
-            }
-            if let Channel::Run { key, run, worker } = client.channel {
-                let task = self.keys.get(key).map(|task| &self.tasks[task]);
-                let lives = task.is_some_and(|task| task.processing() == Some((worker, run)));
-                ensure(lives, Violation::ClientOfNoRun(*id))?;
+                let task = self.tasks.get(*task).ok_or(Violation::StrayWant(id))?;
+                ensure(task.clients.contains(&id), Violation::Want(task.key, id))?;
             }
         }
         Ok(())
     }
 
-    /// The connected workers that qualify for a spec are recorded with it.
-    fn check_specs(&self) -> Result<(), Violation> {
-        for (id, spec) in self.specs.iter() {
-            let connected = self.workers.values().filter(|w| w.connection.is_some());
-            let qualified = connected.filter(|w| w.qualifies(&spec.spec)).map(|w| w.id);
-            ensure(qualified.eq(spec.qualified.iter().copied()), Violation::Qualified(id))?;
+    /// A worker can be given tasks while it is connected; one that is gone has nothing. Its load is
+    /// the sum of its tasks, and its rank is by its load.
+    fn check_load(&self, id: WorkerId, depth: Depth) -> Result<(), Violation> {
+        let known = self.workers.get(&id);
+        let nthreads = known.filter(|w| w.presence == Presence::Here).map_or(0, |w| w.nthreads);
+        let nothing = Load::default();
+        let load = self.index.load(id).unwrap_or(&nothing);
+        let sound = load.nthreads == nthreads
+            && (known.is_some() || *load == nothing)
+            && self.index.is_ranked(id);
+        ensure(sound, Violation::Load(id))?;
+        if depth.reaches(load.processing.len() + load.values.len()) {
+            ensure(self.sum(id, load).as_ref() == Some(load), Violation::Load(id))?;
         }
         Ok(())
+    }
+
+    /// The load as its tasks say; `None` if they say that they are elsewhere.
+    fn sum(&self, id: WorkerId, load: &Load) -> Option<Load> {
+        let mut sum = Load { nthreads: load.nthreads, ..Load::default() };
+        for &task in &load.processing {
+            let TaskState::Processing { worker, cost, missing, waits, .. } =
+                self.tasks.get(task)?.state
+            else {
+                return None;
+            };
+            sum.occupancy += cost;
+            sum.waiting += usize::from(waits || missing > 0);
+            (worker == id).then(|| sum.processing.insert(task))?;
+        }
+        for &task in &load.values {
+            let TaskState::Memory { nbytes, holders, .. } = &self.tasks.get(task)?.state else {
+                return None;
+            };
+            sum.nbytes += nbytes;
+            holders.contains(&id).then(|| sum.values.insert(task))?;
+        }
+        Some(sum)
+    }
+
+    /// The connected workers that qualify for a spec are recorded with it.
+    fn check_spec(&self, id: SpecId) -> Result<(), Violation> {
+        let spec = self.specs.get(id);
+        let connected = self.workers.values().filter(|w| w.presence == Presence::Here);
+        let qualified = connected.filter(|w| w.qualifies(&spec.spec)).map(|w| w.id);
+        ensure(qualified.eq(spec.qualified.iter().copied()), Violation::Qualified(id))
+    }
+
+    /// A worker is recorded with each spec for which it qualifies, while it is connected.
+    fn check_qualifies(&self, id: WorkerId) -> Result<(), Violation> {
+        let connected = self.workers.get(&id).filter(|worker| worker.presence == Presence::Here);
+        for (spec_id, spec) in self.specs.iter() {
+            let qualifies = connected.is_some_and(|worker| worker.qualifies(&spec.spec));
+            ensure(spec.qualified.contains(&id) == qualifies, Violation::Qualified(spec_id))?;
+        }
+        Ok(())
+    }
+
+    /// No task waits for a worker that qualifies while there is one, nor for room. As many steps as
+    /// there are specs of which tasks wait.
+    fn check_nothing_waits_in_vain(&self) -> Result<(), Violation> {
+        if let Some(task) = self.index.first_queued(|spec| self.has_room(spec)) {
+            return Err(Violation::QueuedThoughRoom(self.tasks[task].key));
+        }
+        let is_served = |spec: &SpecId| !self.specs.get(*spec).qualified.is_empty();
+        let served = self.index.no_worker_specs().find(is_served);
+        let task = served.and_then(|spec| self.index.no_worker(spec).next());
+        task.map_or(Ok(()), |task| Err(Violation::NoWorkerThoughQualified(self.tasks[task].key)))
     }
 
     /// The index is what the tasks and the connected workers say.
     fn check_index(&self) -> Result<(), Violation> {
-        let connected = self.workers.values().filter(|w| w.connection.is_some());
+        let connected = self.workers.values().filter(|w| w.presence == Presence::Here);
         let rebuilt = Index::rebuild(&self.tasks, connected.map(|w| (w.id, w.nthreads)));
         ensure(self.index == rebuilt, Violation::IndexIsStale)
     }

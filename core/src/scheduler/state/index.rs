@@ -170,6 +170,47 @@ impl Index {
         self.with_load(worker, |load| load.nthreads = 0);
     }
 
+    /// Spoils a load, for tests of the checks.
+    #[cfg(test)]
+    pub fn burden(&mut self, worker: WorkerId) {
+        self.with_load(worker, |load| load.occupancy += 1);
+    }
+
+    /// Whether a task is where its state says. That it is nowhere else, [`rebuild`](Self::rebuild)
+    /// says.
+    pub fn holds(&self, id: TaskId, task: &Task) -> bool {
+        let is_in = |queues: &BTreeMap<SpecId, BTreeSet<_>>| {
+            queues.get(&task.spec).is_some_and(|queue| queue.contains(&(task.priority, id)))
+        };
+        let load = |worker: &WorkerId| self.loads.get(worker);
+        let placed = match &task.state {
+            TaskState::Erred { .. }
+            | TaskState::NoWorker
+            | TaskState::Queued
+            | TaskState::Released
+            | TaskState::Waiting { .. } => true,
+            TaskState::Memory { holders, .. } => {
+                holders.iter().all(|w| load(w).is_some_and(|load| load.values.contains(&id)))
+            }
+            TaskState::Processing { worker, .. } => {
+                load(worker).is_some_and(|load| load.processing.contains(&id))
+            }
+        };
+        placed
+            && is_in(&self.queued) == (task.kind() == Kind::Queued)
+            && is_in(&self.no_worker) == (task.kind() == Kind::NoWorker)
+    }
+
+    /// Whether a worker is among those that can be given tasks, and among those with room, exactly
+    /// if its load says so.
+    pub fn is_ranked(&self, worker: WorkerId) -> bool {
+        let nothing = Load::default();
+        let load = self.loads.get(&worker).unwrap_or(&nothing);
+        let (is_open, rank) = (load.nthreads > 0, (load.backlog(), worker));
+        self.by_load.contains(&rank) == is_open
+            && self.with_room.contains(&rank) == (is_open && load.has_room())
+    }
+
     /// How many tasks are in this state.
     pub fn count(&self, kind: Kind) -> u64 {
         self.counts[kind as usize]

@@ -12,20 +12,28 @@ use slotmap::SlotMap;
 
 mod check;
 mod client;
+#[cfg(test)]
+mod corrupt;
 mod index;
 mod spec;
 mod story;
 mod task;
+mod touched;
+mod violation;
 mod worker;
 
-pub use check::Violation;
 pub use client::{Channel, Client, ClientId};
+#[cfg(test)]
+pub use corrupt::Corruption;
 pub use index::Index;
 pub use spec::{Spec, Specs};
 pub use story::{Story, TaskLine, WorkerLine};
 pub use task::{Kind, Task, TaskId, TaskState};
-pub use worker::Worker;
+pub use touched::Touched;
+pub use violation::Violation;
+pub use worker::{Presence, Worker};
 
+use super::event::ConnectionId;
 use crate::keys::KeyTable;
 use crate::time::Instant;
 
@@ -39,6 +47,7 @@ pub struct State {
     clients: BTreeMap<ClientId, Client>,
     index: Index,
     story: Story,
+    touched: Touched,
     epoch: u32,
     runs: u64,
     submissions: u64,
@@ -48,7 +57,7 @@ pub struct State {
 
 impl State {
     /// Nothing is known yet, in this life of the scheduler.
-    pub fn new(epoch: u32) -> Self {
+    pub fn new(epoch: u32, track_touched: bool) -> Self {
         Self {
             tasks: SlotMap::with_key(),
             keys: KeyTable::new(),
@@ -57,6 +66,7 @@ impl State {
             clients: BTreeMap::new(),
             index: Index::default(),
             story: Story::default(),
+            touched: Touched::new(track_touched),
             epoch,
             runs: 0,
             submissions: 0,
@@ -130,6 +140,17 @@ impl State {
         self.keys.iter_after(after).map(|(_, id)| &self.tasks[id])
     }
 
+    /// What was touched since the current event began.
+    pub fn touched(&self) -> &Touched {
+        &self.touched
+    }
+
+    /// An event begins, on this connection if it is one of a peer: nothing else is touched yet.
+    pub fn begin_event(&mut self, connection: Option<ConnectionId>) {
+        self.touched.clear();
+        self.touched.connections.note_all(connection);
+    }
+
     /// Whether a worker that qualifies for this spec has room.
     pub fn has_room(&self, spec: SpecId) -> bool {
         let qualified = &self.specs.get(spec).qualified;
@@ -170,6 +191,7 @@ impl State {
         }
         self.index.enter(id, &self.tasks[id]);
         self.story.tell(key, None, Some(&self.tasks[id].state));
+        self.touched.changed.note(id);
         id
     }
 
@@ -182,6 +204,7 @@ impl State {
         let task = self.tasks.remove(id).expect("it was there a line ago");
         self.keys.remove(task.key);
         self.story.tell(task.key, Some(&task.state), None);
+        self.touched.tasks.note_all(task.dependencies.iter().copied());
         for &dependency in &task.dependencies {
             let mut dependents = std::mem::take(&mut self.tasks[dependency].dependents);
             dependents.forget_one(|id| self.tasks.contains_key(id));
@@ -199,6 +222,7 @@ impl State {
         let (was, is) = (previous.kind(), task.state.kind());
         self.index.enter(id, &self.tasks[id]);
         self.story.tell(self.tasks[id].key, Some(&previous), Some(&self.tasks[id].state));
+        self.touched.set(id, &previous, &self.tasks[id].state);
         if was.is_active() != is.is_active() {
             self.count_as_waiter(id, is.is_active());
         }
@@ -226,6 +250,7 @@ impl State {
                     let was = *waits || *count > 0;
                     count_one(count, missing);
                     self.index.change_waiting(*worker, was, *waits || *count > 0);
+                    self.touched.workers.note(*worker);
                 }
                 TaskState::Erred { .. }
                 | TaskState::Memory { .. }
@@ -252,6 +277,7 @@ impl State {
             return false;
         }
         holders.push(worker);
+        self.touched.replica(id, worker);
         self.index.add_replica(id, worker, *nbytes);
         true
     }
@@ -263,6 +289,7 @@ impl State {
         };
         assert!(holders.len() > 1, "the last replica goes with the state");
         holders.retain(|holder| *holder != worker);
+        self.touched.replica(id, worker);
         self.index.remove_replica(id, worker, *nbytes);
     }
 
@@ -270,6 +297,7 @@ impl State {
     pub fn mark_started(&mut self, id: TaskId) {
         if let TaskState::Processing { started, announced: true, .. } = &mut self.tasks[id].state {
             *started = true;
+            self.touched.tasks.note(id);
         }
     }
 
@@ -284,6 +312,7 @@ impl State {
 
     /// The counters of a task that its life changes. Its state is not among them.
     pub fn record(&mut self, id: TaskId) -> Record<'_> {
+        self.touched.tasks.note(id);
         let Task { attempts, deaths, incomplete, retries_left, suspect, .. } = &mut self.tasks[id];
         Record { attempts, deaths, incomplete, retries_left, suspect }
     }
@@ -294,6 +323,7 @@ impl State {
         let new = known.wants.insert(id);
         if new {
             self.tasks[id].clients.push(client);
+            self.touched.wish(client, id);
         }
         new
     }
@@ -304,6 +334,7 @@ impl State {
         let removed = known.wants.remove(&id);
         if removed {
             self.tasks[id].clients.retain(|c| *c != client);
+            self.touched.wish(client, id);
         }
         removed
     }
@@ -313,16 +344,19 @@ impl State {
         self.clients_seen += 1;
         let id = ClientId(self.clients_seen);
         self.clients.insert(id, client);
+        self.touched.clients.note(id);
         id
     }
 
     /// Changes what is known of a client; what it wants changes by `want` and `unwant` only.
     pub fn client_mut(&mut self, id: ClientId) -> Option<&mut Client> {
+        self.touched.clients.note(id);
         self.clients.get_mut(&id)
     }
 
     /// Removes a client that wants nothing any more.
     pub fn remove_client(&mut self, id: ClientId) {
+        self.touched.clients.note(id);
         let client = self.clients.remove(&id);
         assert!(client.is_none_or(|client| client.wants.is_empty()));
     }
@@ -337,24 +371,38 @@ impl State {
         let gained = self.specs.worker_joined(&worker);
         self.story.tell_worker(id, &worker.name, &worker.address, "registered");
         self.workers.insert(id, worker);
+        self.touched.moved.note(id);
         (id, gained)
     }
 
     /// Changes what is known of a worker. Whether it can be given tasks changes by
-    /// [`suspend_worker`](Self::suspend_worker) only.
+    /// [`suspend_worker`](Self::suspend_worker) and [`restore_worker`](Self::restore_worker) only.
     pub fn worker_mut(&mut self, id: WorkerId) -> Option<&mut Worker> {
+        self.touched.workers.note(id);
         self.workers.get_mut(&id)
     }
 
-    /// The worker has no connection: it keeps what it has and is given nothing.
-    pub fn suspend_worker(&mut self, id: WorkerId) {
+    /// The worker is away, or even gone: it keeps what it has and is given nothing.
+    pub fn suspend_worker(&mut self, id: WorkerId, presence: Presence) {
         if let Some(worker) = self.workers.get_mut(&id) {
-            if worker.connection.take().is_some() {
-                self.story.tell_worker(id, &worker.name, &worker.address, "disconnected");
+            if presence == Presence::Away {
+                self.story.tell_worker(id, &worker.name, &worker.address, "away");
             }
+            self.touched.moved.note(id);
+            worker.presence = presence;
             self.index.close(id);
             self.specs.worker_left(id);
         }
+    }
+
+    /// The worker is back: it can be given tasks. Returns the specs for which it qualifies.
+    pub fn restore_worker(&mut self, id: WorkerId) -> Vec<SpecId> {
+        let Some(worker) = self.workers.get_mut(&id) else { return Vec::new() };
+        self.touched.moved.note(id);
+        worker.presence = Presence::Here;
+        self.story.tell_worker(id, &worker.name, &worker.address, "back");
+        self.index.open(id, worker.nthreads);
+        self.specs.worker_joined(worker)
     }
 
     /// Removes a suspended worker that has nothing and holds nothing any more.
@@ -362,12 +410,15 @@ impl State {
         if let Some(worker) = self.workers.remove(&id) {
             self.story.tell_worker(id, &worker.name, &worker.address, "gone");
         }
+        self.touched.moved.note(id);
         assert!(self.index.load(id).is_none(), "it still has tasks or values");
     }
 
     /// The id of `spec`; `None` if there are too many.
     pub fn intern(&mut self, spec: TaskSpec) -> Option<SpecId> {
-        self.specs.intern(spec, self.workers.values())
+        let id = self.specs.intern(spec, self.workers.values())?;
+        self.touched.specs.note(id);
+        Some(id)
     }
 
     /// A body of this spec took `nanos`.

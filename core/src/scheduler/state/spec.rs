@@ -9,7 +9,7 @@ use raddle_net::limits::MAX_SPECS;
 use raddle_net::messages::{Runtime, TaskSpec};
 use raddle_net::names::{SpecId, WorkerId};
 
-use super::worker::Worker;
+use super::worker::{Presence, Worker};
 
 /// A spec with what is known of its tasks.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +60,7 @@ impl Specs {
             return None;
         }
         let id = SpecId(u32::try_from(self.list.len()).ok()?);
-        let qualified = workers.filter(|w| w.connection.is_some() && w.qualifies(&spec));
+        let qualified = workers.filter(|w| w.presence == Presence::Here && w.qualifies(&spec));
         let qualified = qualified.map(|w| w.id).collect();
         let spec = Arc::new(spec);
         self.list.push(Spec { spec: Arc::clone(&spec), qualified, duration: None });
@@ -85,6 +85,12 @@ impl Specs {
         for spec in &mut self.list {
             spec.qualified.remove(&worker);
         }
+    }
+
+    /// Forgets that a worker qualifies, for tests of the checks.
+    #[cfg(test)]
+    pub fn disqualify_first(&mut self, id: SpecId) -> Option<WorkerId> {
+        self.list[id.0 as usize].qualified.pop_first()
     }
 
     /// A body of this spec took `nanos`: the estimate moves half of the way there, as Dask's does.

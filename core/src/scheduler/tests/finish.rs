@@ -75,3 +75,13 @@ fn a_task_goes_to_the_holder_of_an_input_that_is_dear_to_move() {
     let large = Input { nbytes, ..input(2, 2, &[2]) };
     assert_eq!(out, vec![compute(2, run_of(3, 3, &[large]))]);
 }
+
+#[test]
+fn what_an_event_costs_is_counted() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[]), task(2, &[1]), task(3, &[1])]);
+    let before = cluster.scheduler.transitions();
+    // It is in memory, two dependents are runnable, and both are assigned.
+    cluster.finish(1, 1, 1);
+    assert_eq!(cluster.scheduler.transitions() - before, 5);
+}

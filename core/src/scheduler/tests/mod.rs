@@ -61,12 +61,14 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// Workers `w1`, `w2`, … with so many threads each.
+    /// Workers `w1`, `w2`, … with so many threads each. Nobody is waited for.
     fn of(threads: &[u32]) -> Self {
-        Self::with(Config::default(), threads)
+        let (client_grace, worker_grace) = (Duration::ZERO, Duration::ZERO);
+        Self::with(Config { client_grace, worker_grace, ..Config::default() }, threads)
     }
 
     fn with(config: Config, threads: &[u32]) -> Self {
+        let config = Config { track_touched: true, ..config };
         let mut cluster = Self { scheduler: Scheduler::new(config), now: Instant::ZERO };
         for client in [ANN, BOB] {
             assert_eq!(cluster.connect(client), vec![]);
@@ -85,6 +87,7 @@ impl Cluster {
     fn handle(&mut self, event: Event) -> Vec<Effect> {
         let mut out = Vec::new();
         self.scheduler.handle(self.now, event, &mut out);
+        assert_eq!(self.scheduler.check_touched(), Ok(()));
         assert_eq!(self.scheduler.check(), Ok(()));
         out
     }
@@ -94,8 +97,11 @@ impl Cluster {
         self.handle(Event::ClientConnected { connection, session, name: "client".to_owned() })
     }
 
+    /// The client's connection breaks: what came out, but for the end of its session.
     fn hang_up(&mut self, client: ConnectionId) -> Vec<Effect> {
-        self.handle(Event::ClientDisconnected { connection: client })
+        let mut out = self.handle(Event::ClientDisconnected { connection: client });
+        out.retain(|effect| *effect != close(client, PeerError::Away));
+        out
     }
 
     fn says(&mut self, client: ConnectionId, message: ClientMessage) -> Vec<Effect> {
@@ -136,9 +142,17 @@ impl Cluster {
         self.reports(worker, WorkerMessage::Register(registration(worker, nthreads)))
     }
 
+    /// The worker's connection breaks: what came out, but for the end of its session.
     fn drop_worker(&mut self, worker: u32) -> Vec<Effect> {
         let (connection, reason) = (wire(worker), "reset".to_owned());
-        self.handle(Event::WorkerDisconnected { connection, reason })
+        let mut out = self.handle(Event::WorkerDisconnected { connection, reason });
+        out.retain(|effect| *effect != close(connection, PeerError::Away));
+        out
+    }
+
+    /// The worker is connected again, and goes on.
+    fn resume(&mut self, worker: u32) -> Vec<Effect> {
+        self.handle(Event::WorkerResumed { connection: wire(worker) })
     }
 
     fn reports(&mut self, worker: u32, message: WorkerMessage) -> Vec<Effect> {
@@ -244,7 +258,7 @@ fn task_of(spec: SpecId, number: u64, dependencies: &[u64]) -> NewTask {
 
 fn finished(task: u64, run: u64) -> WorkerMessage {
     let (key, run) = (key(task), run_id(run));
-    WorkerMessage::Finished { key, run, nbytes: 8, duration: 1_000_000, value: None }
+    WorkerMessage::Finished { key, run, nbytes: 8, duration: 20_000_000, value: None }
 }
 
 /// The failure of a task, as its worker reports it, or with what the scheduler knows of it.

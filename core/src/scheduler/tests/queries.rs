@@ -215,7 +215,7 @@ fn what_has_happened_is_told() {
         of_task[3].clone(),
         of_task[4].clone(),
         of_task[5].clone(),
-        own(0, "disconnected", "a connection broke"),
+        own(0, "away", "a connection broke"),
         own(0, "gone", "a connection broke"),
     ];
     for name in ["w1".to_owned(), address(1)] {

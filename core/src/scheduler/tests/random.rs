@@ -13,6 +13,7 @@ use plan::{Joins, Plan, plan};
 use steps::is_process;
 
 mod audience;
+mod corrupted;
 mod plan;
 mod steps;
 
@@ -59,6 +60,7 @@ impl<'a> Play<'a> {
         for closed in self.audience.closed.drain(..) {
             prop_assert_eq!(Some(closed), from);
         }
+        prop_assert_eq!(self.scheduler.check_touched(), Ok(()), "after {:?}", event);
         prop_assert_eq!(self.scheduler.check(), Ok(()), "after {:?}", event);
         self.story.push((self.now, event, out));
         self.clients_know_the_truth()?;
@@ -112,8 +114,9 @@ impl<'a> Play<'a> {
     /// Once a worker has come that can run anything, and those that went have been given up, honest
     /// workers finish all there is to do.
     fn all_that_is_wanted_gets_done(&mut self) -> Sense {
-        for name in [2, 200] {
-            let joins = Joins { session: 200, name, address: 200, nthreads: 1, registers: true };
+        for (session, name) in [(200, 2), (201, 200)] {
+            let address = session;
+            let joins = Joins { session, name, address, nthreads: 1, registers: true };
             self.worker_joins(joins, "adt")?;
         }
         self.wait_for_all_timers()?;
@@ -173,6 +176,7 @@ impl<'a> Play<'a> {
             }
             self.client_breaks(client)?;
         }
+        self.wait_for_all_timers()?;
         prop_assert_eq!(self.scheduler.tasks(), 0);
         for worker in self.workers() {
             self.worker_breaks(worker)?;

@@ -85,7 +85,8 @@ fn a_client_that_is_gone_wants_nothing() {
 fn a_client_that_says_goodbye_wants_nothing() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[])]);
-    assert_eq!(cluster.says(ANN, ClientMessage::Goodbye), vec![free(1, 1, 1)]);
+    let out = cluster.says(ANN, ClientMessage::Goodbye);
+    assert_eq!(out, vec![close(ANN, PeerError::Left), free(1, 1, 1)]);
     assert_eq!(cluster.hang_up(ANN), vec![]);
 }
 

@@ -69,6 +69,40 @@ impl Index {
         index
     }
 
+    /// Whether a run is in the queue that its state says, if any, and is known to use its inputs.
+    pub fn holds_run(&self, id: RunId, run: &Run) -> bool {
+        let place = (run.priority, id);
+        let is_ready = run.state == RunState::Ready;
+        let is_unblocked =
+            matches!(run.state, RunState::Busy { activity: Activity::Unblocked, .. });
+        self.unblocked.contains(&place) == is_unblocked
+            && self.ready_announced.contains(&place) == (is_ready && run.announce)
+            && self.ready.contains(&place) == (is_ready && !run.announce)
+            && run.inputs.iter().all(|&input| self.users.contains(&(input, run.priority, id)))
+    }
+
+    /// Whether a datum has the timers, and is in the queues, that its state says. That it has no
+    /// others, [`rebuild`](Self::rebuild) says.
+    pub fn holds_datum(&self, id: RunId, datum: &Datum) -> bool {
+        let Some(search) = datum.state.search() else { return true };
+        let mut aside = search.aside();
+        let is_timed = aside.all(|(at, peer)| self.timers.contains(&(at, Timer::Retry(id, peer))));
+        let is_placed = match &datum.state {
+            DatumState::Fetch(search) => self.urgency(id).is_some_and(|priority| {
+                let is_wanted_of = |peer| {
+                    let queue = self.wanted.get(&peer);
+                    queue.is_some_and(|queue| queue.contains(&(priority, id)))
+                };
+                search.askable().all(is_wanted_of)
+            }),
+            DatumState::Missing(search) => {
+                self.timers.contains(&(search.locate_at, Timer::Locate(id)))
+            }
+            DatumState::Flight { .. } | DatumState::Memory { .. } | DatumState::Promised => true,
+        };
+        is_timed && is_placed
+    }
+
     /// The run that should have the next slot.
     pub fn next_to_run(&self) -> Option<RunId> {
         if let Some(&(_, run)) = self.unblocked.first() {

@@ -3,10 +3,13 @@
 //! The methods here are the only writers of these tables, and so of the [`Index`]. This module must
 //! not know effects, or why a state changes.
 
+#[cfg(test)]
+mod corrupt;
 mod datum;
 mod index;
 mod run;
 mod table;
+mod touched;
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -17,10 +20,13 @@ use raddle_net::names::{Key, Priority, RunId, WorkerId};
 use raddle_net::payload::Blob;
 use smallvec::SmallVec;
 
+#[cfg(test)]
+pub use corrupt::Corruption;
 pub use datum::{Datum, DatumKind, DatumState, Search};
 pub use index::Index;
 pub use run::{Activity, Intent, Run, RunKind, RunState};
 pub use table::RunTable;
+pub use touched::Touched;
 
 use super::effect::Execute;
 use crate::time::Instant;
@@ -32,6 +38,7 @@ pub struct State {
     data: RunTable<Datum>,
     peers: BTreeMap<WorkerId, Peer>,
     index: Index,
+    touched: Touched,
 }
 
 /// A peer that may not be asked now. An idle one is not in the table.
@@ -49,6 +56,16 @@ pub enum Peer {
     },
 }
 
+impl Peer {
+    /// What it is being asked for.
+    pub fn asked(&self) -> &[RunId] {
+        match self {
+            Self::Asked { data } => data,
+            Self::Paused { .. } => &[],
+        }
+    }
+}
+
 /// What a new run is made of.
 #[derive(Debug)]
 pub struct NewRun {
@@ -61,6 +78,21 @@ pub struct NewRun {
 }
 
 impl State {
+    /// Nothing is known yet.
+    pub fn new(track_touched: bool) -> Self {
+        Self { touched: Touched::new(track_touched), ..Self::default() }
+    }
+
+    /// What was touched since the current event began.
+    pub fn touched(&self) -> &Touched {
+        &self.touched
+    }
+
+    /// An event begins: nothing is touched yet.
+    pub fn begin_event(&mut self) {
+        self.touched.clear();
+    }
+
     pub fn run(&self, id: RunId) -> Option<&Run> {
         self.runs.get(id)
     }
@@ -128,6 +160,7 @@ impl State {
     }
 
     fn enter_run(&mut self, id: RunId, run: Run) {
+        self.touched.runs.note(id);
         self.index.enter_run(id, &run);
         self.runs.insert(id, run);
     }
@@ -135,6 +168,7 @@ impl State {
     /// Changes the state of a run.
     pub fn set_run(&mut self, id: RunId, state: RunState) {
         let run = self.runs.get_mut(id).expect("only runs that are here change");
+        self.touched.runs.note(id);
         self.index.leave_run(id, run);
         run.state = state;
         self.index.enter_run(id, run);
@@ -143,6 +177,7 @@ impl State {
     /// Removes a run. Returns it, and which of its inputs nobody uses now.
     pub fn remove_run(&mut self, id: RunId) -> (Run, SmallVec<[RunId; 1]>) {
         let mut run = self.runs.remove(id).expect("only runs that are here go");
+        self.touched.runs.note(id);
         self.index.leave_run(id, &run);
         let mut unused = mem::take(&mut run.inputs);
         unused.retain(|input| self.remove_user(*input, run.priority, id));
@@ -153,6 +188,7 @@ impl State {
     /// the inputs.
     pub fn take_body(&mut self, id: RunId) -> Execute {
         let run = self.runs.get_mut(id).expect("only runs that are here are entered");
+        self.touched.runs.note(id);
         let inputs = mem::take(&mut run.inputs);
         let args = mem::take(&mut run.args);
         let (key, priority, spec) = (run.key, run.priority, Arc::clone(&run.spec));
@@ -164,6 +200,7 @@ impl State {
 
     /// Adds a datum that nobody uses yet, or brings one back.
     pub fn insert_datum(&mut self, id: RunId, datum: Datum) {
+        self.touched.data.note(id);
         self.index.enter_datum(id, &datum);
         self.data.insert(id, datum);
     }
@@ -171,6 +208,7 @@ impl State {
     /// Changes the state of a datum.
     pub fn set_datum(&mut self, id: RunId, state: DatumState) {
         let datum = self.data.get_mut(id).expect("only data that are here change");
+        self.touched.data.note(id);
         self.index.leave_datum(id, datum);
         datum.state = state;
         self.index.enter_datum(id, datum);
@@ -180,12 +218,14 @@ impl State {
     /// event.
     pub fn remove_datum(&mut self, id: RunId) -> Datum {
         let datum = self.data.remove(id).expect("only data that are here go");
+        self.touched.data.note(id);
         self.index.leave_datum(id, &datum);
         datum
     }
 
     /// Says that a peer may not be asked now (or, with `None`, that it may). Returns what was.
     pub fn set_peer(&mut self, peer: WorkerId, state: Option<Peer>) -> Option<Peer> {
+        self.touched.peers.note(peer);
         let previous = self.peers.remove(&peer);
         if let Some(previous) = &previous {
             self.index.leave_peer(peer, previous);
@@ -205,6 +245,7 @@ impl State {
         if requeue {
             self.index.leave_datum(id, datum);
         }
+        self.touched.used.note(id);
         let is_new = self.index.users.insert((id, priority, run));
         datum.users += usize::from(is_new);
         if requeue {
@@ -220,6 +261,7 @@ impl State {
         if requeue {
             self.index.leave_datum(id, datum);
         }
+        self.touched.used.note(id);
         let was_there = self.index.users.remove(&(id, priority, run));
         datum.users -= usize::from(was_there);
         if requeue {

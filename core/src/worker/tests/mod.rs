@@ -41,6 +41,7 @@ struct Rig {
 
 impl Rig {
     fn new(config: Config) -> Self {
+        let config = Config { track_touched: true, ..config };
         let mut rig = Self { worker: Worker::new(config), now: Instant::from_nanos(1) };
         rig.register();
         rig
@@ -65,6 +66,7 @@ impl Rig {
     fn event(&mut self, event: Event) -> Vec<Effect> {
         let mut out = Vec::new();
         self.worker.handle(self.now, event, &mut out);
+        assert_eq!(self.worker.check_touched(), Ok(()));
         assert_eq!(self.worker.check(), Ok(()));
         out
     }

@@ -49,13 +49,16 @@ pub struct Recipe {
 pub enum Step {
     ClientBreaks { client: u8 },
     ClientJoins { session: u8 },
+    ClientResumes { client: u8 },
     ClientSays { client: u8, says: Says },
     RunSays { worker: u8, run: u8, says: Says },
+    SessionEnds { worker: u8 },
     Tick { millis: u64 },
     WorkerBreaks { worker: u8 },
     WorkerJoins { joins: Joins },
     WorkerLost { worker: u8 },
     WorkerReports { worker: u8, age: Age, report: Report },
+    WorkerResumes { worker: u8 },
     WorkersWork { runs: u8 },
 }
 
@@ -140,13 +143,17 @@ fn config() -> impl Strategy<Value = Config> {
         1 => Just((Policy::EarliestStart, 0)),
         2 => any::<u64>().prop_map(|seed| (Policy::Random, seed)),
     ];
-    (policy, 0..3_u32, 0..2_u64).prop_map(|((policy, seed), allowed_failures, grace)| Config {
-        allowed_failures,
-        policy,
-        seed,
-        worker_grace: Duration::from_secs(grace),
-        ..Config::default()
-    })
+    (policy, 0..3_u32, 0..2_u64, 0..2_u64).prop_map(
+        |((policy, seed), allowed_failures, clients, workers)| Config {
+            allowed_failures,
+            policy,
+            seed,
+            track_touched: true,
+            client_grace: Duration::from_secs(clients),
+            worker_grace: Duration::from_secs(workers),
+            ..Config::default()
+        },
+    )
 }
 
 fn recipe(key: u8) -> impl Strategy<Value = Recipe> {
@@ -178,12 +185,15 @@ fn step() -> impl Strategy<Value = Step> {
     let nobody = any::<u8>;
     prop_oneof![
         1 => nobody().prop_map(|client| Step::ClientBreaks { client }),
+        1 => nobody().prop_map(|client| Step::ClientResumes { client }),
         2 => (0..4_u8).prop_map(|session| Step::ClientJoins { session }),
         16 => (nobody(), says()).prop_map(|(client, says)| Step::ClientSays { client, says }),
         6 => (nobody(), nobody(), says())
             .prop_map(|(worker, run, says)| Step::RunSays { worker, run, says }),
         1 => (0..40_000_u64).prop_map(|millis| Step::Tick { millis }),
+        1 => nobody().prop_map(|worker| Step::SessionEnds { worker }),
         2 => nobody().prop_map(|worker| Step::WorkerBreaks { worker }),
+        2 => nobody().prop_map(|worker| Step::WorkerResumes { worker }),
         4 => joins().prop_map(|joins| Step::WorkerJoins { joins }),
         1 => nobody().prop_map(|worker| Step::WorkerLost { worker }),
         24 => (nobody(), age(), report())

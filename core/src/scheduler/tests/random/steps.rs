@@ -14,6 +14,9 @@ impl Play<'_> {
             Step::ClientBreaks { client } => {
                 self.client(*client).map_or(Ok(()), |client| self.client_breaks(client))
             }
+            Step::ClientResumes { client } => {
+                self.client(*client).map_or(Ok(()), |client| self.client_resumes(client))
+            }
             Step::ClientJoins { session } => self.client_joins(*session),
             Step::ClientSays { client, says } => {
                 let message = self.message(says);
@@ -30,6 +33,12 @@ impl Play<'_> {
             }
             Step::WorkerBreaks { worker } => {
                 self.worker(*worker).map_or(Ok(()), |worker| self.worker_breaks(worker))
+            }
+            Step::WorkerResumes { worker } => {
+                self.worker(*worker).map_or(Ok(()), |worker| self.worker_resumes(worker))
+            }
+            Step::SessionEnds { worker } => {
+                self.worker(*worker).map_or(Ok(()), |worker| self.session_ends(worker))
             }
             Step::WorkerJoins { joins } => self.worker_joins(*joins, "subtract"),
             Step::WorkerLost { worker } => self.worker_is_lost(WorkerId((*worker % 8).into())),
@@ -84,8 +93,13 @@ impl Play<'_> {
     }
 
     pub fn client_breaks(&mut self, connection: ConnectionId) -> Sense {
-        self.audience.clients.remove(&connection);
+        self.audience.away.insert(connection);
         self.handle(Event::ClientDisconnected { connection }, None)
+    }
+
+    fn client_resumes(&mut self, connection: ConnectionId) -> Sense {
+        self.audience.away.remove(&connection);
+        self.handle(Event::ClientResumed { connection }, None)
     }
 
     pub fn client_says(&mut self, connection: ConnectionId, message: ClientMessage) -> Sense {
@@ -133,10 +147,22 @@ impl Play<'_> {
         self.handle(Event::FromWorker { connection, message }, Some(connection))
     }
 
+    fn worker_resumes(&mut self, connection: ConnectionId) -> Sense {
+        self.audience.away.remove(&connection);
+        self.handle(Event::WorkerResumed { connection }, None)
+    }
+
     pub fn worker_breaks(&mut self, connection: ConnectionId) -> Sense {
-        self.audience.workers.remove(&connection);
+        self.audience.away.insert(connection);
         let reason = "reset".to_owned();
         self.handle(Event::WorkerDisconnected { connection, reason }, None)
+    }
+
+    fn session_ends(&mut self, connection: ConnectionId) -> Sense {
+        self.audience.away.remove(&connection);
+        self.audience.workers.remove(&connection);
+        let reason = "it talks nonsense".to_owned();
+        self.handle(Event::SessionEnded { connection, reason }, None)
     }
 
     fn worker_is_lost(&mut self, worker: WorkerId) -> Sense {

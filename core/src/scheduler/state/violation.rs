@@ -1,0 +1,123 @@
+//! What can be wrong between two events, each with the name of the property that it breaks.
+//!
+//! This module must not know how it is found.
+
+use raddle_net::names::{Key, SpecId, WorkerId};
+
+use super::client::ClientId;
+use crate::scheduler::ConnectionId;
+
+/// An invariant that does not hold, with whom it does not hold for. `IS` numbers are those of the
+/// validation in Dask's scheduler that the invariant corresponds to; `S` and `L` numbers, which begin
+/// each [`id`](Self::id), are those of the safety and liveness properties of the simulation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Violation {
+    /// A client of a run outlives the run, or serves another one. (S15)
+    ClientOfNoRun(ClientId),
+    /// A connection is of somebody who is reached otherwise, or not at all. (S15)
+    Connection(ConnectionId),
+    /// A key is published and the cluster does not want it. (S15)
+    Dataset(String),
+    /// The cluster wants nothing, or what is done, for itself. (S35)
+    Detached,
+    /// An erred task is its own dependent's blame, or blames nobody known. (S3, IS28)
+    DependentOfErredIsActive(Key),
+    /// A task is active and one of its inputs is neither in memory nor on its way. (L2, IS5, IS8)
+    InputOutOfPlay(Key),
+    /// A worker without a connection is not waited for, or one with a connection is. (L9)
+    Grace(ConnectionId),
+    /// The index is not what the states of the tasks say. (S19, IS17, IS25–27, IS35, IS43)
+    IndexIsStale,
+    /// The key table and the tasks disagree. (S15)
+    KeyTable(Key),
+    /// A task in memory has no holder, names one twice, or one that is not registered. (S15, IS11)
+    Holders(Key),
+    /// A task in memory that nobody needs. (S35, IS14)
+    MemoryUnneeded(Key),
+    /// A task counts its missing inputs wrongly, or waits and misses none. (S15, IS4, IS23)
+    Missing(Key),
+    /// A task waits for a worker although one qualifies. (L2)
+    NoWorkerThoughQualified(Key),
+    /// A processing task has an input that is neither in memory nor processing on the same worker.
+    /// (S6)
+    ProcessingInput(Key),
+    /// A processing task is on a worker that is not registered or does not qualify. (S21, IS10)
+    ProcessingOn(Key, WorkerId),
+    /// A question waits although it could be answered, or although its client has gone. (L2)
+    Query(ClientId),
+    /// A task is queued although a worker that may run it has room. (L2)
+    QueuedThoughRoom(Key),
+    /// A queued or no-worker task has an input that is not in memory. (S6, IS12, IS27)
+    RunnableInput(Key),
+    /// A released task that somebody needs, or that should be forgotten. (S35, IS22)
+    Released(Key),
+    /// What is said of a worker's load is not what its tasks say. (S19, IS35, IS43)
+    Load(WorkerId),
+    /// A run was never given out, was given out twice, or is charged for a start that it did not
+    /// announce. (S10)
+    Run(Key),
+    /// Runs and their clients do not match. (S35)
+    RunClients,
+    /// Scattered data is waited for and nobody has it to send. (L2)
+    SourceGone(Key),
+    /// The key table knows keys that are no tasks. (S35)
+    StrayKeys,
+    /// There is work, and no worker, and nobody watches how long. (L9)
+    UnwatchedWork,
+    /// The workers that qualify for a spec are not those recorded. (S21)
+    Qualified(SpecId),
+    /// A client wants what is not known. (S35)
+    StrayWant(ClientId),
+    /// An edge is recorded on one side only. (S15, IS6, IS7)
+    Edge(Key),
+    /// A wish is recorded on one side only. (S15, IS18)
+    Want(Key, ClientId),
+    /// A task counts its waiters wrongly. (S15, IS3, IS9)
+    Waiters(Key),
+}
+
+impl Violation {
+    /// The property that is broken, for reports and for what is planted on purpose. It never
+    /// changes.
+    #[must_use]
+    pub const fn id(&self) -> &'static str {
+        match self {
+            Self::ClientOfNoRun(_) => "S15-client-of-no-run",
+            Self::Connection(_) => "S15-connection",
+            Self::Dataset(_) => "S15-dataset",
+            Self::Detached => "S35-detached",
+            Self::DependentOfErredIsActive(_) => "S3-dependent-of-erred",
+            Self::InputOutOfPlay(_) => "L2-input-out-of-play",
+            Self::Grace(_) => "L9-grace",
+            Self::IndexIsStale => "S19-index",
+            Self::KeyTable(_) => "S15-key-table",
+            Self::Holders(_) => "S15-holders",
+            Self::MemoryUnneeded(_) => "S35-memory-unneeded",
+            Self::Missing(_) => "S15-missing",
+            Self::NoWorkerThoughQualified(_) => "L2-no-worker",
+            Self::ProcessingInput(_) => "S6-processing-input",
+            Self::ProcessingOn(..) => "S21-processing-on",
+            Self::Query(_) => "L2-query",
+            Self::QueuedThoughRoom(_) => "L2-queued",
+            Self::RunnableInput(_) => "S6-runnable-input",
+            Self::Released(_) => "S35-released",
+            Self::Load(_) => "S19-load",
+            Self::Run(_) => "S10-run",
+            Self::RunClients => "S35-run-clients",
+            Self::SourceGone(_) => "L2-source-gone",
+            Self::StrayKeys => "S35-stray-keys",
+            Self::UnwatchedWork => "L9-unwatched-work",
+            Self::Qualified(_) => "S21-qualified",
+            Self::StrayWant(_) => "S35-stray-want",
+            Self::Edge(_) => "S15-edge",
+            Self::Want(..) => "S15-want",
+            Self::Waiters(_) => "S15-waiters",
+        }
+    }
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {self:?}", self.id())
+    }
+}
