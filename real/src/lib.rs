@@ -56,6 +56,7 @@ mod outbox;
 pub mod prelude;
 mod process;
 mod registry;
+mod resources;
 mod rt;
 mod scheduler;
 mod serve;

@@ -28,6 +28,7 @@ use self::shell::Shell;
 use crate::address::Address;
 use crate::conn::{self, ConnError, Connection, FrameReader, FrameWriter};
 use crate::error::{Error, Result};
+use crate::resources::Resources;
 use crate::{registry, rt};
 
 /// Messages that are handled under one lock: bodies that end meanwhile wait for it.
@@ -45,6 +46,8 @@ pub(crate) struct WorkerOptions {
     pub(crate) name: Option<String>,
     /// Tasks that it runs at a time.
     pub(crate) threads: usize,
+    /// What it has for tasks that need it.
+    pub(crate) resources: Resources,
     /// Where it listens for those who want values: a name or an IP address.
     pub(crate) host: String,
     /// Called with its address once it is registered.
@@ -54,7 +57,14 @@ pub(crate) struct WorkerOptions {
 impl WorkerOptions {
     /// A worker of `scheduler` with one thread, reachable from this machine alone.
     pub(crate) fn new(scheduler: String) -> Self {
-        Self { scheduler, name: None, threads: 1, host: "127.0.0.1".to_owned(), joined: None }
+        Self {
+            scheduler,
+            name: None,
+            threads: 1,
+            resources: Vec::new(),
+            host: "127.0.0.1".to_owned(),
+            joined: None,
+        }
     }
 }
 
@@ -82,6 +92,7 @@ pub(crate) async fn run_worker(options: WorkerOptions) -> Result<()> {
         address: address.clone(),
         nthreads: u32::try_from(options.threads).unwrap_or(u32::MAX),
         functions: registry::functions(),
+        resources: options.resources.clone(),
     }));
     door.open(&shell);
     // Writing first: while much is heard, what was said still leaves.

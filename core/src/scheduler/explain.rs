@@ -122,6 +122,10 @@ impl Scheduler {
             TaskState::Queued if self.state.spec_of(id).qualified.is_empty() => {
                 format!("{key} waits for a worker: {}", self.why_no_worker(self.state.spec_of(id)))
             }
+            TaskState::Queued if self.state.spec_of(id).needs_resources() => {
+                let needs = resources(task.resources());
+                format!("{key} is ready and waits until a worker that may run it has {needs} left")
+            }
             TaskState::Queued => {
                 let queued = self.state.index().count(Kind::Queued);
                 format!(
@@ -163,7 +167,13 @@ impl Scheduler {
             let away: Vec<_> = away.take(NAMES).map(|away| format!("; {away}")).collect();
             return format!("none is connected{}", away.concat());
         }
-        if connected().any(|worker| worker.offers(function)) {
+        let needs = &spec.spec.options.resources;
+        let offering = || connected().filter(|worker| worker.offers(function));
+        if !needs.is_empty() && offering().next().is_some() && !offering().any(|w| w.has_all(needs))
+        {
+            return format!("it takes {}, and no worker has so much", resources(needs));
+        }
+        if offering().next().is_some() {
             let allowed = spec.spec.options.workers.join(", ");
             return format!(
                 "it may only run on {allowed}, which are not connected or do not offer it"
@@ -207,6 +217,13 @@ impl Scheduler {
             turn.out.push(Effect::Warn { text: self.explain(self.key(task)) });
         }
     }
+}
+
+fn resources(resources: &[(String, u64)]) -> String {
+    let one = |(name, amount): &(String, u64)| {
+        format!("{name} {}.{:04}", amount / 10_000, amount % 10_000)
+    };
+    resources.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Edits that turn one name into the other (Levenshtein's distance).

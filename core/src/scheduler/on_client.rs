@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::effect::PeerError;
 use super::event::ConnectionId;
+use super::on_worker::judge_resources;
 use super::state::{Channel, Client, ClientId, Kind, Task, TaskId, TaskState};
 use super::turn::{Goal, Turn};
 use super::{Peer, Scheduler};
@@ -89,6 +90,10 @@ impl Scheduler {
     }
 
     fn on_define(&mut self, client: ClientId, id: SpecId, spec: TaskSpec) -> Result<(), PeerError> {
+        judge_resources(&spec.options.resources)?;
+        if !spec.options.resources.is_sorted_by(|(a, _), (b, _)| a < b) {
+            return Err(PeerError::BeyondLimit("resources that are named twice"));
+        }
         let options = &spec.options.workers;
         let longest = options.iter().map(String::len).max().unwrap_or(0);
         if spec.function.name.len().max(longest) > MAX_NAME || options.len() > MAX_KEYS {

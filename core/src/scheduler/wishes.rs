@@ -179,10 +179,15 @@ impl Scheduler {
 
     /// The failure is taken back: the task is as if it had never run.
     pub(super) fn become_retried(&mut self, task: TaskId, turn: &mut Turn<'_>) {
-        let retries = self.state.spec_of(task).spec.options.retries;
+        let options = &self.state.spec_of(task).spec.options;
+        // Whoever asks for one more run of what must run once knows what that means.
+        let (retries, once) = (options.retries, options.at_most_once);
         self.state.set(task, TaskState::Released);
         let record = self.state.record(task);
         (*record.retries_left, *record.deaths) = (retries, 0);
+        if once {
+            *record.attempts = 0;
+        }
         self.tell_clients(task, &SchedulerToClient::Recomputing { key: self.key(task) }, turn);
     }
 }

@@ -176,10 +176,26 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
     let runtime = prop_oneof![Just(Runtime::Native), Just(Runtime::Receive)];
     let function = (runtime, any::<u64>(), text(), any::<u64>())
         .prop_map(|(runtime, code, name, signature)| Function { runtime, code, name, signature });
-    let options = (option::of(any::<u32>()), any::<u32>(), texts()).prop_map(
-        |(allowed_failures, retries, workers)| TaskOptions { allowed_failures, retries, workers },
+    let flags = (any::<bool>(), any::<bool>(), option::of(any::<u64>()));
+    let options = (option::of(any::<u32>()), any::<u32>(), texts(), resources(), flags).prop_map(
+        |(allowed_failures, retries, workers, resources, flags)| {
+            let (allow_other_workers, at_most_once, timeout) = flags;
+            TaskOptions {
+                allowed_failures,
+                retries,
+                workers,
+                allow_other_workers,
+                at_most_once,
+                resources,
+                timeout,
+            }
+        },
     );
     (function, options).prop_map(|(function, options)| TaskSpec { function, options })
+}
+
+fn resources() -> impl Strategy<Value = Vec<(String, u64)>> {
+    vec((text(), any::<u64>()), 0..3)
 }
 
 fn new_task() -> impl Strategy<Value = NewTask> {
@@ -221,8 +237,14 @@ fn compute() -> impl Strategy<Value = Compute> {
 fn registration() -> impl Strategy<Value = Registration> {
     let function =
         (text(), any::<u64>()).prop_map(|(name, signature)| FunctionName { name, signature });
-    (text(), text(), any::<u32>(), vec(function, 0..4)).prop_map(
-        |(name, address, nthreads, functions)| Registration { name, address, nthreads, functions },
+    (text(), text(), any::<u32>(), vec(function, 0..4), resources()).prop_map(
+        |(name, address, nthreads, functions, resources)| Registration {
+            name,
+            address,
+            nthreads,
+            functions,
+            resources,
+        },
     )
 }
 

@@ -153,13 +153,26 @@ impl State {
 
     /// Whether a worker that qualifies for this spec has room.
     pub fn has_room(&self, spec: SpecId) -> bool {
-        let qualified = &self.specs.get(spec).qualified;
+        let eligible = self.specs.get(spec).eligible();
         let mut with_room = self.index.with_room();
-        if qualified.len() == self.index.open_workers() {
+        if self.specs.get(spec).needs_resources() {
+            with_room.any(|worker| eligible.contains(&worker) && self.fits(spec, worker))
+        } else if eligible.len() == self.index.open_workers() {
             with_room.next().is_some()
         } else {
-            with_room.any(|worker| qualified.contains(&worker))
+            with_room.any(|worker| eligible.contains(&worker))
         }
+    }
+
+    /// Whether the worker has what a task of this spec takes, beside what it has given to others.
+    pub fn fits(&self, spec: SpecId, worker: WorkerId) -> bool {
+        let used = self.index.load(worker).map(|load| &load.used);
+        let Some(worker) = self.workers.get(&worker) else { return false };
+        self.specs.get(spec).spec.options.resources.iter().all(|(name, amount)| {
+            let used = used.and_then(|used| used.get(name)).copied().unwrap_or(0);
+            let total = worker.resources.get(name).copied().unwrap_or(0);
+            total.saturating_sub(used) >= *amount
+        })
     }
 
     /// The last run that was given out.
@@ -180,8 +193,10 @@ impl State {
     }
 
     /// Takes in a new task: released, wanted by nobody, linked to its dependencies.
-    pub fn add_task(&mut self, task: Task) -> TaskId {
+    pub fn add_task(&mut self, mut task: Task) -> TaskId {
         assert!(matches!(task.state, TaskState::Released));
+        let spec = self.specs.get(task.spec);
+        task.takes = spec.needs_resources().then(|| Arc::clone(&spec.spec));
         let key = task.key;
         let id = self.tasks.insert(task);
         assert!(self.keys.insert(key, id).is_none(), "two tasks of one key");

@@ -53,6 +53,8 @@ pub enum Violation {
     Released(Key),
     /// What is said of a worker's load is not what its tasks say. (S19, IS35, IS43)
     Load(WorkerId),
+    /// Tasks of a worker take more of it than it has. (S22)
+    Oversubscribed(WorkerId),
     /// A run was never given out, was given out twice, or is charged for a start that it did not
     /// announce. (S10)
     Run(Key),
@@ -102,6 +104,7 @@ impl Violation {
             Self::RunnableInput(_) => "S6-runnable-input",
             Self::Released(_) => "S35-released",
             Self::Load(_) => "S19-load",
+            Self::Oversubscribed(_) => "S22-oversubscribed",
             Self::Run(_) => "S10-run",
             Self::RunClients => "S35-run-clients",
             Self::SourceGone(_) => "L2-source-gone",

@@ -28,6 +28,7 @@ mod queries;
 mod random;
 mod registration;
 mod release;
+mod resources;
 mod retry;
 mod scatter;
 mod sessions;
@@ -53,6 +54,12 @@ const ONLY_W2: SpecId = SpecId(3);
 const UNHEARD: SpecId = SpecId(4);
 /// It survives no death of its worker.
 const FRAGILE: SpecId = SpecId(5);
+/// It takes one gpu and a half; the worker called `w2` has two.
+const GREEDY: SpecId = SpecId(6);
+/// It must run at most once.
+const ONCE: SpecId = SpecId(7);
+/// The worker called `w2` should run it.
+const RATHER_W2: SpecId = SpecId(8);
 
 /// A scheduler with two clients, which have defined the specs above, and with workers.
 struct Cluster {
@@ -198,7 +205,7 @@ impl Cluster {
     }
 }
 
-fn specs() -> [TaskSpec; 6] {
+fn specs() -> [TaskSpec; 9] {
     let native = |name: &str, options| TaskSpec {
         function: Function { name: name.to_owned(), ..Function::default() },
         options,
@@ -212,6 +219,12 @@ fn specs() -> [TaskSpec; 6] {
         native("add", TaskOptions { workers: vec!["w2".to_owned()], ..options() }),
         native("adt", options()),
         native("add", TaskOptions { allowed_failures: Some(0), ..options() }),
+        native("add", TaskOptions { resources: vec![("gpu".to_owned(), 15_000)], ..options() }),
+        native("add", TaskOptions { at_most_once: true, retries: 2, ..options() }),
+        native(
+            "add",
+            TaskOptions { workers: vec!["w2".to_owned()], allow_other_workers: true, ..options() },
+        ),
     ]
 }
 
@@ -222,6 +235,7 @@ fn registration(worker: u32, nthreads: u32) -> Registration {
         address: address(worker),
         nthreads,
         functions: vec![function("add"), function("multiply")],
+        resources: vec![("gpu".to_owned(), 10_000 * u64::from(worker))],
     }
 }
 

@@ -160,6 +160,7 @@ impl Index {
     }
 
     pub(super) fn enter_run(&mut self, id: RunId, run: &Run) {
+        self.timers.extend(run.limit().map(|at| (at, Timer::Limit(id))));
         if run.has_slot() {
             self.slots += 1;
             self.announced += usize::from(run.announce);
@@ -170,6 +171,9 @@ impl Index {
     }
 
     pub(super) fn leave_run(&mut self, id: RunId, run: &Run) {
+        if let Some(at) = run.limit() {
+            self.timers.remove(&(at, Timer::Limit(id)));
+        }
         if run.has_slot() {
             self.slots -= 1;
             self.announced -= usize::from(run.announce);

@@ -10,7 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::super::super::{Config, Policy};
-use super::super::{DATA, FRAGILE, ONLY_W2, PLAIN, RETRIED, UNHEARD};
+use super::super::{DATA, FRAGILE, GREEDY, ONCE, ONLY_W2, PLAIN, RATHER_W2, RETRIED, UNHEARD};
 use crate::time::Duration;
 use raddle_net::names::SpecId;
 
@@ -164,6 +164,9 @@ fn recipe(key: u8) -> impl Strategy<Value = Recipe> {
         2 => Just(ONLY_W2),
         1 => Just(UNHEARD),
         1 => Just(FRAGILE),
+        2 => Just(GREEDY),
+        1 => Just(ONCE),
+        1 => Just(RATHER_W2),
     ];
     let dependencies = if key == 0 { vec(0..1_u8, 0).boxed() } else { vec(0..key, 0..4).boxed() };
     (spec, -1..2_i32, dependencies).prop_map(|(spec, priority, dependencies)| {

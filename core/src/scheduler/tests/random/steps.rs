@@ -141,8 +141,10 @@ impl Play<'_> {
         }
         let name = |name: &str| FunctionName { name: name.to_owned(), signature: 0 };
         let functions = vec![name("add"), name(function)];
+        let gpus = if joins.name == 200 { 2 } else { u64::from(joins.name % 3) };
+        let resources = vec![("gpu".to_owned(), 10_000 * gpus)];
         let (name, nthreads) = (format!("w{}", joins.name), joins.nthreads);
-        let registration = Registration { name, address, nthreads, functions };
+        let registration = Registration { name, address, nthreads, functions, resources };
         let message = WorkerMessage::Register(registration);
         self.handle(Event::FromWorker { connection, message }, Some(connection))
     }
