@@ -3,6 +3,7 @@
 use std::fmt;
 
 use raddle_core::scheduler::Violation as SchedulerViolation;
+use raddle_core::time::Duration;
 
 use crate::coverage::Coverage;
 
@@ -65,6 +66,54 @@ impl Failure {
     }
 }
 
+/// What sort of promise a failure breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Something must happen, and does not.
+    Liveness,
+    /// A machine must not panic.
+    Panic,
+    /// Something must never happen.
+    Safety,
+}
+
+impl Failure {
+    /// What sort of promise it breaks.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Leak(_) | Self::Stuck(_) => Class::Liveness,
+            Self::Panic(_) => Class::Panic,
+            Self::Changed(_)
+            | Self::Client(_)
+            | Self::Phantom(_)
+            | Self::Protocol(_)
+            | Self::Scheduler(_)
+            | Self::Worker(_)
+            | Self::WrongFailure(_)
+            | Self::WrongValue(_) => Class::Safety,
+        }
+    }
+
+    /// The property that does not hold, in one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> &'static str {
+        match self {
+            Self::Changed(_) => "a future that failed must stay failed",
+            Self::Client(_) | Self::Scheduler(_) | Self::Worker(_) => {
+                "the tables of a machine must agree after each event"
+            }
+            Self::Leak(_) => "when everything was released, nothing may be left",
+            Self::Panic(_) => "no assertion of a machine may fail",
+            Self::Phantom(_) => "a client must hear only of what it holds",
+            Self::Protocol(_) => "no machine may break the protocol or ask the impossible",
+            Self::Stuck(_) => "when nothing happens any more, everything held must have settled",
+            Self::WrongFailure(_) => "a failure must have a cause in the plan, and blame it",
+            Self::WrongValue(_) => "a value must be what plain evaluation of its graph gives",
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self:?}")
@@ -80,6 +129,8 @@ pub struct Report {
     pub executions: u64,
     /// Futures judged.
     pub judged: u64,
+    /// How much time passed in the world.
+    pub simulated: Duration,
     /// Hash of everything that happened, in order.
     pub digest: u64,
     /// What was seen.
@@ -92,6 +143,7 @@ impl Report {
         self.events += other.events;
         self.executions += other.executions;
         self.judged += other.judged;
+        self.simulated += other.simulated;
         self.coverage.add(&other.coverage);
         self.digest = self.digest.rotate_left(1) ^ other.digest;
     }

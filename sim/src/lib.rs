@@ -13,27 +13,38 @@
 //! | `minimise.rs` | a case that fails becomes a small one |
 //! | `body.rs` | what a simulated task does, written in its arguments |
 //! | `world.rs`, `queue.rs` | the clock and the deliveries |
+//! | `session.rs` | connections that break, and what is said again |
 //! | `network.rs`, `wire.rs`, `requests.rs` | links, and what stands still; messages as bytes; pulls of values |
 //! | `scheduler.rs`, `worker.rs`, `nested.rs`, `client.rs` | what a driver does around each machine |
 //! | `oracle.rs`, `failure.rs` | what each future may hold; what a run comes to |
-//! | `digest.rs`, `coverage.rs`, `plant.rs` | what runs came to; what runs have seen; bugs that they must find |
+//! | `record.rs`, `digest.rs` | what happened, to be read; what runs came to |
+//! | `coverage.rs`, `probe.rs`, `novelty.rs` | what runs have seen; rare moments; how much may be unseen |
+//! | `profile.rs`, `bulk.rs` | ways to use seeds; large plans |
+//! | `plant.rs` | bugs that runs must find |
 
 mod body;
+mod bulk;
 mod case;
 mod client;
 mod coverage;
 mod digest;
 mod failure;
 mod generate;
+mod matrix;
 mod minimise;
 mod nested;
 mod network;
+mod novelty;
 mod oracle;
 mod plan;
 mod plant;
+mod probe;
+mod profile;
 mod queue;
+mod record;
 mod requests;
 mod scheduler;
+mod session;
 mod text;
 mod wire;
 mod worker;
@@ -42,11 +53,15 @@ mod world;
 pub use body::Body;
 pub use case::{Case, policy_name, policy_named};
 pub use coverage::Coverage;
-pub use failure::{Failure, Report};
+pub use failure::{Class, Failure, Report};
 pub use generate::Mix;
+pub use matrix::Visits;
 pub use minimise::minimise;
+pub use novelty::Novelty;
 pub use oracle::{Oracle, Verdict};
 pub use plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 pub use plant::Plant;
+pub use profile::Profile;
+pub use record::{Record, diagram};
 pub use text::ParseError;
-pub use world::{Depth, Mode, Settings, World};
+pub use world::{Depth, Mode, Node, Settings, World};

@@ -65,6 +65,8 @@ plants! {
     LoseStarted "lose-started",
     /// A message arrives before one that was sent earlier on the same link.
     Overtake "overtake",
+    /// The scheduler is not told that somebody is back.
+    SkipResumed "skip-resumed",
     /// A worker is not told that what it said before an announced run has left.
     SkipFlushed "skip-flushed",
     /// A worker is not told that an answer to a peer has left.
@@ -141,6 +143,7 @@ impl Plant {
             Self::TwiceFinished => (Fate::Twice, is_finished(delivery)),
             Self::KeepForgotten
             | Self::SkipFlushed
+            | Self::SkipResumed
             | Self::SkipServed
             | Self::SkipUnblocked
             | Self::SwapInputs

@@ -30,11 +30,8 @@ impl Scheduler {
         client: ClientId,
         name: String,
         keys: Vec<Key>,
-    ) -> Result<QueryAnswer, PeerError> {
-        if keys.len() > MAX_KEYS || name.len() > MAX_NAME {
-            return Err(PeerError::BeyondLimit("keys or name of a dataset"));
-        }
-        let declined = |text: String| Ok(QueryAnswer::Declined(text));
+    ) -> QueryAnswer {
+        let declined = QueryAnswer::Declined;
         if self.datasets.contains_key(&name) {
             return declined(format!("`{name}` is published already: unpublish it first"));
         }
@@ -54,7 +51,7 @@ impl Scheduler {
             self.state.want(client, task);
         }
         self.datasets.insert(name, Dataset { client, keys });
-        Ok(QueryAnswer::Done)
+        QueryAnswer::Done
     }
 
     /// What is published under a name. Whoever asks does not want it yet.
@@ -95,6 +92,14 @@ impl Scheduler {
         let published = || self.datasets.values().any(|dataset| dataset.client == client);
         self.detached == Some(client) || published()
     }
+}
+
+/// What may be published at once.
+pub(super) fn judge_dataset(name: &str, keys: &[Key]) -> Result<(), PeerError> {
+    if keys.len() > MAX_KEYS || name.len() > MAX_NAME {
+        return Err(PeerError::BeyondLimit("keys or name of a dataset"));
+    }
+    Ok(())
 }
 
 fn unknown(name: &str) -> QueryAnswer {

@@ -6,6 +6,7 @@ use raddle_net::messages::{Query, QueryAnswer, SchedulerInfo, SchedulerToClient,
 use raddle_net::names::{Key, SpecId};
 
 use super::Scheduler;
+use super::datasets::judge_dataset;
 use super::effect::{Effect, PeerError};
 use super::state::{Channel, ClientId, Kind, Presence, Spec, TaskId, TaskState, Worker};
 use super::turn::Turn;
@@ -30,29 +31,45 @@ impl Scheduler {
         id: u64,
         query: Query,
         turn: &mut Turn<'_>,
-    ) -> Result<(), PeerError> {
+    ) {
         let answer = match query {
             Query::Dataset(name) => self.dataset(&name),
             Query::Datasets => QueryAnswer::Names(self.datasets.keys().cloned().collect()),
             Query::Explain(key) => QueryAnswer::Explanation(self.explain(key)),
             Query::HasWhat(worker) => self.has_what(&worker),
             Query::Info => QueryAnswer::Info(self.info()),
-            Query::Publish { name, keys } => self.publish(client, name, keys)?,
+            Query::Publish { name, keys } => self.publish(client, name, keys),
             Query::Story(of) => self.story(&of, turn.now),
             Query::Tasks { state, after } => self.task_page(state.as_deref(), after),
             Query::Unpublish(name) => self.unpublish(&name, turn),
             Query::WhoHas(key) => QueryAnswer::Workers(self.who_has(key)),
             Query::WaitForWorkers(workers) => {
-                if self.waiting_queries.len() >= MAX_WAITING {
-                    return Err(PeerError::BeyondLimit("questions that wait"));
-                }
                 self.waiting_queries.push(WaitingQuery { client, id, workers });
-                self.answer_waiting(turn);
-                return Ok(());
+                return self.answer_waiting(turn);
             }
         };
         self.to_client(client, SchedulerToClient::Answer { id, answer }, turn);
-        Ok(())
+    }
+
+    /// Whether one more question may be asked.
+    pub(super) fn judge_query(&self, query: &Query) -> Result<(), PeerError> {
+        let waits = matches!(query, Query::WaitForWorkers(_));
+        if waits && self.waiting_queries.len() >= MAX_WAITING {
+            return Err(PeerError::BeyondLimit("questions that wait"));
+        }
+        match query {
+            Query::Publish { name, keys } => judge_dataset(name, keys),
+            Query::Dataset(_)
+            | Query::Datasets
+            | Query::Explain(_)
+            | Query::HasWhat(_)
+            | Query::Info
+            | Query::Story(_)
+            | Query::Tasks { .. }
+            | Query::Unpublish(_)
+            | Query::WaitForWorkers(_)
+            | Query::WhoHas(_) => Ok(()),
+        }
     }
 
     /// Answers those who wait for workers, if enough are there.

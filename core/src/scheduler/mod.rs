@@ -16,6 +16,7 @@ mod effect;
 mod event;
 mod explain;
 mod finish;
+mod matrix;
 mod on_client;
 mod on_timer;
 mod on_worker;
@@ -33,6 +34,7 @@ mod wishes;
 
 pub use effect::{Effect, PeerError};
 pub use event::{ConnectionId, Event};
+pub use matrix::{Age, Cell, Matter, Occasion, Report, Row, Standing, Word};
 pub use on_timer::Timer;
 pub use policy::Policy;
 pub use state::{ClientId, Kind, Violation};

@@ -25,18 +25,22 @@ impl Scheduler {
         session: Session,
         turn: &mut Turn<'_>,
     ) {
-        let before = self.peers.iter().find_map(|(&connection, &peer)| match peer {
+        if let Some(before) = self.worker_of_session(session) {
+            self.close(before, PeerError::Superseded, turn);
+        }
+        self.peers.insert(connection, Peer::Newcomer(session));
+    }
+
+    /// The connection of the worker, registered or not, that has this session.
+    pub(super) fn worker_of_session(&self, session: Session) -> Option<ConnectionId> {
+        self.peers.iter().find_map(|(&connection, &peer)| match peer {
             Peer::Client(_) => None,
             Peer::Newcomer(other) => (other == session).then_some(connection),
             Peer::Worker(worker) => {
                 let worker = self.state.worker(worker)?;
                 (worker.session == session).then_some(connection)
             }
-        });
-        if let Some(before) = before {
-            self.close(before, PeerError::Superseded, turn);
-        }
-        self.peers.insert(connection, Peer::Newcomer(session));
+        })
     }
 
     /// A worker is gone, and with it its runs and replicas.
@@ -99,9 +103,7 @@ impl Scheduler {
             }
             WorkerMessage::Finished { key, run, nbytes, duration, value } => {
                 self.judge(worker, key, run)?;
-                if nbytes > MAX_VALUE {
-                    return Err(PeerError::BeyondLimit("bytes of a value"));
-                }
+                judge_size(nbytes)?;
                 self.on_finished(worker, (key, run), nbytes, duration, value, turn);
             }
             WorkerMessage::FromRun { key, run, message } => {
@@ -135,7 +137,7 @@ impl Scheduler {
         }
     }
 
-    fn judge_run(&self, run: RunId) -> Result<(), PeerError> {
+    pub(super) fn judge_run(&self, run: RunId) -> Result<(), PeerError> {
         let last = self.state.last_run();
         let given = run.epoch == last.epoch && run.counter <= last.counter && run.counter > 0;
         if given { Ok(()) } else { Err(PeerError::NotItsRun) }
@@ -315,17 +317,20 @@ impl Scheduler {
 
     /// A worker that is away does not come back once another one has its name or address.
     fn lose_predecessors(&mut self, registration: &Registration, turn: &mut Turn<'_>) {
-        let gone = self.state.workers().filter(|worker| {
-            worker.presence == Presence::Away
-                && (worker.name == registration.name || worker.address == registration.address)
-        });
-        let gone: Vec<ConnectionId> = gone.map(|worker| worker.connection).collect();
-        for connection in gone {
+        for connection in self.predecessors(registration) {
             self.close(connection, PeerError::Superseded, turn);
         }
     }
 
-    fn judge_registration(&self, registration: &Registration) -> Result<(), PeerError> {
+    pub(super) fn predecessors(&self, registration: &Registration) -> Vec<ConnectionId> {
+        let gone = self.state.workers().filter(|worker| {
+            worker.presence == Presence::Away
+                && (worker.name == registration.name || worker.address == registration.address)
+        });
+        gone.map(|worker| worker.connection).collect()
+    }
+
+    pub(super) fn judge_registration(&self, registration: &Registration) -> Result<(), PeerError> {
         let Registration { name, address, nthreads, functions, resources } = registration;
         judge_resources(resources)?;
         let longest = functions.iter().map(|function| function.name.len()).max().unwrap_or(0);
@@ -348,6 +353,11 @@ impl Scheduler {
         }
         Ok(())
     }
+}
+
+/// A value has a size that values may have.
+pub(super) fn judge_size(nbytes: u64) -> Result<(), PeerError> {
+    if nbytes <= MAX_VALUE { Ok(()) } else { Err(PeerError::BeyondLimit("bytes of a value")) }
 }
 
 /// Threads of one worker.

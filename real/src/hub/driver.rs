@@ -289,7 +289,7 @@ impl Later {
         }
         if let Some(reason) = self.close {
             hub.closed(&reason);
-            hub.link.farewell(Vec::new());
+            hub.link.farewell(vec![ClientMessage::Goodbye]);
         }
         // Before anybody is woken, who might hold the last handle then, and take the value.
         drop((self.slots, self.values));

@@ -400,7 +400,7 @@ impl State {
     /// The worker is away, or even gone: it keeps what it has and is given nothing.
     pub fn suspend_worker(&mut self, id: WorkerId, presence: Presence) {
         if let Some(worker) = self.workers.get_mut(&id) {
-            if presence == Presence::Away {
+            if (worker.presence, presence) == (Presence::Here, Presence::Away) {
                 self.story.tell_worker(id, &worker.name, &worker.address, "away");
             }
             self.touched.moved.note(id);

@@ -71,6 +71,11 @@ impl Specs {
         (0..).map(SpecId).zip(&self.list)
     }
 
+    /// Whether there is room for this spec, or it is known.
+    pub fn can_intern(&self, spec: &TaskSpec) -> bool {
+        self.list.len() < MAX_SPECS || self.ids.contains_key(spec)
+    }
+
     /// The id of `spec`, known before or not; `None` if there are too many.
     pub fn intern<'a>(
         &mut self,

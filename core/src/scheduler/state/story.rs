@@ -5,6 +5,7 @@
 //! oldest first; what they take is bounded by [`TASK_LINES`] and [`WORKER_LINES`].
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use raddle_net::names::{Key, RunId, WorkerId};
@@ -18,12 +19,20 @@ pub const TASK_LINES: usize = 1 << 16;
 pub const WORKER_LINES: usize = 1 << 12;
 
 /// What has happened lately.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Story {
     now: Instant,
     cause: &'static str,
     tasks: VecDeque<TaskLine>,
     workers: VecDeque<WorkerLine>,
+}
+
+/// What happens now is no part of it until something has.
+impl fmt::Debug for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Story({} changes of tasks", self.tasks.len())?;
+        write!(f, ", {} of workers)", self.workers.len())
+    }
 }
 
 /// A change of a task.

@@ -13,6 +13,7 @@ use raddle_net::names::{Key, Priority, RunId, Session, SpecId, WorkerId};
 use raddle_net::payload::{Blob, SmallValue};
 
 use super::*;
+use random::matrix::Prediction;
 
 mod cancel;
 mod datasets;
@@ -93,7 +94,9 @@ impl Cluster {
     /// Handles an event; says what came out. Every invariant holds before and after.
     fn handle(&mut self, event: Event) -> Vec<Effect> {
         let mut out = Vec::new();
-        self.scheduler.handle(self.now, event, &mut out);
+        let prediction = Prediction::of(&self.scheduler, self.now, &event);
+        self.scheduler.handle(self.now, event.clone(), &mut out);
+        prediction.holds(&self.scheduler, &event, &out).expect("it does what its cells say");
         assert_eq!(self.scheduler.check_touched(), Ok(()));
         assert_eq!(self.scheduler.check(), Ok(()));
         out

@@ -9,12 +9,15 @@ use proptest::test_runner::Config as Runs;
 use super::super::state::{Channel, Index, TaskState};
 use super::*;
 use audience::{Audience, Sense, Told};
+use matrix::Prediction;
 use plan::{Joins, Plan, plan};
 use steps::is_process;
 
 mod audience;
 mod corrupted;
+pub mod matrix;
 mod plan;
+mod probes;
 mod steps;
 
 proptest! {
@@ -53,7 +56,9 @@ impl<'a> Play<'a> {
     /// Handles an event that is the doing of `from`: nobody else is closed for it.
     fn handle(&mut self, event: Event, from: Option<ConnectionId>) -> Sense {
         let mut out = Vec::new();
+        let prediction = Prediction::of(&self.scheduler, self.now, &event);
         self.scheduler.handle(self.now, event.clone(), &mut out);
+        prediction.holds(&self.scheduler, &event, &out)?;
         for effect in &out {
             self.audience.hear(effect)?;
         }

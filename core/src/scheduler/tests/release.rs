@@ -119,3 +119,11 @@ fn a_release_is_answered_if_the_keys_may_be_wanted_again() {
     let message = ClientMessage::Release { keys: keys(), answer: false };
     assert_eq!(cluster.says(ANN, message), vec![]);
 }
+
+#[test]
+fn who_does_not_want_a_queued_task_cannot_release_it() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[]), task(2, &[]), task(3, &[])]);
+    assert_eq!(cluster.scheduler.count(Kind::Queued), 1);
+    assert_eq!(cluster.release(BOB, &[3]), vec![]);
+}

@@ -68,7 +68,10 @@ fn a_host_names_all_its_workers() {
     let options = TaskOptions { workers: vec!["far".to_owned()], ..TaskOptions::default() };
     let spec = TaskSpec { options, ..specs()[0].clone() };
     cluster.says(ANN, ClientMessage::Define { id: SpecId(9), spec });
-    assert_eq!(cluster.submit(ANN, &[task_of(SpecId(9), 1, &[])]), vec![]);
+    let text = "1-1 waits for a worker: it may only run on far, which are not connected or do not \
+                offer it";
+    let warned = vec![Effect::Warn { text: text.to_owned() }];
+    assert_eq!(cluster.submit(ANN, &[task_of(SpecId(9), 1, &[])]), warned);
     cluster.dial(2);
     let far = Registration { address: "tcp://far:7".to_owned(), ..registration(2, 1) };
     let out = cluster.reports(2, WorkerMessage::Register(far));

@@ -111,19 +111,26 @@ pub enum Age {
     Current(u8),
     /// One that another worker has.
     Foreign(u8),
-    /// One that was not given out yet.
-    Future,
+    /// One that was not given out yet, said to be of this key.
+    Future(u8),
     /// Any that was ever given out.
     Past(u8),
 }
 
 #[derive(Clone, Copy, Debug)]
 pub enum Report {
-    Failed { blame: Option<u8> },
+    Failed {
+        blame: Option<u8>,
+    },
     Fetched,
-    Finished { nbytes: u64, duration: u64 },
+    Finished {
+        nbytes: u64,
+        duration: u64,
+    },
     Locate,
     Register,
+    /// The run says goodbye as a client, if it is not current.
+    Speaks,
     Started,
 }
 
@@ -250,7 +257,7 @@ fn age() -> impl Strategy<Value = Age> {
     prop_oneof![
         20 => any::<u8>().prop_map(Age::Current),
         1 => any::<u8>().prop_map(Age::Foreign),
-        1 => Just(Age::Future),
+        1 => (0..KEYS).prop_map(Age::Future),
         6 => any::<u8>().prop_map(Age::Past),
     ]
 }
@@ -263,6 +270,7 @@ fn report() -> impl Strategy<Value = Report> {
             .prop_map(|(nbytes, duration)| Report::Finished { nbytes, duration }),
         4 => option::weighted(0.2, 0..KEYS).prop_map(|blame| Report::Failed { blame }),
         3 => Just(Report::Started),
+        2 => Just(Report::Speaks),
         4 => Just(Report::Fetched),
         3 => Just(Report::Locate),
         1 => Just(Report::Register),

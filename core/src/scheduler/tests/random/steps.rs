@@ -199,6 +199,8 @@ impl Play<'_> {
                 let address = worker.address.clone();
                 WorkerMessage::Register(Registration { address, ..registration(1, 1) })
             }
+            Report::Speaks if worker.runs.contains_key(&run) => return Ok(()),
+            Report::Speaks => WorkerMessage::FromRun { key, run, message: ClientMessage::Goodbye },
             Report::Started => WorkerMessage::Started { key, run },
         };
         self.handle(Event::FromWorker { connection, message }, Some(connection))
@@ -215,9 +217,9 @@ impl Play<'_> {
                 let others = workers.iter().filter(|(other, _)| **other != connection);
                 pick(others.flat_map(|(_, other)| runs_of(other)).collect::<Vec<_>>(), which)
             }
-            Age::Future => {
+            Age::Future(key) => {
                 let last = given.last().map_or(0, |(_, run)| run.counter);
-                Some((key_of(0), run_id(last + 1)))
+                Some((key_of(key), run_id(last + 1)))
             }
             Age::Past(which) => pick(given, which).copied(),
         }
@@ -280,7 +282,7 @@ impl Play<'_> {
         ClientMessage::Submit { submission: submit.submission, tasks }
     }
 
-    fn new_task(&self, key: u8) -> NewTask {
+    pub fn new_task(&self, key: u8) -> NewTask {
         let recipe = &self.plan.recipes[usize::from(key)];
         NewTask {
             key: key_of(key),
@@ -294,7 +296,7 @@ impl Play<'_> {
 }
 
 /// Numbered and hashed keys.
-fn key_of(key: u8) -> Key {
+pub fn key_of(key: u8) -> Key {
     if key.is_multiple_of(2) { Key::hashed(key.into()) } else { super::key(key.into()) }
 }
 
