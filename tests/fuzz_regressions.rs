@@ -35,7 +35,7 @@ fn seeds_are_up_to_date() {
     let key = Key::numbered(Session::truncate(7), 3);
     let run = RunId { epoch: 1, counter: 9 };
     let mut encoder = FrameEncoder::new(FrameOptions { segment_checksums: true });
-    encoder.push(&ClientMessage::Release { keys: vec![key] }).unwrap();
+    encoder.push(&ClientMessage::Release { keys: vec![key], answer: true }).unwrap();
     encoder.push(&ClientMessage::Goodbye).unwrap();
     let mut frame = vec![3, 1, 4, 1, 5, 9, 2, 6];
     encoder.take().iter().for_each(|chunk| frame.extend_from_slice(chunk));

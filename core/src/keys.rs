@@ -99,14 +99,28 @@ impl<V: Copy> KeyTable<V> {
 
     /// All keys with what is kept under them, in the order of keys.
     pub fn iter(&self) -> impl Iterator<Item = (Key, V)> + '_ {
-        let numbered = self.numbered.iter().flat_map(|(&session, pages)| {
-            pages.iter().flat_map(move |(&page, entries)| {
+        self.iter_after(None)
+    }
+
+    /// Those of [`Self::iter`] that come after a key, found without passing those before.
+    pub fn iter_after(&self, after: Option<Key>) -> impl Iterator<Item = (Key, V)> + '_ {
+        let (session, page, hash) = match after.map(Key::kind) {
+            None => (Some(Session::truncate(0)), 0, None),
+            Some(KeyKind::Numbered { session, number }) => (Some(session), number / PAGE, None),
+            Some(KeyKind::Hashed(hash)) => (None, 0, Some(hash)),
+        };
+        let sessions = session.map(|session| self.numbered.range(session..));
+        let numbered = sessions.into_iter().flatten().flat_map(move |(&of, pages)| {
+            let first = if Some(of) == session { page } else { 0 };
+            pages.range(first..).flat_map(move |(&page, entries)| {
                 (0..PAGE).zip(&entries.values).filter_map(move |(slot, value)| {
-                    Some((Key::numbered(session, page * PAGE + slot), (*value)?))
+                    Some((Key::numbered(of, page * PAGE + slot), (*value)?))
                 })
             })
         });
-        numbered.chain(self.hashed.iter().map(|(&hash, &value)| (Key::hashed(hash), value)))
+        let hashed = self.hashed.range(hash.unwrap_or(0)..);
+        let hashed = hashed.map(|(&hash, &value)| (Key::hashed(hash), value));
+        numbered.chain(hashed).filter(move |(key, _)| after.is_none_or(|after| *key > after))
     }
 }
 
@@ -122,6 +136,8 @@ const fn slot(number: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Bound;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -149,6 +165,11 @@ mod tests {
                 prop_assert_eq!(table.len(), model.len());
             }
             prop_assert!(table.iter().eq(model.iter().map(|(&key, &value)| (key, value))));
+            for &after in model.keys() {
+                let rest = model.range((Bound::Excluded(after), Bound::Unbounded));
+                let rest = rest.map(|(&key, &value)| (key, value));
+                prop_assert!(table.iter_after(Some(after)).eq(rest));
+            }
             for key in model.into_keys() {
                 table.remove(key);
             }

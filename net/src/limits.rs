@@ -38,6 +38,8 @@ pub const MAX_KEYS: usize = 1 << 14;
 pub const MAX_HOLDERS: usize = 8;
 /// Bytes of any name: a worker's, a function's.
 pub const MAX_NAME: usize = 1 << 10;
+/// Resources of one worker, or of one task.
+pub const MAX_RESOURCES: usize = 64;
 /// Bytes of a failure's texts together; longer ones are cut.
 pub const MAX_FAILURE_TEXT: usize = 16 << 10;
 /// Specs defined on one connection.

@@ -89,7 +89,7 @@ every_variant_is_drawn!(
     every_word_of_a_client_is_drawn,
     ClientMessage,
     client_message(),
-    [Define, Submit, Release, Cancel, Locate, Query, Goodbye]
+    [Define, Submit, Release, Cancel, Detach, Retry, Locate, Query, Want, Goodbye]
 );
 every_variant_is_drawn!(
     every_word_to_a_client_is_drawn,

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use raddle_net::messages::{TaskOptions, TaskSpec};
 use raddle_net::names::Key;
@@ -13,6 +14,7 @@ use crate::arg::ArgWriter;
 use crate::fingerprint::KeyHasher;
 use crate::future::FutureHandle;
 use crate::registry::TaskEntry;
+use crate::resources;
 
 /// A call of a task that gives a `T`, made by calling the function with `#[raddle::task]`. Nothing
 /// happens until it is submitted.
@@ -34,6 +36,7 @@ pub struct Call<T> {
 }
 
 /// What a [`Call`] consists of.
+#[derive(Clone)]
 pub(crate) struct CallParts {
     /// What to run and how; one for all calls of a task without options.
     pub(crate) spec: Arc<TaskSpec>,
@@ -94,15 +97,97 @@ impl<T> Call<T> {
         self.with(|options| options.retries = retries)
     }
 
-    /// Only these workers may run the task: names or addresses. None means any.
+    /// Only these workers may run the task: names, addresses or hosts. None means any.
     pub fn workers(self, workers: impl IntoIterator<Item: Into<String>>) -> Self {
         let workers = workers.into_iter().map(Into::into).collect();
         self.with(|options| options.workers = workers)
     }
 
+    /// The workers of [`Self::workers`] run the task if one of them is there; otherwise any may.
+    pub fn allow_other_workers(self) -> Self {
+        self.with(|options| options.allow_other_workers = true)
+    }
+
+    /// What the task takes of its worker for as long as it is assigned to it, besides a thread. A
+    /// worker that has less never runs it, and tasks that take more together than a worker has do not
+    /// run there at a time. Amounts are exact to 1/10,000.
+    ///
+    /// ```
+    /// # use raddle::prelude::*;
+    /// #[raddle::task]
+    /// fn render(frame: u64) -> u64 {
+    ///     frame
+    /// }
+    /// # #[raddle::main]
+    /// # async fn main() -> raddle::Result<()> {
+    /// let builder = LocalCluster::builder().workers(1).threads_per_worker(8);
+    /// let cluster = builder.resources([("gpu", 1.0)]).start().await?;
+    /// let client = cluster.client().await?;
+    /// // Two at a time, although there are 8 threads.
+    /// let frames = client.map(|i| render(i).resources([("gpu", 0.5)]), 0..10);
+    /// assert_eq!(client.gather(&frames).await?.len(), 10);
+    /// # cluster.close().await
+    /// # }
+    /// ```
+    pub fn resources(
+        mut self,
+        resources: impl IntoIterator<Item = (impl Into<String>, f64)>,
+    ) -> Self {
+        match resources::units(resources) {
+            Ok(units) => {
+                let units = units.into_iter().filter(|(_, amount)| *amount > 0).collect();
+                self.with(|options| options.resources = units)
+            }
+            Err(reason) => {
+                self.parts.refused.get_or_insert(reason);
+                self
+            }
+        }
+    }
+
+    /// How long the body may take, from its start on its worker; waiting for tasks of its own counts.
+    /// One that takes longer fails with [`TaskError::TimedOut`](crate::TaskError::TimedOut), or is run
+    /// again if it has [`retries`](Self::retries). Nothing can stop a body: its context says that it
+    /// is [cancelled](crate::TaskContext::cancelled), and it keeps its thread until it returns.
+    ///
+    /// ```
+    /// # use raddle::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// #[raddle::task]
+    /// fn search(ctx: &TaskContext) -> u64 {
+    ///     (0..).find(|_| ctx.cancelled()).unwrap_or_default() // looks for ever
+    /// }
+    /// # #[raddle::main]
+    /// # async fn main() -> raddle::Result<()> {
+    /// # let client = Client::local().await?;
+    /// let found = client.submit(search().timeout(Duration::from_millis(1)));
+    /// assert_eq!(found.await, Err(TaskError::TimedOut));
+    /// # client.close().await
+    /// # }
+    /// ```
+    pub fn timeout(self, limit: Duration) -> Self {
+        let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        self.with(|options| options.timeout = Some(nanos))
+    }
+
+    /// A run of the task that may have begun is never followed by another one: if its worker dies, or
+    /// its value is lost, it fails. There are no retries but [`TaskFuture::retry`].
+    ///
+    /// [`TaskFuture::retry`]: crate::TaskFuture::retry
+    pub fn at_most_once(self) -> Self {
+        self.with(|options| options.at_most_once = true)
+    }
+
     /// How many workers may die while they run the task, before it fails.
     pub fn allowed_failures(self, failures: u32) -> Self {
         self.with(|options| options.allowed_failures = Some(failures))
+    }
+
+    /// The same call, as a task of its own that only this worker may run.
+    pub(crate) fn only_on(&self, worker: &str) -> Self {
+        let parts = CallParts { key: None, ..self.parts.clone() };
+        Self { parts, pure: false, result: PhantomData }.workers([worker])
     }
 
     fn with(mut self, set: impl FnOnce(&mut TaskOptions)) -> Self {

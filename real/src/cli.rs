@@ -3,7 +3,9 @@
 //! Every error says what, why, and where possible what to do. Exit codes: 0 done, 1 failed, 2 used
 //! wrongly, 3 the other side speaks another version.
 
+mod ask;
 mod status;
+mod table;
 mod worker;
 
 use std::io::Write as _;
@@ -33,6 +35,18 @@ enum Command {
     Worker(worker::WorkerArgs),
     /// Show who is in a cluster and how much there is to do
     Status(status::StatusArgs),
+    /// List the workers
+    Workers(ask::AskArgs),
+    /// List the tasks
+    Tasks(ask::TasksArgs),
+    /// Say why a task is not done
+    Explain(ask::KeyArgs),
+    /// Say what has happened to a task, or to a worker
+    Story(ask::StoryArgs),
+    /// Print the state of the whole cluster as JSON
+    Dump(ask::DumpArgs),
+    /// Wait until there are workers
+    Wait(ask::WaitArgs),
 }
 
 #[derive(Debug, Args)]
@@ -57,12 +71,24 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::install(Some(match cli.command {
         Command::Scheduler(_) | Command::Worker(_) => "info",
-        Command::Status(_) => "warn",
+        Command::Status(_)
+        | Command::Workers(_)
+        | Command::Tasks(_)
+        | Command::Explain(_)
+        | Command::Story(_)
+        | Command::Dump(_)
+        | Command::Wait(_) => "warn",
     }));
     let code = match cli.command {
         Command::Scheduler(args) => init::run_to_exit(scheduler(args)),
         Command::Worker(args) => worker::main(args),
         Command::Status(args) => init::run_to_exit(status::show(args)),
+        Command::Workers(args) => init::run_to_exit(ask::workers(args)),
+        Command::Tasks(args) => init::run_to_exit(ask::tasks(args)),
+        Command::Explain(args) => init::run_to_exit(ask::explain(args)),
+        Command::Story(args) => init::run_to_exit(ask::story(args)),
+        Command::Dump(args) => init::run_to_exit(ask::dump(args)),
+        Command::Wait(args) => init::run_to_exit(ask::wait(args)),
     };
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }

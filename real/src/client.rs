@@ -1,18 +1,22 @@
 //! The client: what a program submits its tasks with.
 //!
 //! A client is a hub whose words are carried by a thread of its own ([`carrier`]). This module must
-//! not know messages, except the scheduler's answers to questions.
+//! not know messages; questions to the scheduler are in [`queries`].
 
 mod carrier;
+mod datasets;
 mod pulls;
+mod queries;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use raddle_net::messages::{Failure, Query, QueryAnswer, SchedulerInfo, WorkerInfo};
+use raddle_net::messages::Failure;
+use raddle_net::names::Key;
 
+pub(crate) use self::queries::{task_json, worker_json};
 use crate::call::Call;
 use crate::conn::CONNECT_LIMIT;
 use crate::error::{Error, Result, TaskError};
@@ -182,11 +186,7 @@ impl Client {
     ) -> Result<Vec<T>, TaskError> {
         let mut values = Vec::with_capacity(futures.len());
         for futures in futures.chunks(GATHER_AHEAD) {
-            let fetched = futures.iter().map(TaskFuture::handle).filter(|handle| handle.want());
-            let keys: Vec<_> = fetched.map(|handle| handle.key()).collect();
-            if !keys.is_empty() {
-                self.inner.hub.want(keys);
-            }
+            self.fetch(futures);
             for future in futures {
                 values.push(future.await?);
             }
@@ -206,14 +206,73 @@ impl Client {
         block_on(&self.inner.hub, self.gather(futures))
     }
 
+    /// As [`Self::gather`], with an error in the place of each value that there is not.
+    pub async fn gather_results<T: TaskValue>(
+        &self,
+        futures: &[TaskFuture<T>],
+    ) -> Vec<Result<T, TaskError>> {
+        let mut results = Vec::with_capacity(futures.len());
+        for futures in futures.chunks(GATHER_AHEAD) {
+            self.fetch(futures);
+            for future in futures {
+                results.push(future.await);
+            }
+        }
+        results
+    }
+
+    /// Has the values of `futures` on their way here.
+    fn fetch<T>(&self, futures: &[TaskFuture<T>]) {
+        let fetched = futures.iter().map(TaskFuture::handle).filter(|handle| handle.want());
+        let keys: Vec<_> = fetched.map(|handle| handle.key()).collect();
+        if !keys.is_empty() {
+            self.inner.hub.want(keys);
+        }
+    }
+
     /// Calls the tasks of `futures` off, as [`TaskFuture::cancel`] does. Returns at once.
     pub fn cancel<T>(&self, futures: &[TaskFuture<T>]) {
+        self.inner.hub.cancel(self.keys(futures, TaskFuture::cancel), false);
+    }
+
+    /// As [`TaskFuture::force_cancel`]. Returns at once.
+    pub fn force_cancel<T>(&self, futures: &[TaskFuture<T>]) {
+        self.inner.hub.cancel(self.keys(futures, TaskFuture::force_cancel), true);
+    }
+
+    /// Takes the failures of `futures` back, as [`TaskFuture::retry`] does. Returns at once.
+    pub fn retry<T>(&self, futures: &[TaskFuture<T>]) {
+        self.inner.hub.retry(self.keys(futures, TaskFuture::retry));
+    }
+
+    /// The keys of those futures that are this client's; does `other` with the rest.
+    fn keys<T>(&self, futures: &[TaskFuture<T>], other: impl Fn(&TaskFuture<T>)) -> Vec<Key> {
         let (ours, others): (Vec<_>, Vec<_>) =
             futures.iter().partition(|future| Arc::ptr_eq(future.handle().hub(), &self.inner.hub));
-        self.inner.hub.cancel(ours.into_iter().map(TaskFuture::key).collect());
-        for future in others {
-            future.cancel();
-        }
+        others.into_iter().for_each(other);
+        ours.into_iter().map(TaskFuture::key).collect()
+    }
+
+    /// Has the task computed to its end although nobody holds its future any more, also when this
+    /// client leaves. Nobody hears what becomes of it: for tasks of which the effect counts, not the
+    /// value. Returns at once.
+    ///
+    /// ```
+    /// # use raddle::prelude::*;
+    /// #[raddle::task]
+    /// fn log(line: String) {
+    ///     println!("{line}");
+    /// }
+    /// # #[raddle::main]
+    /// # async fn main() -> raddle::Result<()> {
+    /// # let client = Client::local().await?;
+    ///
+    /// client.fire_and_forget(client.submit(log("warped")));
+    /// # client.close().await
+    /// # }
+    /// ```
+    pub fn fire_and_forget<T>(&self, future: TaskFuture<T>) {
+        future.handle().hub().detach(vec![future.key()]);
     }
 
     /// See [`as_completed`](crate::as_completed).
@@ -240,46 +299,6 @@ impl Client {
         self.inner.hub.why_closed().map_or(Ok(()), |failure| Err(disconnected(&failure)))
     }
 
-    /// The workers that the scheduler knows.
-    ///
-    /// # Errors
-    ///
-    /// The connection is gone.
-    pub async fn workers(&self) -> Result<Vec<WorkerInfo>> {
-        Ok(self.info().await?.workers)
-    }
-
-    /// The scheduler's view of the cluster.
-    ///
-    /// # Errors
-    ///
-    /// The connection is gone.
-    pub async fn info(&self) -> Result<SchedulerInfo> {
-        self.ask_info(Query::Info).await
-    }
-
-    /// Waits until the scheduler has at least `count` workers.
-    ///
-    /// # Errors
-    ///
-    /// The connection is gone.
-    pub async fn wait_for_workers(&self, count: usize) -> Result<()> {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        self.ask_info(Query::WaitForWorkers(count)).await.map(drop)
-    }
-
-    /// Why a future is not done, in words.
-    ///
-    /// # Errors
-    ///
-    /// The connection is gone.
-    pub async fn explain<T>(&self, future: &TaskFuture<T>) -> Result<String> {
-        match self.ask(Query::Explain(future.key())).await? {
-            QueryAnswer::Explanation(text) => Ok(text),
-            QueryAnswer::Info(_) => Err(Error::disconnected("the scheduler gave a wrong answer")),
-        }
-    }
-
     /// Leaves the scheduler: futures that have no value yet fail with
     /// [`TaskError::Disconnected`]. What was submitted before has been sent when this returns. A
     /// cluster that [`Self::local`] started ends too.
@@ -299,23 +318,6 @@ impl Client {
             Some(cluster) => cluster.close().await,
             None => Ok(()),
         }
-    }
-
-    async fn ask_info(&self, query: Query) -> Result<SchedulerInfo> {
-        match self.ask(query).await? {
-            QueryAnswer::Info(info) => Ok(info),
-            QueryAnswer::Explanation(_) => {
-                Err(Error::disconnected("the scheduler gave a wrong answer"))
-            }
-        }
-    }
-
-    async fn ask(&self, query: Query) -> Result<QueryAnswer> {
-        let answer = self.inner.hub.ask(query).await;
-        answer.map_err(|_| match self.inner.hub.why_closed() {
-            Some(failure) => disconnected(&failure),
-            None => Error::disconnected("the connection to the scheduler is gone"),
-        })
     }
 }
 

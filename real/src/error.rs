@@ -38,6 +38,9 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The scheduler cannot do what it was asked.
+    #[error("{0}")]
+    Declined(String),
     /// The connection that is needed is gone.
     #[error("disconnected: {reason}")]
     Disconnected {
@@ -93,6 +96,9 @@ pub enum Error {
     /// A task failed.
     #[error(transparent)]
     Task(#[from] TaskError),
+    /// What was named is not there.
+    #[error("{0}")]
+    Unknown(String),
     /// The peer speaks another version.
     #[error(
         "{address} speaks version {theirs} of the protocol, this program version {ours}: build \

@@ -91,10 +91,51 @@ impl<T> TaskFuture<T> {
         self.status() != Status::Pending
     }
 
-    /// Calls the task off, unless another client wants it. This future and those that depend on it
-    /// end with [`TaskError::Cancelled`]. Returns at once.
+    /// Calls the task off: this future, and those of this client that depend on it, end with
+    /// [`TaskError::Cancelled`]. If another client wants the task, or something that needs it, it is
+    /// computed all the same. What is done stays done. Returns at once.
     pub fn cancel(&self) {
-        self.handle.hub().cancel(vec![self.key()]);
+        self.handle.hub().cancel(vec![self.key()], false);
+    }
+
+    /// As [`Self::cancel`], whoever else wants the task: they are told that it was cancelled.
+    pub fn force_cancel(&self) {
+        self.handle.hub().cancel(vec![self.key()], true);
+    }
+
+    /// Takes a failure back: the task that failed first runs again, and so does all that failed
+    /// because of it and is still wanted, by whomever. It may fail as often as a new one. The future
+    /// is pending from now on; one that has not failed stays as it is. What cannot be run again
+    /// fails again: lost data, and calls that were rejected. Returns at once.
+    ///
+    /// ```
+    /// # use raddle::prelude::*;
+    /// use std::path::PathBuf;
+    ///
+    /// #[raddle::task]
+    /// fn size(file: PathBuf) -> Result<u64, std::io::Error> {
+    ///     Ok(std::fs::metadata(file)?.len())
+    /// }
+    /// #[raddle::task]
+    /// fn double(x: u64) -> u64 {
+    ///     2 * x
+    /// }
+    /// # #[raddle::main]
+    /// # async fn main() -> raddle::Result<()> {
+    /// # let client = Client::local().await?;
+    /// # let file = std::env::temp_dir().join(format!("raddle-doc-{}", std::process::id()));
+    ///
+    /// let twice = client.submit(double(client.submit(size(file.clone()))));
+    /// assert!((&twice).await.is_err()); // there is no such file
+    /// std::fs::write(&file, "weft")?;
+    /// twice.retry();
+    /// assert_eq!((&twice).await?, 8);
+    /// # std::fs::remove_file(file)?;
+    /// # client.close().await
+    /// # }
+    /// ```
+    pub fn retry(&self) {
+        self.handle.hub().retry(vec![self.key()]);
     }
 }
 

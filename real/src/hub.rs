@@ -131,16 +131,43 @@ impl Hub {
         handle
     }
 
+    /// Futures of keys that somebody else submitted.
+    pub(crate) fn adopt(self: &Arc<Self>, keys: &[Key]) -> Vec<FutureHandle> {
+        let now = clock::now();
+        let handles = self.with(|driver, later| {
+            let mut new = Vec::new();
+            let handles = keys.iter().map(|&key| driver.adopt(self, key, &mut new)).collect();
+            driver.say(now, Event::Adopt { keys: new }, later);
+            handles
+        });
+        self.stir();
+        handles
+    }
+
     /// A future that fails, as `failure` says, without anybody having heard of it.
     pub(crate) fn failed(self: &Arc<Self>, failure: Failure) -> FutureHandle {
         let key = lock(&self.driver).next_key();
         FutureHandle::stillborn(Arc::clone(self), key, key, Arc::new(failure))
     }
 
-    /// Calls `keys` off, if nobody else wants them.
-    pub(crate) fn cancel(self: &Arc<Self>, keys: Vec<Key>) {
+    /// Calls `keys` off, if nobody else wants them or by `force`.
+    pub(crate) fn cancel(self: &Arc<Self>, keys: Vec<Key>, force: bool) {
+        self.tell(Event::Cancel { keys, force });
+    }
+
+    /// Has `keys` computed to the end, whoever holds them.
+    pub(crate) fn detach(self: &Arc<Self>, keys: Vec<Key>) {
+        self.tell(Event::Detach { keys });
+    }
+
+    /// Has `keys` computed again, if they failed.
+    pub(crate) fn retry(self: &Arc<Self>, keys: Vec<Key>) {
+        self.tell(Event::Retry { keys });
+    }
+
+    fn tell(self: &Arc<Self>, event: Event) {
         let now = clock::now();
-        self.with(|driver, later| driver.say(now, Event::Cancel { keys }, later));
+        self.with(|driver, later| driver.say(now, event, later));
         self.stir();
     }
 

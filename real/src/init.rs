@@ -7,6 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Error;
+use crate::resources::{self, Resources};
 use crate::worker::{WorkerOptions, run_worker};
 use crate::{logging, rt};
 
@@ -16,6 +17,8 @@ pub(crate) mod flags {
     pub(crate) const WORKER: &str = "--raddle-worker";
     /// Followed by how many tasks to run at a time.
     pub(crate) const THREADS: &str = "--raddle-threads";
+    /// Followed by what it has for tasks that need it, as `gpu=1,memory=0.5`.
+    pub(crate) const RESOURCES: &str = "--raddle-resources";
     /// Followed by the worker's name.
     pub(crate) const NAME: &str = "--raddle-name";
     /// Say nothing on standard output.
@@ -41,8 +44,9 @@ static READY: AtomicBool = AtomicBool::new(false);
 ///
 /// Call it first in `main`, before anything reads the arguments; `#[raddle::main]` does. A program
 /// is a worker when its arguments are `--raddle-worker tcp://HOST:PORT`, with `--raddle-threads N`
-/// and `--raddle-name NAME` if wanted, or when the environment says the same by `RADDLE_WORKER`,
-/// `RADDLE_WORKER_THREADS` and `RADDLE_WORKER_NAME`. It then serves until it is told to stop and
+/// `--raddle-name NAME` and `--raddle-resources gpu=1,…` if wanted, or when the environment says the
+/// same by `RADDLE_WORKER`, `RADDLE_WORKER_THREADS`, `RADDLE_WORKER_NAME` and
+/// `RADDLE_WORKER_RESOURCES`. It then serves until it is told to stop and
 /// ends the process: with 0, or 1 after a failure, 2 if the arguments are wrong, 3 if the scheduler
 /// speaks another version.
 ///
@@ -119,6 +123,7 @@ pub(crate) fn complain(text: &str) {
 struct Request {
     scheduler: String,
     threads: Option<usize>,
+    resources: Resources,
     name: Option<String>,
     pipe: bool,
     quiet: bool,
@@ -134,6 +139,7 @@ impl Request {
         let mut request = Self::default();
         let mut scheduler = variable("RADDLE_WORKER").filter(|value| !value.is_empty());
         let mut threads = variable("RADDLE_WORKER_THREADS");
+        let mut resources = variable("RADDLE_WORKER_RESOURCES").unwrap_or_default();
         request.name = variable("RADDLE_WORKER_NAME");
         let mut arguments = arguments.take_while(|argument| argument != "--");
         while let Some(argument) = arguments.next() {
@@ -150,6 +156,7 @@ impl Request {
             match flag {
                 flags::WORKER => scheduler = Some(value()?),
                 flags::THREADS => threads = Some(value()?),
+                flags::RESOURCES => resources = value()?,
                 flags::NAME => request.name = Some(value()?),
                 flags::PIPE => request.pipe = true,
                 flags::QUIET => request.quiet = true,
@@ -159,6 +166,7 @@ impl Request {
         let Some(scheduler) = scheduler else { return Ok(None) };
         crate::address::parse(&scheduler).map_err(|error| error.to_string())?;
         request.scheduler = scheduler;
+        request.resources = resources::parse(&resources)?;
         request.threads = threads.map(|text| parse_threads(&text)).transpose()?;
         Ok(Some(request))
     }
@@ -170,6 +178,7 @@ impl Request {
         }
         run_to_exit(async move {
             let mut options = worker_options(self.scheduler, self.threads, self.name)?;
+            options.resources = self.resources;
             options.joined = (!self.quiet).then_some(say_joined);
             match self.pipe {
                 true => rt::select! {
@@ -266,7 +275,8 @@ mod tests {
 
     fn request(threads: Option<usize>, name: Option<&str>, pipe: bool) -> Request {
         let scheduler = "tcp://h:1".to_owned();
-        Request { scheduler, threads, name: name.map(str::to_owned), pipe, quiet: false }
+        let name = name.map(str::to_owned);
+        Request { scheduler, threads, name, pipe, ..Request::default() }
     }
 
     #[test]

@@ -57,6 +57,7 @@ pub mod prelude;
 mod process;
 mod redial;
 mod registry;
+mod resources;
 mod rt;
 mod scheduler;
 mod serve;
@@ -71,7 +72,7 @@ mod value;
 mod worker;
 
 pub use raddle_macros::{main, task};
-pub use raddle_net::messages::{SchedulerInfo, WorkerInfo};
+pub use raddle_net::messages::{SchedulerInfo, StoryLine, TaskInfo, WorkerInfo};
 pub use raddle_net::names::Key;
 
 pub use crate::arg::IntoArg;

@@ -16,6 +16,7 @@ use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::init::flags;
+use crate::resources::{self, Resources};
 use crate::rt::oneshot;
 
 /// How long the second start of a process that dies at once is put off; doubled for each further one.
@@ -36,6 +37,8 @@ pub(crate) struct Program {
     pub(crate) scheduler: String,
     /// Tasks it runs at a time, or as many as there are cores.
     pub(crate) threads: Option<usize>,
+    /// What it has for tasks that need it.
+    pub(crate) resources: Resources,
     /// The worker's name.
     pub(crate) name: Option<String>,
     /// It says nothing on standard output.
@@ -49,6 +52,9 @@ impl Program {
         command.arg(flags::WORKER).arg(&self.scheduler).arg(flags::PIPE);
         if let Some(threads) = self.threads {
             command.arg(flags::THREADS).arg(threads.to_string());
+        }
+        if !self.resources.is_empty() {
+            command.arg(flags::RESOURCES).arg(resources::print(&self.resources));
         }
         if let Some(name) = &self.name {
             command.arg(flags::NAME).arg(name);
@@ -242,7 +248,14 @@ mod tests {
 
     fn program(path: &str) -> Program {
         let scheduler = "tcp://127.0.0.1:1".to_owned();
-        Program { path: path.into(), scheduler, threads: Some(1), name: None, quiet: true }
+        Program {
+            path: path.into(),
+            scheduler,
+            threads: Some(1),
+            resources: Vec::new(),
+            name: None,
+            quiet: true,
+        }
     }
 
     /// The first `count` exits of `program` in a slot that is then closed.

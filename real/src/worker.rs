@@ -32,6 +32,7 @@ use crate::address::Address;
 use crate::conn::{self, ConnError, Connection, FrameReader, FrameWriter};
 use crate::error::{Error, Result};
 use crate::redial::{Lost, redial};
+use crate::resources::Resources;
 use crate::stream::Number;
 use crate::{registry, rt};
 
@@ -50,6 +51,8 @@ pub(crate) struct WorkerOptions {
     pub(crate) name: Option<String>,
     /// Tasks that it runs at a time.
     pub(crate) threads: usize,
+    /// What it has for tasks that need it.
+    pub(crate) resources: Resources,
     /// Where it listens for those who want values: a name or an IP address.
     pub(crate) host: String,
     /// Called with its address once it is registered.
@@ -59,7 +62,14 @@ pub(crate) struct WorkerOptions {
 impl WorkerOptions {
     /// A worker of `scheduler` with one thread, reachable from this machine alone.
     pub(crate) fn new(scheduler: String) -> Self {
-        Self { scheduler, name: None, threads: 1, host: "127.0.0.1".to_owned(), joined: None }
+        Self {
+            scheduler,
+            name: None,
+            threads: 1,
+            resources: Vec::new(),
+            host: "127.0.0.1".to_owned(),
+            joined: None,
+        }
     }
 }
 
@@ -131,6 +141,7 @@ async fn live(
         address: address.clone(),
         nthreads: u32::try_from(options.threads).unwrap_or(u32::MAX),
         functions: registry::functions(),
+        resources: options.resources.clone(),
     }));
     door.open(&shell);
     rt::select! {

@@ -229,7 +229,7 @@ impl World {
             self.probe_cancel(client, *key);
             self.oracle.cancelled(*key);
         }
-        self.client_event(client, Event::Cancel { keys });
+        self.client_event(client, Event::Cancel { keys, force: false });
     }
 
     pub(crate) fn query(&mut self, client: usize, question: Question) {
@@ -304,13 +304,16 @@ impl World {
         match &event {
             Event::Flush => sim.flushes = false,
             Event::Tick => sim.alarm = sim.alarm.filter(|at| *at > now),
-            Event::Await { .. }
+            Event::Adopt { .. }
+            | Event::Await { .. }
             | Event::Cancel { .. }
+            | Event::Detach { .. }
             | Event::Disconnected { .. }
             | Event::Fetched { .. }
             | Event::FromScheduler(_)
             | Event::Query { .. }
             | Event::Release { .. }
+            | Event::Retry { .. }
             | Event::Scatter { .. }
             | Event::Sent { .. }
             | Event::Submit { .. } => {}

@@ -164,9 +164,11 @@ kinds! {
     "operation" Op:
         Ambush Cancel Clog Cut Goodbye Join Kill Leave Meddle Pause Query Release Scatter Submit Vanish;
     "client event" ClientEvent:
-        Await Cancel Disconnected Flush Fetched FromScheduler Query Release Scatter Sent Submit Tick;
+        Adopt Await Cancel Detach Disconnected Flush Fetched FromScheduler Query Release Retry Scatter Sent
+        Submit Tick;
     "client effect" ClientEffect: Answer Close Fetch Send Settled ToScheduler Unsettled;
-    "client → scheduler" ClientMessage: Define Submit Release Cancel Locate Query Goodbye;
+    "client → scheduler" ClientMessage:
+        Define Submit Release Cancel Detach Locate Query Retry Want Goodbye;
     "scheduler event" SchedulerEvent:
         ClientConnected ClientDisconnected ClientResumed FromClient FromWorker SessionEnded Tick
         WorkerConnected WorkerDisconnected WorkerLost WorkerResumed;

@@ -130,6 +130,7 @@ impl World {
             address: address(number),
             nthreads,
             functions: vec![FunctionName { name: "sim".to_owned(), signature: 0 }],
+            resources: Vec::new(),
         });
         let event = SchedulerEvent::FromWorker { connection, message };
         self.send(Node::Worker(number), Node::Scheduler, Delivery::Scheduler(event));

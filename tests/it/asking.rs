@@ -96,3 +96,48 @@ fn the_cluster_knows_what_is_where() {
         cluster.close().await
     });
 }
+
+#[test]
+fn who_holds_what_and_what_has_happened() {
+    test(async || {
+        let (cluster, client) = threads(1).await?;
+        let three = client.submit(add(1, 2));
+        (&three).await?;
+        let worker = cluster.workers().remove(0);
+        assert_eq!(client.who_has(&three).await?, cluster.workers());
+        assert_eq!(client.has_what(&worker).await?, [three.key()]);
+        let story = client.story(&three).await?;
+        let states: Vec<_> = story.iter().map(|line| line.to.as_str()).collect();
+        assert_eq!(states, ["released", "waiting", "queued", "processing", "memory"]);
+        let causes = (story[3].cause.as_str(), story[4].cause.as_str());
+        assert_eq!(causes, ("submit", "a run finished"));
+        let of_worker = client.worker_story(&worker).await?;
+        assert_eq!(of_worker[0].to, "registered");
+        assert_eq!(of_worker.last().map(|line| line.key), Some(Some(three.key())));
+        let Err(raddle::Error::Unknown(text)) = client.has_what("nobody").await else {
+            panic!("there is nobody")
+        };
+        assert!(text.contains("no worker called `nobody`"), "{text}");
+        cluster.close().await
+    });
+}
+
+#[test]
+fn the_whole_state_can_be_written_down() {
+    test(async || {
+        let (cluster, client) = threads(1).await?;
+        let sums = client.map(|i| add(i, 0), 0..1500);
+        client.gather(&sums).await?;
+        let failed = client.submit(raddle_tests::parse("x"));
+        assert!((&failed).await.is_err());
+        let erred = client.tasks(Some("erred")).await?;
+        assert_eq!((erred.len(), erred[0].key), (1, failed.key()));
+        assert_eq!(erred[0].failure.as_deref(), Some("invalid float literal"));
+        let dump: serde_json::Value = serde_json::from_str(&client.dump().await?).expect("JSON");
+        let tasks = dump["tasks"].as_array().expect("a list");
+        assert_eq!(tasks.len(), 1501);
+        assert_eq!(tasks[0]["workers"][0], cluster.workers()[0].as_str());
+        assert_eq!(dump["workers"][0]["values"], 1500);
+        cluster.close().await
+    });
+}

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use raddle::prelude::*;
 use raddle_net::hello::{self, Reply, Welcome};
-use raddle_tests::add;
+use raddle_tests::{add, parse};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -91,6 +91,66 @@ fn a_worker_without_a_program_offers_nothing_and_one_with_it_helps() {
         let (code, said) = app.end()?;
         assert_eq!(code, Some(0), "{said}");
         Ok(())
+    });
+}
+
+/// What `raddle` says with these arguments, all of it.
+fn says(arguments: &[&str]) -> raddle::Result<String> {
+    let mut program = Program::start(RADDLE, arguments)?;
+    let mut said = String::new();
+    loop {
+        let line = program.line()?;
+        if line.is_empty() {
+            break;
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    assert_eq!(program.end()?, (Some(0), String::new()));
+    Ok(said)
+}
+
+#[test]
+fn a_cluster_answers_questions() {
+    test(async || {
+        let (cluster, client) = threads(1).await?;
+        let address = cluster.address();
+        let three = client.submit(add(1, 2));
+        let failed = client.submit(parse("x"));
+        assert_eq!((&three).await?, 3);
+        assert!((&failed).await.is_err());
+        let key = three.key().to_string();
+        let worker = cluster.workers().remove(0);
+
+        assert_eq!(says(&["wait", address, "--workers", "1"])?, "");
+        assert!(says(&["workers", address])?.contains(&worker));
+        let workers: Value =
+            serde_json::from_str(&says(&["workers", address, "--json"])?).expect("JSON");
+        assert_eq!(workers[0]["address"], worker.as_str());
+        let all = says(&["tasks", address])?;
+        assert_eq!(all.lines().count(), 3, "{all}");
+        let erred = says(&["tasks", address, "--state", "erred"])?;
+        assert!(erred.contains("raddle_tests::parse") && !erred.contains("::add"), "{erred}");
+        let why = says(&["explain", address, &key])?;
+        assert_eq!(why, format!("{key} is done: 8 bytes on 1 worker(s)\n"));
+        let story = says(&["story", address, &key])?;
+        assert!(story.lines().last().expect("a line").contains("a run finished"), "{story}");
+        assert!(says(&["story", address, &worker])?.contains("registered"));
+        let dump: Value = serde_json::from_str(&says(&["dump", address])?).expect("JSON");
+        assert_eq!(dump["tasks"].as_array().map(Vec::len), Some(2));
+
+        let (code, said) = fails(&["wait", address, "--workers", "5", "--timeout", "0"])?;
+        assert_eq!(
+            (code, said.as_str()),
+            (Some(1), "raddle: after 0 s there are 1 workers, not 5\n")
+        );
+        let (code, said) = fails(&["tasks", address, "--state", "done"])?;
+        assert_eq!(code, Some(1));
+        assert!(said.contains("there is no state `done`: erred, memory"), "{said}");
+        let (code, said) = fails(&["explain", address, "three"])?;
+        assert_eq!(code, Some(2));
+        assert!(said.contains("`three` is not a key"), "{said}");
+        cluster.close().await
     });
 }
 

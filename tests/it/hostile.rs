@@ -132,7 +132,7 @@ fn a_client_that_speaks_like_a_worker_is_closed() {
 
 fn registration(name: &str) -> Registration {
     let address = format!("tcp://{name}:1");
-    Registration { name: name.to_owned(), address, nthreads: 1, functions: Vec::new() }
+    Registration { name: name.to_owned(), address, nthreads: 1, ..Registration::default() }
 }
 
 #[test]

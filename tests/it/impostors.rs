@@ -90,7 +90,7 @@ fn a_scheduler_that_talks_nonsense_is_left() {
         },
         |client, _| {
             let client = client.expect("it was welcome");
-            assert_eq!(client.submit(add(1, 2)).wait(), Err(TaskError::Disconnected));
+            assert!(matches!(client.submit(add(1, 2)).wait(), Err(TaskError::Disconnected { .. })));
         },
     );
 }
@@ -109,7 +109,7 @@ fn a_scheduler_that_claims_too_much_is_left() {
         },
         |client, _| {
             let client = client.expect("it was welcome");
-            assert_eq!(client.submit(add(1, 2)).wait(), Err(TaskError::Disconnected));
+            assert!(matches!(client.submit(add(1, 2)).wait(), Err(TaskError::Disconnected { .. })));
         },
     );
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use futures::StreamExt as _;
 use raddle::prelude::*;
-use raddle_tests::{add, flaky, process};
+use raddle_tests::{add, flaky, process, until_cancelled};
 
-use crate::support::{Gate, Scratch, processes, test, threads};
+use crate::support::{APP, Gate, Scratch, processes, test, threads};
 
 #[test]
 fn higher_priorities_run_first_and_equal_ones_in_order() {
@@ -75,6 +75,81 @@ fn a_task_whose_workers_are_not_there_waits_for_them() {
         assert!(why.contains("it may only run on worker-1"), "{why}");
         cluster.add_worker().await?;
         assert_eq!(future.await?, 3);
+        cluster.close().await
+    });
+}
+
+#[test]
+fn tasks_never_take_more_than_their_worker_has() {
+    test(async || {
+        let builder = LocalCluster::builder().workers(1).threads_per_worker(4).program(APP);
+        let cluster = builder.resources([("gpu", 1.0)]).start().await?;
+        let client = cluster.client().await?;
+        let (mut first, mut second) = (Gate::new().await?, Gate::new().await?);
+        let half = client.submit(first.call(1).resources([("gpu", 0.6)]));
+        first.entered().await?;
+        let more = client.submit(second.call(2).resources([("gpu", 0.6)]));
+        // There are threads left, and others use them.
+        assert_eq!(client.submit(add(1, 2)).await?, 3);
+        let why = client.explain(&more).await?;
+        assert!(why.contains("waits until a worker that may run it has gpu 0.6000 left"), "{why}");
+        first.open();
+        second.entered().await?;
+        second.open();
+        assert_eq!((half.await?, more.await?), (1, 2));
+        let huge = client.submit(add(1, 2).resources([("gpu", 2.0)]));
+        let why = client.explain(&huge).await?;
+        assert!(why.contains("it takes gpu 2.0000, and no worker has so much"), "{why}");
+        let wrong = client.submit(add(1, 2).resources([("gpu", -1.0)])).await;
+        assert!(matches!(wrong, Err(TaskError::Rejected { .. })), "{wrong:?}");
+        cluster.close().await
+    });
+}
+
+#[test]
+fn workers_that_are_preferred_need_not_be_there() {
+    test(async || {
+        let (cluster, client) = processes(1).await?;
+        let nowhere = || add(1, 2).workers(["nowhere"]);
+        assert_eq!(client.submit(nowhere().allow_other_workers()).await?, 3);
+        let never = client.submit(nowhere());
+        let why = client.explain(&never).await?;
+        assert!(why.contains("it may only run on nowhere"), "{why}");
+        assert_eq!(client.submit(add(1, 2).workers(["127.0.0.1"])).await?, 3, "a host");
+        cluster.close().await
+    });
+}
+
+#[test]
+fn a_task_that_takes_too_long_has_failed_and_says_so_to_its_body() {
+    test(async || {
+        let (cluster, client) = processes(1).await?;
+        let limit = std::time::Duration::from_millis(5);
+        let over = client.submit(until_cancelled().timeout(limit));
+        assert_eq!((&over).await, Err(TaskError::TimedOut));
+        // Its thread comes back when it has seen that.
+        assert_eq!(client.submit(add(1, 2)).await?, 3);
+        let far = std::time::Duration::from_secs(3600);
+        assert_eq!(client.submit(add(1, 2).timeout(far)).await?, 3);
+        cluster.close().await
+    });
+}
+
+#[test]
+fn what_must_run_at_most_once_is_not_run_again_when_its_worker_dies() {
+    test(async || {
+        let (cluster, client) = processes(1).await?;
+        let scratch = Scratch::new("once")?;
+        let mut gate = Gate::new().await?;
+        let once = client.submit(gate.call(1).at_most_once());
+        gate.entered().await?;
+        cluster.kill_worker(0).await?;
+        let died = once.await;
+        assert!(matches!(died, Err(TaskError::WorkerDied { deaths: 1, .. })), "{died:?}");
+        let log = scratch.path("log");
+        let failed = client.submit(flaky(log.clone(), 5).retries(3).at_most_once()).await;
+        assert!(matches!(failed, Err(TaskError::Failed { attempts: 1, .. })), "{failed:?}");
+        assert_eq!(std::fs::read_to_string(log)?.lines().count(), 1);
         cluster.close().await
     });
 }

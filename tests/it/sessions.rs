@@ -177,7 +177,7 @@ fn a_client_that_was_away_for_too_long_is_told_so() {
         proxy.go_down();
         until(&other, |info| known_tasks(info) == 0).await?;
         proxy.go_up();
-        assert_eq!(future.await, Err(TaskError::Disconnected));
+        assert!(matches!(future.await, Err(TaskError::Disconnected { .. })));
         cluster.close().await
     });
 }
@@ -192,7 +192,7 @@ fn a_client_that_leaves_is_not_waited_for() {
         until(&other, |info| known_tasks(info) == 1).await?;
         leaves.close().await?;
         until(&other, |info| known_tasks(info) == 0).await?;
-        assert_eq!(future.await, Err(TaskError::Disconnected));
+        assert!(matches!(future.await, Err(TaskError::Disconnected { .. })));
         cluster.close().await
     });
 }
@@ -211,7 +211,7 @@ fn a_client_that_leaves_while_it_is_cut_off_says_goodbye_when_it_is_back() {
         let (closed, ()) = futures::join!(client.close(), async { proxy.go_up() });
         closed?;
         until(&other, |info| known_tasks(info) == 0).await?;
-        assert_eq!(future.await, Err(TaskError::Disconnected));
+        assert!(matches!(future.await, Err(TaskError::Disconnected { .. })));
         cluster.close().await
     });
 }

@@ -231,3 +231,12 @@ pub fn spawns(ctx: &TaskContext, n: u64) -> usize {
 pub async fn delegates(ctx: TaskContext, what: String) -> Result<u64, TaskError> {
     ctx.submit(fails(what)).await
 }
+
+/// Runs until nobody wants it any more.
+#[raddle::task]
+pub fn until_cancelled(ctx: &TaskContext) -> u64 {
+    while !ctx.cancelled() {
+        std::thread::yield_now();
+    }
+    0
+}

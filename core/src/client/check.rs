@@ -177,9 +177,11 @@ impl Client {
                     ensure(known, Violation::Specs)?;
                     (1..=limits::MAX_SUBMIT).contains(&tasks.len())
                 }
-                ClientMessage::Cancel { keys } | ClientMessage::Release { keys } => {
-                    (1..=limits::MAX_KEYS).contains(&keys.len())
-                }
+                ClientMessage::Cancel { keys, .. }
+                | ClientMessage::Detach { keys }
+                | ClientMessage::Release { keys, .. }
+                | ClientMessage::Retry { keys }
+                | ClientMessage::Want { keys } => (1..=limits::MAX_KEYS).contains(&keys.len()),
                 ClientMessage::Goodbye
                 | ClientMessage::Locate { .. }
                 | ClientMessage::Query { .. } => true,

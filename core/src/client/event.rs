@@ -10,6 +10,11 @@ use smallvec::SmallVec;
 /// Something that happened outside.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
+    /// Hold keys that somebody else submitted. Each is held once more.
+    Adopt {
+        /// The keys.
+        keys: Vec<Key>,
+    },
     /// Somebody waits for the value of a key.
     Await {
         /// A key of this client.
@@ -17,6 +22,13 @@ pub enum Event {
     },
     /// Do not compute these keys.
     Cancel {
+        /// Keys of this client.
+        keys: Vec<Key>,
+        /// Even if other clients want them.
+        force: bool,
+    },
+    /// Compute these keys to the end, even if nobody holds them any more.
+    Detach {
         /// Keys of this client.
         keys: Vec<Key>,
     },
@@ -49,6 +61,11 @@ pub enum Event {
     Release {
         /// The key: as often as it was submitted.
         key: Key,
+    },
+    /// Compute these keys again, if they failed. They are pending from now on.
+    Retry {
+        /// Keys of this client.
+        keys: Vec<Key>,
     },
     /// Data to put on a worker. The driver keeps it until its key settles, even if it is released: a
     /// task may need it, and a worker that took it may die before the scheduler knows.

@@ -23,7 +23,7 @@ mod violation;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use raddle_net::messages::{ClientMessage, Failure, SchedulerToClient, TaskSpec};
+use raddle_net::messages::{ClientMessage, Failure, Query, SchedulerToClient, TaskSpec};
 use raddle_net::names::{Key, WorkerId};
 
 pub use self::effect::{Effect, PeerError, Settled};
@@ -105,8 +105,10 @@ impl Client {
         self.futures.begin_event();
         self.transfers.begin_event();
         match event {
+            Event::Adopt { keys } => self.on_adopt(&keys, out),
             Event::Await { key } => self.on_await(key, out),
-            Event::Cancel { keys } => self.on_cancel(keys),
+            Event::Cancel { keys, force } => self.on_cancel(keys, force),
+            Event::Detach { keys } => self.on_detach(keys),
             Event::Disconnected { reason } => self.on_disconnected(reason, out),
             Event::Flush => self.on_flush(out),
             Event::Fetched { key, run, outcome } => self.on_fetched(now, key, run, outcome, out),
@@ -118,10 +120,14 @@ impl Client {
             }
             Event::Query { id, query } => {
                 if self.closed.is_none() {
+                    if let Query::Publish { keys, .. } = &query {
+                        self.outbox.share(keys);
+                    }
                     self.outbox.push(ClientMessage::Query { id, query });
                 }
             }
             Event::Release { key } => self.on_release(key),
+            Event::Retry { keys } => self.on_retry(keys, out),
             Event::Scatter { key } => self.on_scatter(key, out),
             Event::Sent { key, run, delivered } => self.on_sent(now, key, run, delivered),
             Event::Submit { tasks } => self.on_submit(tasks, out),

@@ -6,7 +6,7 @@
 //! happens the client [seals](Outbox::seal) them, which gives them their place among the rest.
 //! This module must not know futures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use raddle_net::limits;
@@ -32,7 +32,9 @@ pub(super) struct Outbox {
     /// Bytes of the last message, if it is a submission.
     last_bytes: usize,
     releases: Vec<Key>,
-    /// Hashed keys of which a release was said and not answered yet, with how many.
+    /// Numbered keys that may be held again after they were released: others know them, too.
+    shared: BTreeSet<Key>,
+    /// Keys of which a release was said and not answered yet, with how many.
     unanswered: BTreeMap<Key, u32>,
     /// The number of the next submission.
     submission: u64,
@@ -81,11 +83,9 @@ impl Outbox {
         }
     }
 
-    /// Adds keys to call off.
-    pub(super) fn cancel(&mut self, keys: &[Key]) {
-        for keys in keys.chunks(limits::MAX_KEYS) {
-            self.messages.push(ClientMessage::Cancel { keys: keys.to_vec() });
-        }
+    /// Adds messages about keys, each of as many as it may name.
+    pub(super) fn push_each(&mut self, keys: &[Key], message: impl Fn(Vec<Key>) -> ClientMessage) {
+        self.messages.extend(keys.chunks(limits::MAX_KEYS).map(|keys| message(keys.to_vec())));
     }
 
     /// Adds a message that stands alone.
@@ -106,13 +106,23 @@ impl Outbox {
     /// The releases get their place after all that was said so far. Returns their keys.
     pub(super) fn seal(&mut self) -> Vec<Key> {
         let releases = mem::take(&mut self.releases);
-        for &key in releases.iter().filter(|key| matches!(key.kind(), KeyKind::Hashed(_))) {
+        let is_final = |key: &&Key| {
+            matches!(key.kind(), KeyKind::Numbered { .. }) && !self.shared.contains(key)
+        };
+        let (last, again): (Vec<Key>, Vec<Key>) = releases.iter().partition(is_final);
+        for &key in &again {
             *self.unanswered.entry(key).or_default() += 1;
+            self.shared.remove(&key);
         }
-        for keys in releases.chunks(limits::MAX_KEYS) {
-            self.messages.push(ClientMessage::Release { keys: keys.to_vec() });
-        }
+        self.push_each(&last, |keys| ClientMessage::Release { keys, answer: false });
+        self.push_each(&again, |keys| ClientMessage::Release { keys, answer: true });
         releases
+    }
+
+    /// These keys may be held again after they were released.
+    pub(super) fn share(&mut self, keys: &[Key]) {
+        let numbered = |key: &&Key| matches!(key.kind(), KeyKind::Numbered { .. });
+        self.shared.extend(keys.iter().filter(numbered));
     }
 
     /// Whether this was said of a key before its release was heard: should the key be held again, it

@@ -1,4 +1,4 @@
-//! Keys come and go: submit, scatter, cancel, release, flush.
+//! Keys come and go: submit, scatter, cancel, retry, release, flush.
 
 use std::sync::Arc;
 
@@ -82,6 +82,32 @@ impl Client {
         out.extend(future.settled(None).map(|settled| Effect::Settled { key, settled }));
     }
 
+    /// Holds keys that somebody else submitted.
+    pub(super) fn on_adopt(&mut self, keys: &[Key], out: &mut Vec<Effect>) {
+        let mut wanted = Vec::new();
+        for &key in keys {
+            match self.futures.get(key) {
+                Some(Future { state: State::Released, .. }) => self.seal_releases(),
+                Some(_) => {
+                    self.hold_again(key, out);
+                    continue;
+                }
+                None => {}
+            }
+            let mut future = Future::new(State::Pending);
+            if let Some(failure) = &self.closed {
+                future.local = true;
+                future.state = State::Erred { blame: key, failure: Arc::clone(failure) };
+            } else {
+                wanted.push(key);
+            }
+            out.extend(future.settled(None).map(|settled| Effect::Settled { key, settled }));
+            self.futures.insert(key, future);
+        }
+        self.outbox.share(&wanted);
+        self.outbox.push_each(&wanted, |keys| ClientMessage::Want { keys });
+    }
+
     /// Puts a task into the outbox, or says why it can never be submitted.
     fn say(&mut self, task: Task, (submission, order): (u64, u32)) -> Result<(), String> {
         let Task { key, spec, priority, dependencies, args } = task;
@@ -135,11 +161,40 @@ impl Client {
     }
 
     /// Keys that are not held need no word.
-    pub(super) fn on_cancel(&mut self, mut keys: Vec<Key>) {
-        if self.closed.is_none() {
-            keys.retain(|key| self.futures.known(*key).is_some());
-            self.outbox.cancel(&keys);
-        }
+    pub(super) fn on_cancel(&mut self, keys: Vec<Key>, force: bool) {
+        let keys = self.known(keys);
+        self.outbox.push_each(&keys, |keys| ClientMessage::Cancel { keys, force });
+    }
+
+    /// Keys that are not held need no word.
+    pub(super) fn on_detach(&mut self, keys: Vec<Key>) {
+        let keys = self.known(keys);
+        self.outbox.push_each(&keys, |keys| ClientMessage::Detach { keys });
+    }
+
+    /// Keys that have failed are pending until the scheduler says otherwise. What it rejected it
+    /// would reject again.
+    pub(super) fn on_retry(&mut self, keys: Vec<Key>, out: &mut Vec<Effect>) {
+        let mut keys = self.known(keys);
+        keys.retain(|key| {
+            let state = self.futures.get(*key).map(|future| &future.state);
+            let failed = matches!(
+                state,
+                Some(State::Erred { failure, .. }) if !matches!(**failure, Failure::Rejected { .. })
+            );
+            if failed {
+                self.set(*key, State::Pending);
+                out.push(Effect::Unsettled { key: *key });
+            }
+            failed
+        });
+        self.outbox.push_each(&keys, |keys| ClientMessage::Retry { keys });
+    }
+
+    /// Those of the keys that are held and that the scheduler has heard of, while it is there.
+    fn known(&mut self, mut keys: Vec<Key>) -> Vec<Key> {
+        keys.retain(|key| self.closed.is_none() && self.futures.known(*key).is_some());
+        keys
     }
 
     pub(super) fn on_release(&mut self, key: Key) {

@@ -173,5 +173,5 @@ fn submission(submission: u64, tasks: Vec<NewTask>) -> ClientMessage {
 }
 
 fn releases(numbers: &[u64]) -> ClientMessage {
-    ClientMessage::Release { keys: numbers.iter().copied().map(key).collect() }
+    ClientMessage::Release { keys: numbers.iter().copied().map(key).collect(), answer: false }
 }

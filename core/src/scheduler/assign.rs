@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use raddle_net::limits::MAX_HOLDERS;
-use raddle_net::messages::{Compute, Input, SchedulerToClient, SchedulerToWorker};
+use raddle_net::messages::{Compute, Failure, Input, SchedulerToClient, SchedulerToWorker};
 use raddle_net::names::WorkerId;
 use smallvec::SmallVec;
 
@@ -23,6 +23,12 @@ impl Scheduler {
         if let Some(erred) = self.erred_input(task) {
             return turn.recommend(task, erred);
         }
+        if self.may_have_run(task) {
+            let blame = self.key(task);
+            let reason = format!("{blame} may have run already, and must run at most once");
+            let failure = Arc::new(Failure::Lost { reason });
+            return turn.recommend(task, Goal::Erred { blame, failure });
+        }
         let missing = self.state.missing(task);
         let previous = self.state.set(task, TaskState::Waiting { missing });
         self.give_up(task, &previous, turn);
@@ -36,6 +42,11 @@ impl Scheduler {
             }
         }
         self.recommend_if_runnable(task, turn);
+    }
+
+    /// Whether the task must not be assigned once more.
+    fn may_have_run(&self, task: TaskId) -> bool {
+        self.state.task(task).attempts > 0 && self.state.spec_of(task).spec.options.at_most_once
     }
 
     fn erred_input(&self, task: TaskId) -> Option<Goal> {
@@ -95,6 +106,7 @@ impl Scheduler {
         if self.state.task(task).kind() == Kind::Waiting && !self.may_follow(task, worker) {
             return;
         }
+        assert!(self.state.fits(self.state.task(task).spec, worker), "policies look first");
         let run = self.state.next_run();
         let cost = policy::cost(&self.state, task, worker);
         let announce = self.state.task(task).suspect;

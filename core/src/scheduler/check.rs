@@ -27,6 +27,8 @@ impl Scheduler {
         }
         self.check_strays()?;
         self.check_queries()?;
+        self.check_detached()?;
+        self.check_datasets()?;
         self.check_watch()
     }
 
@@ -76,6 +78,7 @@ impl Scheduler {
     /// the run, which is still its task's.
     fn check_client(&self, id: ClientId, client: &Client) -> Result<(), Violation> {
         match client.channel {
+            Channel::Cluster => ensure(self.is_own(id), Violation::ClientOfNoRun(id)),
             Channel::Connection { connection, .. } => {
                 let known = self.peers.get(&connection) == Some(&Peer::Client(id));
                 ensure(known, Violation::Connection(connection))
@@ -126,6 +129,17 @@ impl Scheduler {
             ensure(waits && there, Violation::Query(query.client))?;
         }
         Ok(())
+    }
+
+    /// What the cluster wants is still to be done, and it wants something.
+    fn check_detached(&self) -> Result<(), Violation> {
+        let Some(id) = self.detached else { return Ok(()) };
+        let wants = self.state.client(id).map(|client| &client.wants);
+        let sound = wants.is_some_and(|wants| {
+            let done = |kind| matches!(kind, Kind::Memory | Kind::Erred);
+            !wants.is_empty() && !wants.iter().any(|task| done(self.kind(*task)))
+        });
+        ensure(sound, Violation::Detached)
     }
 
     /// Work without any worker is watched: it fails in the end. (L2)

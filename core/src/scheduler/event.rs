@@ -100,4 +100,50 @@ impl Event {
             Self::Tick | Self::WorkerLost { .. } => None,
         }
     }
+
+    /// What it is, in a word or two.
+    pub(super) const fn cause(&self) -> &'static str {
+        match self {
+            Self::ClientConnected { .. } => "a client came",
+            Self::ClientDisconnected { .. } => "a client went",
+            Self::ClientResumed { .. } | Self::WorkerResumed { .. } => "a connection is back",
+            Self::FromClient { message, .. }
+            | Self::FromWorker { message: WorkerMessage::FromRun { message, .. }, .. } => {
+                client_cause(message)
+            }
+            Self::FromWorker { message, .. } => worker_cause(message),
+            Self::SessionEnded { .. } => "a session ended",
+            Self::Tick => "time passed",
+            Self::WorkerConnected { .. } => "a worker came",
+            Self::WorkerDisconnected { .. } => "a connection broke",
+            Self::WorkerLost { .. } => "a worker was lost",
+        }
+    }
+}
+
+const fn client_cause(message: &ClientMessage) -> &'static str {
+    match message {
+        ClientMessage::Cancel { .. } => "cancel",
+        ClientMessage::Define { .. } => "define",
+        ClientMessage::Detach { .. } => "fire and forget",
+        ClientMessage::Goodbye => "a client left",
+        ClientMessage::Locate { .. } => "a client missed a value",
+        ClientMessage::Query { .. } => "a question",
+        ClientMessage::Release { .. } => "release",
+        ClientMessage::Retry { .. } => "retry",
+        ClientMessage::Submit { .. } => "submit",
+        ClientMessage::Want { .. } => "want",
+    }
+}
+
+const fn worker_cause(message: &WorkerMessage) -> &'static str {
+    match message {
+        WorkerMessage::Failed { .. } => "a run failed",
+        WorkerMessage::Fetched { .. } => "a value was copied",
+        WorkerMessage::Finished { .. } => "a run finished",
+        WorkerMessage::FromRun { .. } => "a run spoke",
+        WorkerMessage::Locate { .. } => "a worker missed a value",
+        WorkerMessage::Register(_) => "a worker registered",
+        WorkerMessage::Started { .. } => "a run started",
+    }
 }

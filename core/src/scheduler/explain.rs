@@ -6,6 +6,7 @@ use raddle_net::messages::{Query, QueryAnswer, SchedulerInfo, SchedulerToClient,
 use raddle_net::names::{Key, SpecId};
 
 use super::Scheduler;
+use super::datasets::judge_dataset;
 use super::effect::{Effect, PeerError};
 use super::state::{Channel, ClientId, Kind, Presence, Spec, TaskId, TaskState, Worker};
 use super::turn::Turn;
@@ -32,8 +33,16 @@ impl Scheduler {
         turn: &mut Turn<'_>,
     ) {
         let answer = match query {
+            Query::Dataset(name) => self.dataset(&name),
+            Query::Datasets => QueryAnswer::Names(self.datasets.keys().cloned().collect()),
             Query::Explain(key) => QueryAnswer::Explanation(self.explain(key)),
+            Query::HasWhat(worker) => self.has_what(&worker),
             Query::Info => QueryAnswer::Info(self.info()),
+            Query::Publish { name, keys } => self.publish(client, name, keys),
+            Query::Story(of) => self.story(&of, turn.now),
+            Query::Tasks { state, after } => self.task_page(state.as_deref(), after),
+            Query::Unpublish(name) => self.unpublish(&name, turn),
+            Query::WhoHas(key) => QueryAnswer::Workers(self.who_has(key)),
             Query::WaitForWorkers(workers) => {
                 self.waiting_queries.push(WaitingQuery { client, id, workers });
                 return self.answer_waiting(turn);
@@ -48,7 +57,19 @@ impl Scheduler {
         if waits && self.waiting_queries.len() >= MAX_WAITING {
             return Err(PeerError::BeyondLimit("questions that wait"));
         }
-        Ok(())
+        match query {
+            Query::Publish { name, keys } => judge_dataset(name, keys),
+            Query::Dataset(_)
+            | Query::Datasets
+            | Query::Explain(_)
+            | Query::HasWhat(_)
+            | Query::Info
+            | Query::Story(_)
+            | Query::Tasks { .. }
+            | Query::Unpublish(_)
+            | Query::WaitForWorkers(_)
+            | Query::WhoHas(_) => Ok(()),
+        }
     }
 
     /// Answers those who wait for workers, if enough are there.
@@ -82,7 +103,7 @@ impl Scheduler {
         });
         let connected = self.state.clients().filter(|(_, client)| match client.channel {
             Channel::Connection { connection, .. } => !self.graces.contains_key(&connection),
-            Channel::Run { .. } => false,
+            Channel::Cluster | Channel::Run { .. } => false,
         });
         SchedulerInfo {
             workers: workers.collect(),
@@ -117,6 +138,10 @@ impl Scheduler {
             }
             TaskState::Queued if self.state.spec_of(id).qualified.is_empty() => {
                 format!("{key} waits for a worker: {}", self.why_no_worker(self.state.spec_of(id)))
+            }
+            TaskState::Queued if self.state.spec_of(id).needs_resources() => {
+                let needs = resources(task.resources());
+                format!("{key} is ready and waits until a worker that may run it has {needs} left")
             }
             TaskState::Queued => {
                 let queued = self.state.index().count(Kind::Queued);
@@ -159,7 +184,13 @@ impl Scheduler {
             let away: Vec<_> = away.take(NAMES).map(|away| format!("; {away}")).collect();
             return format!("none is connected{}", away.concat());
         }
-        if connected().any(|worker| worker.offers(function)) {
+        let needs = &spec.spec.options.resources;
+        let offering = || connected().filter(|worker| worker.offers(function));
+        if !needs.is_empty() && offering().next().is_some() && !offering().any(|w| w.has_all(needs))
+        {
+            return format!("it takes {}, and no worker has so much", resources(needs));
+        }
+        if offering().next().is_some() {
             let allowed = spec.spec.options.workers.join(", ");
             return format!(
                 "it may only run on {allowed}, which are not connected or do not offer it"
@@ -203,6 +234,13 @@ impl Scheduler {
             turn.out.push(Effect::Warn { text: self.explain(self.key(task)) });
         }
     }
+}
+
+fn resources(resources: &[(String, u64)]) -> String {
+    let one = |(name, amount): &(String, u64)| {
+        format!("{name} {}.{:04}", amount / 10_000, amount % 10_000)
+    };
+    resources.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Edits that turn one name into the other (Levenshtein's distance).

@@ -34,6 +34,7 @@ impl Scheduler {
             let message = SchedulerToClient::InMemory { key, run, nbytes, worker, value };
             self.to_client(client, message, turn);
         }
+        self.settle_detached(task);
         for &dependent in self.state.task(task).dependents.ids() {
             if self.state.is_known(dependent) {
                 self.recommend_if_runnable(dependent, turn);
@@ -59,6 +60,7 @@ impl Scheduler {
         let key = self.key(task);
         let message = SchedulerToClient::Erred { key, blame, failure: Arc::clone(&failure) };
         self.tell_clients(task, &message, turn);
+        self.settle_detached(task);
         for &dependent in self.state.task(task).dependents.ids() {
             if self.state.is_known(dependent) && self.state.task(dependent).kind().is_active() {
                 let failure = Arc::clone(&failure);

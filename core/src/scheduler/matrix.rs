@@ -42,22 +42,34 @@ axis! {
         CancelUnwanted = "Cancel(unwanted)",
         /// A client that wants it goes, or says goodbye.
         ClientGone = "client gone",
+        /// A client that wants it has it computed whoever wants it.
+        Detach = "Detach",
+        /// One that does not.
+        DetachUnwanted = "Detach(unwanted)",
         /// A client that wants it asks where it is.
         Locate = "Locate",
         /// One that does not.
         LocateUnwanted = "Locate(unwanted)",
         /// A client that wants it does so no more.
         Release = "Release",
-        /// One that does not, of a hashed key: it hears back.
-        ReleaseHashed = "Release(unwanted, hashed)",
-        /// One that does not, of a numbered key.
-        ReleaseNumbered = "Release(unwanted, numbered)",
+        /// One that does not, and hears back.
+        ReleaseAnswered = "Release(unwanted, answered)",
+        /// One that does not.
+        ReleaseUnwanted = "Release(unwanted)",
+        /// A client that wants it has it computed again if it failed.
+        Retry = "Retry",
+        /// One that does not: it wants it now.
+        RetryUnwanted = "Retry(unwanted)",
         /// A client submits it, as something else than it is.
         SubmitOther = "Submit(other)",
         /// A client that does not want it yet submits it.
         Submit = "Submit",
         /// A client that wants it submits it again.
         SubmitAgain = "Submit(again)",
+        /// A client that does not want it yet does now.
+        Want = "Want",
+        /// A client that wants it says so again.
+        WantAgain = "Want(again)",
         /// A worker is lost that processes it, or holds it.
         WorkerGone = "worker gone",
     }
@@ -138,6 +150,10 @@ axis! {
         Define = "Define",
         /// The same, out of order or beyond a limit.
         DefineWrong = "Define(wrong)",
+        /// [`ClientMessage::Detach`](raddle_net::messages::ClientMessage::Detach).
+        Detach = "Detach",
+        /// The same, of too many keys.
+        DetachWrong = "Detach(wrong)",
         /// [`WorkerMessage::Failed`](raddle_net::messages::WorkerMessage::Failed).
         Failed = "Failed",
         /// [`WorkerMessage::Fetched`](raddle_net::messages::WorkerMessage::Fetched).
@@ -166,6 +182,10 @@ axis! {
         Release = "Release",
         /// The same, of too many keys.
         ReleaseWrong = "Release(wrong)",
+        /// [`ClientMessage::Retry`](raddle_net::messages::ClientMessage::Retry).
+        Retry = "Retry",
+        /// The same, of too many keys.
+        RetryWrong = "Retry(wrong)",
         /// The driver cannot go on with the session.
         SessionEnded = "session ended",
         /// [`WorkerMessage::Started`](raddle_net::messages::WorkerMessage::Started).
@@ -174,6 +194,10 @@ axis! {
         Submit = "Submit",
         /// The same, of a spec that is not defined, or beyond a limit.
         SubmitWrong = "Submit(wrong)",
+        /// [`ClientMessage::Want`](raddle_net::messages::ClientMessage::Want).
+        Want = "Want",
+        /// The same, of too many keys.
+        WantWrong = "Want(wrong)",
         /// A worker's connection broke.
         WorkerBroke = "worker broke",
         /// A worker's hello.

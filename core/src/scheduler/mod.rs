@@ -11,6 +11,7 @@ use raddle_net::names::{RunId, Session, WorkerId};
 
 mod assign;
 mod check;
+mod datasets;
 mod effect;
 mod event;
 mod explain;
@@ -20,6 +21,7 @@ mod on_client;
 mod on_timer;
 mod on_worker;
 mod policy;
+mod queries;
 mod release;
 mod send;
 mod session;
@@ -28,6 +30,7 @@ mod state;
 mod tests;
 mod transitions;
 mod turn;
+mod wishes;
 
 pub use effect::{Effect, PeerError};
 pub use event::{ConnectionId, Event};
@@ -38,6 +41,7 @@ pub use state::{ClientId, Kind, Violation};
 pub use transitions::TABLE;
 
 use crate::time::{Duration, Instant};
+use datasets::Dataset;
 use explain::WaitingQuery;
 use session::Grace;
 use state::State;
@@ -91,6 +95,10 @@ pub struct Scheduler {
     graces: BTreeMap<ConnectionId, Grace>,
     no_workers_since: Option<Instant>,
     waiting_queries: Vec<WaitingQuery>,
+    /// Who wants what is to be computed whoever else wants it, while there is such a thing.
+    detached: Option<ClientId>,
+    /// Who wants what is published, by name.
+    datasets: BTreeMap<String, Dataset>,
     transitions: u64,
     /// When the last event happened: explanations say how long something has lasted.
     now: Instant,
@@ -117,6 +125,8 @@ impl Scheduler {
             graces: BTreeMap::new(),
             no_workers_since: None,
             waiting_queries: Vec::new(),
+            detached: None,
+            datasets: BTreeMap::new(),
             transitions: 0,
             now: Instant::ZERO,
         }
@@ -127,6 +137,7 @@ impl Scheduler {
         self.state.begin_event(event.connection());
         self.now = now;
         let turn = &mut Turn::new(now, out);
+        self.state.turn(now, event.cause());
         self.dispatch(event, turn);
         self.settle(turn);
         self.fill(turn);

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use raddle_net::limits::{MAX_ARGS, MAX_DEPENDENCIES, MAX_KEYS, MAX_NAME, MAX_SPECS, MAX_SUBMIT};
 use raddle_net::messages::{ClientMessage, Failure, NewTask, SchedulerToClient, TaskSpec};
-use raddle_net::names::{Key, KeyKind, Priority, Session, SpecId, WorkerId};
+use raddle_net::names::{Key, Priority, Session, SpecId, WorkerId};
 use smallvec::SmallVec;
 
 use super::effect::PeerError;
 use super::event::ConnectionId;
+use super::on_worker::judge_resources;
 use super::state::{Channel, Client, ClientId, Kind, Task, TaskId, TaskState};
 use super::turn::{Goal, Turn};
 use super::{Peer, Scheduler};
@@ -36,7 +37,7 @@ impl Scheduler {
     pub(super) fn client_of_session(&self, session: Session) -> Option<ConnectionId> {
         self.state.clients().find_map(|(_, client)| match client.channel {
             Channel::Connection { connection, session: s } => (s == session).then_some(connection),
-            Channel::Run { .. } => None,
+            Channel::Cluster | Channel::Run { .. } => None,
         })
     }
 
@@ -49,22 +50,27 @@ impl Scheduler {
     ) -> Result<(), PeerError> {
         self.judge_client_message(Some(client), &message)?;
         match message {
-            ClientMessage::Cancel { keys } => {
+            ClientMessage::Cancel { keys, force } => {
                 for key in keys {
-                    self.on_cancel(client, key, turn);
+                    self.on_cancel(client, key, force, turn);
                 }
             }
             ClientMessage::Define { id: _, spec } => self.on_define(client, spec),
+            ClientMessage::Detach { keys } => self.on_detach(client, &keys),
             ClientMessage::Goodbye => self.on_goodbye(client, turn),
             ClientMessage::Locate { key, failed } => self.on_locate(client, key, failed, turn),
             ClientMessage::Query { id, query } => self.on_query(client, id, query, turn),
-            ClientMessage::Release { keys } => self.on_release(client, keys, turn),
+            ClientMessage::Release { keys, answer } => {
+                self.on_release(client, keys, answer, turn);
+            }
+            ClientMessage::Retry { keys } => self.on_retry(client, &keys, turn),
             ClientMessage::Submit { submission, tasks } => {
                 let number = self.submission(client, submission);
                 for task in tasks {
                     self.submit(client, number, task, turn);
                 }
             }
+            ClientMessage::Want { keys } => self.on_want(client, &keys, turn),
         }
         Ok(())
     }
@@ -76,7 +82,7 @@ impl Scheduler {
                 self.close(connection, PeerError::Left, turn);
             }
             Some(Channel::Run { .. }) => self.release_all(client, turn),
-            None => {}
+            Some(Channel::Cluster) | None => {}
         }
     }
 
@@ -90,9 +96,11 @@ impl Scheduler {
         let specs = client.and_then(|client| self.state.client(client));
         let specs = specs.map_or(&[][..], |client| &client.specs);
         match message {
-            ClientMessage::Cancel { keys } | ClientMessage::Release { keys } => {
-                bounded(keys.len(), MAX_KEYS, "keys of one message")
-            }
+            ClientMessage::Cancel { keys, .. }
+            | ClientMessage::Detach { keys }
+            | ClientMessage::Release { keys, .. }
+            | ClientMessage::Retry { keys }
+            | ClientMessage::Want { keys } => bounded(keys.len(), MAX_KEYS, "keys of one message"),
             ClientMessage::Define { id, spec } => self.judge_definition(specs.len(), *id, spec),
             ClientMessage::Goodbye | ClientMessage::Locate { .. } => Ok(()),
             ClientMessage::Query { query, .. } => self.judge_query(query),
@@ -109,6 +117,10 @@ impl Scheduler {
         id: SpecId,
         spec: &TaskSpec,
     ) -> Result<(), PeerError> {
+        judge_resources(&spec.options.resources)?;
+        if !spec.options.resources.is_sorted_by(|(a, _), (b, _)| a < b) {
+            return Err(PeerError::BeyondLimit("resources that are named twice"));
+        }
         let options = &spec.options.workers;
         let longest = options.iter().map(String::len).max().unwrap_or(0);
         if spec.function.name.len().max(longest) > MAX_NAME || options.len() > MAX_KEYS {
@@ -161,17 +173,19 @@ impl Scheduler {
         }
     }
 
-    /// Whether a task that is known is what `new` describes.
+    /// Whether a task that is known computes what `new` describes. How it is run may differ: the
+    /// first to come decides.
     pub(super) fn is_same(&self, task: TaskId, spec: SpecId, new: &NewTask) -> bool {
         let task = self.state.task(task);
         let dependencies = task.dependencies.iter().map(|d| self.key(*d));
-        task.spec == spec
+        let function = |spec| &self.state.specs().get(spec).spec.function;
+        (task.spec == spec || function(task.spec) == function(spec))
             && task.args == new.args
             && dependencies.eq(new.dependencies.iter().copied())
     }
 
     /// A task that is known is wanted by one more client, which is told where it stands.
-    fn want_again(&mut self, client: ClientId, task: TaskId, turn: &mut Turn<'_>) {
+    pub(super) fn want_again(&mut self, client: ClientId, task: TaskId, turn: &mut Turn<'_>) {
         self.state.want(client, task);
         match self.kind(task) {
             Kind::Erred | Kind::Memory => self.tell_where(client, task, None, turn),
@@ -207,6 +221,7 @@ impl Scheduler {
         let retries_left = self.state.specs().get(spec).spec.options.retries;
         let task = self.state.add_task(Task::new(new.key, spec, priority, new.args, dependencies));
         *self.state.record(task).retries_left = retries_left;
+        *self.state.record(task).incomplete = unknown.is_some();
         self.state.want(client, task);
         turn.recommend(
             task,
@@ -217,34 +232,16 @@ impl Scheduler {
         );
     }
 
-    /// The client does not want these keys any more. It may submit the hashed ones again, and must
-    /// know which answers are meant for which life.
-    fn on_release(&mut self, client: ClientId, mut keys: Vec<Key>, turn: &mut Turn<'_>) {
+    /// The client does not want these keys any more. If it may want them again, it must know which
+    /// answers are meant for which life.
+    fn on_release(&mut self, client: ClientId, keys: Vec<Key>, answer: bool, turn: &mut Turn<'_>) {
         for key in &keys {
             if let Some(task) = self.state.find(*key) {
                 self.release_want(client, task, turn);
             }
         }
-        keys.retain(|key| matches!(key.kind(), KeyKind::Hashed(_)));
-        if !keys.is_empty() {
+        if answer && !keys.is_empty() {
             self.to_client(client, SchedulerToClient::Released { keys }, turn);
-        }
-    }
-
-    /// The client does not want the task computed. Others that want it still get it; what depends on
-    /// it fails with it otherwise.
-    fn on_cancel(&mut self, client: ClientId, key: Key, turn: &mut Turn<'_>) {
-        let Some(task) = self.state.find(key) else { return };
-        let wanted = self.state.task(task).clients.contains(&client);
-        if !wanted || !self.kind(task).is_active() {
-            return;
-        }
-        let failure = Arc::new(Failure::Cancelled);
-        if self.state.task(task).clients.len() == 1 {
-            turn.recommend(task, Goal::Erred { blame: key, failure });
-        } else {
-            self.release_want(client, task, turn);
-            self.to_client(client, SchedulerToClient::Erred { key, blame: key, failure }, turn);
         }
     }
 
@@ -258,16 +255,19 @@ impl Scheduler {
     ) {
         match self.state.find(key).filter(|task| self.state.task(*task).clients.contains(&client)) {
             Some(task) => self.tell_where(client, task, failed, turn),
-            None => {
-                let reason = format!("{key} is not known to the scheduler, or not to be wanted");
-                let failure = Arc::new(Failure::Lost { reason });
-                self.to_client(client, SchedulerToClient::Erred { key, blame: key, failure }, turn);
-            }
+            None => self.tell_unknown(client, key, turn),
         }
     }
 
+    /// Tells a client that it asks for what there is not.
+    pub(super) fn tell_unknown(&self, client: ClientId, key: Key, turn: &mut Turn<'_>) {
+        let reason = format!("{key} is not known to the scheduler, or not to be wanted");
+        let failure = Arc::new(Failure::Lost { reason });
+        self.to_client(client, SchedulerToClient::Erred { key, blame: key, failure }, turn);
+    }
+
     /// Tells one client where a task stands that is done. One that is not is told when it is.
-    fn tell_where(
+    pub(super) fn tell_where(
         &mut self,
         client: ClientId,
         task: TaskId,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use raddle_net::limits::{MAX_HOLDERS, MAX_NAME, MAX_VALUE};
+use raddle_net::limits::{MAX_HOLDERS, MAX_NAME, MAX_RESOURCES, MAX_VALUE};
 use raddle_net::messages::{
     ClientMessage, Failure, Registration, SchedulerToWorker, WorkerMessage,
 };
@@ -69,11 +69,12 @@ impl Scheduler {
         }
         let options = &self.state.spec_of(task).spec.options;
         let allowed = options.allowed_failures.unwrap_or(self.config.allowed_failures);
+        let once = options.at_most_once;
         let record = self.state.record(task);
         *record.suspect = true;
-        *record.deaths += u32::from(started);
+        *record.deaths += u32::from(started || once);
         let deaths = *record.deaths;
-        if deaths > allowed {
+        if deaths > allowed || once {
             let last_worker = self.state.worker(worker).map(|w| w.address.clone());
             let last_worker = last_worker.unwrap_or_default();
             let failure = Arc::new(Failure::WorkerDied { deaths, last_worker });
@@ -206,8 +207,9 @@ impl Scheduler {
         if let Some(blame) = blame {
             return turn.recommend(task, Goal::Erred { blame, failure });
         }
+        let once = self.state.spec_of(task).spec.options.at_most_once;
         let retries_left = self.state.record(task).retries_left;
-        if *retries_left > 0 {
+        if *retries_left > 0 && !once {
             *retries_left -= 1;
             return turn.recommend(task, Goal::Waiting);
         }
@@ -293,7 +295,7 @@ impl Scheduler {
     ) -> Result<(), PeerError> {
         self.judge_registration(&registration)?;
         self.lose_predecessors(&registration, turn);
-        let Registration { name, address, nthreads, functions } = registration;
+        let Registration { name, address, nthreads, functions, resources } = registration;
         let (worker, gained) = self.state.add_worker(|id| Worker {
             id,
             session,
@@ -303,6 +305,7 @@ impl Scheduler {
             address,
             nthreads,
             functions: functions.into_iter().collect(),
+            resources: resources.into_iter().collect(),
             specs: std::collections::BTreeSet::new(),
             peers: std::collections::BTreeSet::new(),
         });
@@ -328,7 +331,8 @@ impl Scheduler {
     }
 
     pub(super) fn judge_registration(&self, registration: &Registration) -> Result<(), PeerError> {
-        let Registration { name, address, nthreads, functions } = registration;
+        let Registration { name, address, nthreads, functions, resources } = registration;
+        judge_resources(resources)?;
         let longest = functions.iter().map(|function| function.name.len()).max().unwrap_or(0);
         if name.len().max(address.len()).max(longest) > MAX_NAME {
             return Err(PeerError::BeyondLimit("a name"));
@@ -358,3 +362,12 @@ pub(super) fn judge_size(nbytes: u64) -> Result<(), PeerError> {
 
 /// Threads of one worker.
 const MAX_THREADS: u32 = 1 << 16;
+
+/// Resources of a worker or of a task: so many, of such names.
+pub(super) fn judge_resources(resources: &[(String, u64)]) -> Result<(), PeerError> {
+    let longest = resources.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    if resources.len() > MAX_RESOURCES || longest > MAX_NAME {
+        return Err(PeerError::BeyondLimit("resources"));
+    }
+    Ok(())
+}

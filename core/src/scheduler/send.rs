@@ -19,6 +19,7 @@ impl Scheduler {
     ) {
         let Some(client) = self.state.client(client) else { return };
         match client.channel {
+            Channel::Cluster => {}
             Channel::Connection { connection, .. } => {
                 turn.out.push(Effect::ToClient { connection, message });
             }
@@ -48,7 +49,10 @@ impl Scheduler {
         turn: &mut Turn<'_>,
     ) {
         let Some(address) = self.state.worker(peer).map(|w| w.address.clone()) else { return };
-        let new = self.state.client_mut(client).is_some_and(|client| client.peers.insert(peer));
+        let new = self
+            .state
+            .client_mut(client)
+            .is_some_and(|client| client.channel != Channel::Cluster && client.peers.insert(peer));
         if new {
             self.to_client(client, SchedulerToClient::Peer { id: peer, address }, turn);
         }

@@ -41,6 +41,9 @@ impl Scheduler {
             // Recommended by several inputs, or before the task took another turn.
             (Erred | Memory | Processing | Released, Goal::Processing { .. }) => {}
 
+            (Erred, Goal::Retried) => self.become_retried(task, turn),
+            (Memory | NoWorker | Processing | Queued | Released | Waiting, Goal::Retried) => {}
+
             (NoWorker | Waiting, Goal::Runnable) => self.become_runnable(task, turn),
             (Erred | Memory | Processing | Queued | Released, Goal::Runnable) => {}
 
@@ -62,7 +65,8 @@ impl Scheduler {
 
 /// The table as data: from, goal, the function of the edge. Pairs that are absent do nothing, or
 /// cannot be.
-pub const TABLE: [(Kind, &str, &str); 24] = [
+pub const TABLE: [(Kind, &str, &str); 25] = [
+    (Kind::Erred, "retried", "become_retried"),
     (Kind::Erred, "unneeded", "become_unneeded"),
     (Kind::Memory, "erred", "become_erred"),
     (Kind::Memory, "unneeded", "become_unneeded"),

@@ -37,6 +37,8 @@ pub enum Goal {
         /// The worker.
         worker: WorkerId,
     },
+    /// Its failure is taken back.
+    Retried,
     /// Its inputs are there: assign it, or queue it, or say that nobody qualifies.
     Runnable,
     /// If nobody needs it: give up what it has, and be forgotten if nobody knows it either.

@@ -10,6 +10,7 @@ use super::effect::Effect;
 use super::event::Outcome;
 use super::state::{Activity, Datum, DatumState, Intent, RunState};
 use super::turn::{DatumGoal, RunGoal, Turn};
+use crate::time::Duration;
 
 impl Worker {
     /// Gives free slots to runs that want one. Once an event, when everything else has settled.
@@ -57,7 +58,11 @@ impl Worker {
     pub(super) fn become_executing(&mut self, run: RunId, turn: &mut Turn<'_>) {
         let (activity, intent) = (Activity::Executing, Intent::Keep);
         self.state.set_run(run, RunState::Busy { activity, intent });
-        turn.out.push(Effect::Execute(self.state.take_body(run)));
+        let body = self.state.take_body(run);
+        if let Some(nanos) = body.spec.options.timeout {
+            self.state.limit_run(run, turn.now + Duration::from_nanos(nanos));
+        }
+        turn.out.push(Effect::Execute(body));
     }
 
     pub(super) fn become_blocked(&mut self, run: RunId) {

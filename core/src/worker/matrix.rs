@@ -178,6 +178,8 @@ axis! {
         TickBusy = "tick × a busy peer",
         /// A tick for nothing.
         TickIdle = "tick × nothing is due",
+        /// A body has taken too long.
+        TickLimit = "tick × a body's time is over",
         /// It is time to ask who holds a value.
         TickLocate = "tick × a missing value",
         /// A peer that failed may be asked again.

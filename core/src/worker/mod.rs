@@ -95,6 +95,8 @@ pub struct Worker {
 pub enum Timer {
     /// A peer that was busy may be asked again.
     Busy(WorkerId),
+    /// The time of this run is over.
+    Limit(RunId),
     /// Ask the scheduler again who holds this value.
     Locate(RunId),
     /// A peer that failed may be asked for this value again.
@@ -189,6 +191,7 @@ impl Worker {
                 Timer::Busy(peer) => {
                     self.state.set_peer(peer, None);
                 }
+                Timer::Limit(run) => self.step_run(run, RunGoal::Expire, turn),
                 Timer::Locate(datum) => self.step_datum(datum, DatumGoal::Locate, turn),
                 Timer::Retry(datum, peer) => self.step_datum(datum, DatumGoal::Retry(peer), turn),
             }

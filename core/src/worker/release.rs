@@ -1,5 +1,8 @@
 //! What is not wanted any more: edges of the transition table, and the end of a connection.
 
+use std::sync::Arc;
+
+use raddle_net::messages::{Failure, WorkerMessage};
 use raddle_net::names::{RunId, WorkerId};
 use smallvec::SmallVec;
 
@@ -35,6 +38,15 @@ impl Worker {
         self.state.set_run(run, RunState::Busy { activity, intent: Intent::Drop });
         turn.out.push(Effect::Stop { run });
         self.step_datum(run, DatumGoal::Break, turn);
+    }
+
+    /// The body took too long. It goes on until it ends, and keeps its slot if it has one.
+    pub(super) fn become_expired(&mut self, run: RunId, turn: &mut Turn<'_>) {
+        let key = self.state.run(run).expect("its kind was looked at").key;
+        let failure = Arc::new(Failure::TimedOut);
+        let message = WorkerMessage::Failed { key, run, blame: None, failure };
+        turn.out.push(Effect::ToScheduler(message));
+        self.become_unwanted(run, turn);
     }
 
     /// A value leaves the store. A run that still needs it is about to be freed too; if it is not,

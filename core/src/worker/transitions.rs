@@ -12,7 +12,7 @@ use super::turn::{DatumGoal, Refusal, RunGoal, Turn};
 impl Worker {
     /// Brings a run one edge nearer to `goal`.
     pub(super) fn step_run(&mut self, run: RunId, goal: RunGoal, turn: &mut Turn<'_>) {
-        use RunGoal::{Block, End, Enter, Free, GainInput, LoseInput, Start, Unblock};
+        use RunGoal::{Block, End, Enter, Expire, Free, GainInput, LoseInput, Start, Unblock};
         use RunKind::{Blocked, Executing, Flushing, Gone, Ready, Receiving, Unblocked, Waiting};
         match (self.state.run_kind(run), goal) {
             (Executing, Block) => self.become_blocked(run),
@@ -29,6 +29,11 @@ impl Worker {
             (Flushing, Enter) => self.become_executing(run, turn),
             // It was freed, or lost an input, since it was announced.
             (Blocked | Executing | Gone | Ready | Receiving | Unblocked | Waiting, Enter) => {}
+
+            (Blocked | Executing | Unblocked, Expire) => self.become_expired(run, turn),
+            (Flushing | Gone | Ready | Receiving | Waiting, Expire) => {
+                unreachable!("only bodies that were entered have this timer")
+            }
 
             (Blocked | Executing | Unblocked, Free) => self.become_unwanted(run, turn),
             (Flushing | Ready | Receiving | Waiting, Free) => self.become_gone(run, turn),
@@ -125,12 +130,14 @@ pub const fn transition_table()
     &TABLE
 }
 
-const TABLE: [(&str, &str, &str, &str); 44] = [
+const TABLE: [(&str, &str, &str, &str); 47] = [
     ("run", "blocked", "end", "end"),
+    ("run", "blocked", "expire", "become_expired"),
     ("run", "blocked", "free", "become_unwanted"),
     ("run", "blocked", "unblock", "become_unblocked"),
     ("run", "executing", "block", "become_blocked"),
     ("run", "executing", "end", "end"),
+    ("run", "executing", "expire", "become_expired"),
     ("run", "executing", "free", "become_unwanted"),
     ("run", "executing", "unblock", "resume"),
     ("run", "flushing", "enter", "become_executing"),
@@ -142,6 +149,7 @@ const TABLE: [(&str, &str, &str, &str); 44] = [
     ("run", "receiving", "end", "end"),
     ("run", "receiving", "free", "become_gone"),
     ("run", "unblocked", "end", "end"),
+    ("run", "unblocked", "expire", "become_expired"),
     ("run", "unblocked", "free", "become_unwanted"),
     ("run", "unblocked", "start", "resume"),
     ("run", "waiting", "free", "become_gone"),

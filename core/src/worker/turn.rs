@@ -29,6 +29,8 @@ pub enum RunGoal {
     End(Outcome),
     /// Its announcement has left.
     Enter,
+    /// Its time is over.
+    Expire,
     /// Nobody wants it any more.
     Free,
     /// One more of its inputs is in memory.

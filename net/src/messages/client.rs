@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use super::query::{Query, QueryAnswer};
 use super::task::{NewTask, TaskSpec};
 use crate::names::{Key, RunId, SpecId, WorkerId};
 use crate::payload::SmallValue;
@@ -32,10 +33,29 @@ pub enum ClientMessage {
     Release {
         /// Keys it wanted.
         keys: Vec<Key>,
+        /// Whether the client may come to want them again, and so must hear
+        /// [`SchedulerToClient::Released`]: what was said before that is of their former lives.
+        answer: bool,
     },
-    /// Do not compute these keys, if nobody else wants them; whoever wants them is told `Erred`
-    /// with [`Failure::Cancelled`].
+    /// The client does not want these keys computed; it is told `Erred` with
+    /// [`Failure::Cancelled`]. If nobody else wants them, or what is on its way because of them,
+    /// nobody computes them.
     Cancel {
+        /// Keys it wants.
+        keys: Vec<Key>,
+        /// Whoever else wants them: they are told the same.
+        force: bool,
+    },
+    /// Compute these keys to the end, whoever stops wanting them. Their values are kept no longer
+    /// than somebody else wants them.
+    Detach {
+        /// Keys it wants.
+        keys: Vec<Key>,
+    },
+    /// Compute these keys again, if they failed: the tasks that failed first run again, and so does
+    /// all that failed because of them and is still wanted. Whoever wants any of these is told
+    /// `Recomputing`; of a key that is not computed again, the client is told where it stands.
+    Retry {
         /// Keys it wants.
         keys: Vec<Key>,
     },
@@ -53,6 +73,11 @@ pub enum ClientMessage {
         id: u64,
         /// What is asked.
         query: Query,
+    },
+    /// The client wants keys that it has from somebody else, and is told where each stands.
+    Want {
+        /// Keys it does not want yet.
+        keys: Vec<Key>,
     },
     /// The client leaves on purpose and wants nothing any more.
     Goodbye,
@@ -90,13 +115,13 @@ pub enum SchedulerToClient {
         /// Why.
         failure: Arc<Failure>,
     },
-    /// Every copy of the key's value is gone; it is computed again.
+    /// Every copy of the key's value is gone, or its failure is taken back; it is computed again.
     Recomputing {
         /// The key.
         key: Key,
     },
     /// What the client released before is released: whatever was said of these keys so far belongs to
-    /// their former lives. Said of hashed keys only, since no other key is ever submitted again.
+    /// their former lives. Said if it was asked for.
     Released {
         /// Keys of one release message.
         keys: Vec<Key>,
@@ -117,54 +142,4 @@ pub enum SchedulerToClient {
         /// The answer.
         answer: QueryAnswer,
     },
-}
-
-/// A question about the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Query {
-    /// Who is there and how much there is to do.
-    Info,
-    /// Why a key is not done, in words.
-    Explain(Key),
-    /// Answer once this many workers are there.
-    WaitForWorkers(u32),
-}
-
-/// The answer to a [`Query`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum QueryAnswer {
-    /// To [`Query::Info`] and [`Query::WaitForWorkers`].
-    Info(SchedulerInfo),
-    /// To [`Query::Explain`].
-    Explanation(String),
-}
-
-/// The scheduler's view of the cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct SchedulerInfo {
-    /// The workers, by id.
-    pub workers: Vec<WorkerInfo>,
-    /// Connected clients.
-    pub clients: u32,
-    /// How many tasks are in which state, by the state's name.
-    pub tasks: Vec<(String, u64)>,
-}
-
-/// The scheduler's view of one worker.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct WorkerInfo {
-    /// Its id.
-    pub id: WorkerId,
-    /// Its name.
-    pub name: String,
-    /// Where it serves values.
-    pub address: String,
-    /// Tasks it runs at a time.
-    pub nthreads: u32,
-    /// Tasks assigned to it.
-    pub processing: u64,
-    /// Values it holds.
-    pub values: u64,
-    /// Their size in bytes.
-    pub nbytes: u64,
 }

@@ -59,3 +59,24 @@ pub enum Failure {
         last_worker: String,
     },
 }
+
+impl Failure {
+    /// What it is, in a line of at most `limit` characters.
+    #[must_use]
+    pub fn brief(&self, limit: usize) -> String {
+        let text = match self {
+            Self::Cancelled => "cancelled".to_owned(),
+            Self::Decode { expected, found } => format!("expected {expected}, found {found}"),
+            Self::Disconnected { reason }
+            | Self::Lost { reason }
+            | Self::NoWorker { reason }
+            | Self::Rejected { reason } => reason.clone(),
+            Self::Failed { message, panic: true, .. } => format!("panicked: {message}"),
+            Self::Failed { message, .. } => message.clone(),
+            Self::TimedOut => "timed out".to_owned(),
+            Self::WorkerDied { deaths, .. } => format!("{deaths} workers died while running it"),
+        };
+        let line = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        line.take(limit).collect()
+    }
+}

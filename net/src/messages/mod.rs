@@ -7,11 +7,13 @@
 mod client;
 mod failure;
 mod peer;
+mod query;
 mod task;
 mod worker;
 
-pub use client::{ClientMessage, Query, QueryAnswer, SchedulerInfo, SchedulerToClient, WorkerInfo};
+pub use client::{ClientMessage, SchedulerToClient};
 pub use failure::Failure;
 pub use peer::{Item, ItemReply, PeerReply, PeerRequest};
+pub use query::{Query, QueryAnswer, SchedulerInfo, StoryLine, StoryOf, TaskInfo, WorkerInfo};
 pub use task::{Function, NewTask, Runtime, TaskOptions, TaskSpec};
 pub use worker::{Compute, FunctionName, Input, Registration, SchedulerToWorker, WorkerMessage};

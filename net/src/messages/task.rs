@@ -38,8 +38,17 @@ pub struct TaskOptions {
     pub allowed_failures: Option<u32>,
     /// How often a failure by error or panic is followed by another run.
     pub retries: u32,
-    /// Names or addresses of the only workers that may run it; empty means any.
+    /// Names, addresses or hosts of the only workers that may run it; empty means any.
     pub workers: Vec<String>,
+    /// Whether others may run it while none of these workers is there.
+    pub allow_other_workers: bool,
+    /// A run that may have begun is never followed by another one.
+    pub at_most_once: bool,
+    /// What it takes of its worker while it is assigned to it, by name, in units of 1/10,000. In the
+    /// order of names, each once.
+    pub resources: Vec<(String, u64)>,
+    /// How long its body may take, in nanoseconds.
+    pub timeout: Option<u64>,
 }
 
 /// Function and options, shared by many tasks and defined once per connection.

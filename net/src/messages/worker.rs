@@ -22,6 +22,8 @@ pub struct Registration {
     pub nthreads: u32,
     /// Native functions that its executable registered.
     pub functions: Vec<FunctionName>,
+    /// What it has for tasks that need it, by name, in units of 1/10,000.
+    pub resources: Vec<(String, u64)>,
 }
 
 /// A native function that a worker offers.

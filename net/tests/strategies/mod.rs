@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use raddle_net::messages::{
     ClientMessage, Compute, Failure, Function, FunctionName, Input, Item, ItemReply, NewTask,
     PeerReply, PeerRequest, Query, QueryAnswer, Registration, Runtime, SchedulerInfo,
-    SchedulerToClient, SchedulerToWorker, TaskOptions, TaskSpec, WorkerInfo, WorkerMessage,
+    SchedulerToClient, SchedulerToWorker, StoryLine, StoryOf, TaskInfo, TaskOptions, TaskSpec,
+    WorkerInfo, WorkerMessage,
 };
 use raddle_net::names::{Key, Priority, RunId, Session, SpecId, WorkerId};
 use raddle_net::payload::{Blob, Format, SmallValue, ValueType};
@@ -21,8 +22,13 @@ pub fn client_message() -> impl Strategy<Value = ClientMessage> {
         (spec_id(), spec()).prop_map(|(id, spec)| ClientMessage::Define { id, spec }),
         (any::<u64>(), vec(new_task(), 0..5))
             .prop_map(|(submission, tasks)| ClientMessage::Submit { submission, tasks }),
-        vec(key(), 0..5).prop_map(|keys| ClientMessage::Release { keys }),
-        vec(key(), 0..5).prop_map(|keys| ClientMessage::Cancel { keys }),
+        (vec(key(), 0..5), any::<bool>())
+            .prop_map(|(keys, answer)| ClientMessage::Release { keys, answer }),
+        vec(key(), 0..5).prop_map(|keys| ClientMessage::Want { keys }),
+        (vec(key(), 0..5), any::<bool>())
+            .prop_map(|(keys, force)| ClientMessage::Cancel { keys, force }),
+        vec(key(), 0..5).prop_map(|keys| ClientMessage::Detach { keys }),
+        vec(key(), 0..5).prop_map(|keys| ClientMessage::Retry { keys }),
         (key(), option::of(worker()))
             .prop_map(|(key, failed)| ClientMessage::Locate { key, failed }),
         (any::<u64>(), query()).prop_map(|(id, query)| ClientMessage::Query { id, query }),
@@ -170,10 +176,26 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
     let runtime = prop_oneof![Just(Runtime::Native), Just(Runtime::Receive)];
     let function = (runtime, any::<u64>(), text(), any::<u64>())
         .prop_map(|(runtime, code, name, signature)| Function { runtime, code, name, signature });
-    let options = (option::of(any::<u32>()), any::<u32>(), texts()).prop_map(
-        |(allowed_failures, retries, workers)| TaskOptions { allowed_failures, retries, workers },
+    let flags = (any::<bool>(), any::<bool>(), option::of(any::<u64>()));
+    let options = (option::of(any::<u32>()), any::<u32>(), texts(), resources(), flags).prop_map(
+        |(allowed_failures, retries, workers, resources, flags)| {
+            let (allow_other_workers, at_most_once, timeout) = flags;
+            TaskOptions {
+                allowed_failures,
+                retries,
+                workers,
+                allow_other_workers,
+                at_most_once,
+                resources,
+                timeout,
+            }
+        },
     );
     (function, options).prop_map(|(function, options)| TaskSpec { function, options })
+}
+
+fn resources() -> impl Strategy<Value = Vec<(String, u64)>> {
+    vec((text(), any::<u64>()), 0..3)
 }
 
 fn new_task() -> impl Strategy<Value = NewTask> {
@@ -215,16 +237,32 @@ fn compute() -> impl Strategy<Value = Compute> {
 fn registration() -> impl Strategy<Value = Registration> {
     let function =
         (text(), any::<u64>()).prop_map(|(name, signature)| FunctionName { name, signature });
-    (text(), text(), any::<u32>(), vec(function, 0..4)).prop_map(
-        |(name, address, nthreads, functions)| Registration { name, address, nthreads, functions },
+    (text(), text(), any::<u32>(), vec(function, 0..4), resources()).prop_map(
+        |(name, address, nthreads, functions, resources)| Registration {
+            name,
+            address,
+            nthreads,
+            functions,
+            resources,
+        },
     )
 }
 
 fn query() -> impl Strategy<Value = Query> {
     prop_oneof![
-        Just(Query::Info),
+        text().prop_map(Query::Dataset),
+        Just(Query::Datasets),
         key().prop_map(Query::Explain),
+        (text(), vec(key(), 0..4)).prop_map(|(name, keys)| Query::Publish { name, keys }),
+        text().prop_map(Query::Unpublish),
+        text().prop_map(Query::HasWhat),
+        Just(Query::Info),
+        prop_oneof![key().prop_map(StoryOf::Key), text().prop_map(StoryOf::Worker)]
+            .prop_map(Query::Story),
+        (option::of(text()), option::of(key()))
+            .prop_map(|(state, after)| Query::Tasks { state, after }),
         any::<u32>().prop_map(Query::WaitForWorkers),
+        key().prop_map(Query::WhoHas),
     ]
 }
 
@@ -242,7 +280,60 @@ fn answer() -> impl Strategy<Value = QueryAnswer> {
     );
     let info = (vec(worker, 0..3), any::<u32>(), vec((text(), any::<u64>()), 0..3))
         .prop_map(|(workers, clients, tasks)| SchedulerInfo { workers, clients, tasks });
-    prop_oneof![info.prop_map(QueryAnswer::Info), text().prop_map(QueryAnswer::Explanation)]
+    prop_oneof![
+        text().prop_map(QueryAnswer::Declined),
+        Just(QueryAnswer::Done),
+        texts().prop_map(QueryAnswer::Names),
+        info.prop_map(QueryAnswer::Info),
+        text().prop_map(QueryAnswer::Explanation),
+        vec(key(), 0..4).prop_map(QueryAnswer::Keys),
+        vec(story_line(), 0..3).prop_map(QueryAnswer::Story),
+        (vec(task_info(), 0..3), option::of(key()))
+            .prop_map(|(tasks, next)| QueryAnswer::Tasks { tasks, next }),
+        text().prop_map(QueryAnswer::Unknown),
+        texts().prop_map(QueryAnswer::Workers),
+    ]
+}
+
+fn story_line() -> impl Strategy<Value = StoryLine> {
+    let names = (text(), text(), option::of(text()), text());
+    (any::<u64>(), option::of(key()), names, option::of(run())).prop_map(
+        |(ago, key, (from, to, worker, cause), run)| StoryLine {
+            ago,
+            key,
+            from,
+            to,
+            run,
+            worker,
+            cause,
+        },
+    )
+}
+
+fn task_info() -> impl Strategy<Value = TaskInfo> {
+    let names = (text(), text(), texts(), option::of(text()));
+    let counts = any::<(i32, u32, u32, u32, u32, u32, u64)>();
+    (key(), names, vec(key(), 0..3), option::of(run()), counts).prop_map(
+        |(key, (state, function, workers, failure), dependencies, run, counts)| {
+            let (priority, attempts, deaths, clients, ndependencies, dependents, nbytes) = counts;
+            TaskInfo {
+                key,
+                state,
+                function,
+                priority,
+                attempts,
+                deaths,
+                clients,
+                dependencies,
+                ndependencies,
+                dependents,
+                workers,
+                run,
+                nbytes,
+                failure,
+            }
+        },
+    )
 }
 
 /// Why a task has no value.

@@ -65,6 +65,7 @@ fn beginning() -> [Event; 4] {
         address: "tcp://127.0.0.1:1".to_owned(),
         nthreads: 1,
         functions: vec![FunctionName { name: "noop".to_owned(), signature: 0 }],
+        resources: Vec::new(),
     };
     let register = WorkerMessage::Register(registration);
     let define = ClientMessage::Define { id: SpecId(0), spec };

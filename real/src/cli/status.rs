@@ -3,11 +3,15 @@
 use clap::Args;
 use raddle_net::frame::FrameEncoder;
 use raddle_net::hello::{Hello, Role};
-use raddle_net::messages::{ClientMessage, Query, QueryAnswer, SchedulerInfo, SchedulerToClient};
+use raddle_net::messages::{
+    ClientMessage, Query, QueryAnswer, SchedulerInfo, SchedulerToClient, WorkerInfo,
+};
 use raddle_net::names::Session;
 use serde_json::json;
 
 use super::say;
+use super::table::align;
+use crate::client::worker_json;
 use crate::conn::{self, ConnError, ConnectError, Connection};
 use crate::error::{Error, Result};
 use crate::rt;
@@ -66,17 +70,7 @@ async fn converse(connection: &mut Connection) -> Result<Option<SchedulerInfo>, 
 }
 
 fn as_json(address: &str, info: &SchedulerInfo) -> serde_json::Value {
-    let workers = info.workers.iter().map(|worker| {
-        json!({
-            "id": worker.id.to_string(),
-            "name": worker.name,
-            "address": worker.address,
-            "threads": worker.nthreads,
-            "processing": worker.processing,
-            "values": worker.values,
-            "bytes": worker.nbytes,
-        })
-    });
+    let workers = info.workers.iter().map(worker_json);
     let tasks: serde_json::Map<_, _> =
         info.tasks.iter().map(|(state, count)| (state.clone(), json!(count))).collect();
     json!({
@@ -100,44 +94,32 @@ fn as_table(address: &str, info: &SchedulerInfo) -> String {
         true => "tasks: none".to_owned(),
         false => format!("tasks: {}", tasks.join(", ")),
     });
-    if !info.workers.is_empty() {
-        let header = ["WORKER", "ADDRESS", "THREADS", "PROCESSING", "VALUES", "BYTES"];
-        let rows = info.workers.iter().map(|worker| {
-            [
-                worker.name.clone(),
-                worker.address.clone(),
-                worker.nthreads.to_string(),
-                worker.processing.to_string(),
-                worker.values.to_string(),
-                worker.nbytes.to_string(),
-            ]
-        });
-        let rows: Vec<_> = std::iter::once(header.map(str::to_owned)).chain(rows).collect();
-        lines.extend(align(&rows));
-    }
+    lines.extend(worker_table(&info.workers));
     lines.join("\n")
 }
 
-/// One line per row; the first two columns to the left, the others to the right.
-fn align(rows: &[[String; 6]]) -> Vec<String> {
-    let width = |column: usize| {
-        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
-    };
-    let widths: Vec<_> = (0..6).map(width).collect();
-    let line = |row: &[String; 6]| {
-        let cells =
-            row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column < 2 {
-                true => format!("{cell:<width$}"),
-                false => format!("{cell:>width$}"),
-            });
-        cells.collect::<Vec<_>>().join("  ")
-    };
-    rows.iter().map(line).collect()
+/// Nothing for no workers.
+pub(super) fn worker_table(workers: &[WorkerInfo]) -> Vec<String> {
+    if workers.is_empty() {
+        return Vec::new();
+    }
+    let header = ["WORKER", "ADDRESS", "THREADS", "PROCESSING", "VALUES", "BYTES"];
+    let rows = workers.iter().map(|worker| {
+        [
+            worker.name.clone(),
+            worker.address.clone(),
+            worker.nthreads.to_string(),
+            worker.processing.to_string(),
+            worker.values.to_string(),
+            worker.nbytes.to_string(),
+        ]
+    });
+    let rows: Vec<_> = std::iter::once(header.map(str::to_owned)).chain(rows).collect();
+    align(&rows, 2)
 }
 
 #[cfg(test)]
 mod tests {
-    use raddle_net::messages::WorkerInfo;
     use raddle_net::names::WorkerId;
 
     use super::*;

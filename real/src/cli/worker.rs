@@ -7,6 +7,7 @@ use clap::Args;
 use crate::error::{Error, Result};
 use crate::init::{self, exit};
 use crate::process::{Exit, Process, Program};
+use crate::resources::{self, Resources};
 use crate::rt::{self, oneshot};
 use crate::worker::run_worker;
 
@@ -21,6 +22,9 @@ pub(super) struct WorkerArgs {
     /// Name of the worker, unique in the cluster
     #[arg(long)]
     name: Option<String>,
+    /// What it has for tasks that need it, as gpu=1,memory=0.5
+    #[arg(long, value_name = "NAME=AMOUNT,…", value_parser = resources::parse, default_value = "")]
+    resources: Resources,
     /// Executable whose tasks the worker runs: one marked `#[raddle::main]`. Without it the worker
     /// offers no functions
     #[arg(long)]
@@ -33,7 +37,9 @@ pub(super) fn main(args: WorkerArgs) -> i32 {
         match args.program {
             Some(path) => {
                 let (scheduler, threads, name) = (args.address, args.threads, args.name);
-                follow(Program { path, scheduler, threads, name, quiet: false }).await
+                let resources = args.resources;
+                let program = Program { path, scheduler, threads, resources, name, quiet: false };
+                follow(program).await
             }
             None => serve(args).await.map(|()| 0),
         }
@@ -42,6 +48,7 @@ pub(super) fn main(args: WorkerArgs) -> i32 {
 
 async fn serve(args: WorkerArgs) -> Result<()> {
     let mut options = init::worker_options(args.address, args.threads, args.name)?;
+    options.resources = args.resources;
     options.joined = Some(init::say_joined);
     rt::select! {
         biased;

@@ -112,8 +112,8 @@ fn what_is_not_done_fails_when_the_scheduler_goes() {
         let client = cluster.client().await?;
         let (pending, other) = (client.submit(add(1, 2)), client.clone());
         let closing = rt::spawn(async move { cluster.close().await });
-        assert_eq!(pending.await, Err(TaskError::Disconnected));
-        assert_eq!(other.submit(add(1, 2)).await, Err(TaskError::Disconnected));
+        assert!(matches!(pending.await, Err(TaskError::Disconnected { .. })));
+        assert!(matches!(other.submit(add(1, 2)).await, Err(TaskError::Disconnected { .. })));
         for result in [client.ready().await, client.info().await.map(drop)] {
             assert!(matches!(result, Err(Error::Disconnected { .. })), "{result:?}");
         }
@@ -132,8 +132,9 @@ fn a_closed_client_has_left() {
         assert_eq!((&future).await, Ok(3));
         let late = first.scatter(5_u64);
         first.close().await?;
-        assert_eq!((future.await, late.await), (Ok(3), Err(TaskError::Disconnected)));
-        assert_eq!(first.submit(add(1, 2)).await, Err(TaskError::Disconnected));
+        assert_eq!(future.await, Ok(3));
+        assert!(matches!(late.await, Err(TaskError::Disconnected { .. })));
+        assert!(matches!(first.submit(add(1, 2)).await, Err(TaskError::Disconnected { .. })));
         // The goodbye and this question come on two connections, in any order.
         while second.info().await?.clients > 1 {}
         assert_eq!(second.submit(add(2, 2)).await, Ok(4));

@@ -55,7 +55,7 @@ fn messages_and_segments_arrive_in_order_and_whole() {
         let (who, mut there) = arrivals.recv().await.unwrap();
         assert_eq!(who, hello(Role::Client));
 
-        let keys = |n| ClientMessage::Release { keys: vec![Key::hashed(n)] };
+        let keys = |n| ClientMessage::Release { keys: vec![Key::hashed(n)], answer: true };
         let large = Bytes::from(vec![5; 3 << 20]);
         let mut encoder = FrameEncoder::new(here.options);
         encoder.push(&keys(1)).unwrap();

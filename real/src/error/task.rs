@@ -21,7 +21,10 @@ pub enum TaskError {
         found: String,
     },
     /// The connection to the scheduler broke before there was a value.
-    Disconnected,
+    Disconnected {
+        /// What broke.
+        reason: String,
+    },
     /// The task returned an error or panicked.
     Failed {
         /// The error's own message, or the panic's.
@@ -40,7 +43,10 @@ pub enum TaskError {
         blame: Key,
     },
     /// Data without a recipe, of which the last copy is gone.
-    Lost,
+    Lost {
+        /// How it was lost.
+        reason: String,
+    },
     /// No worker could ever run it, or none was there for too long.
     NoWorker {
         /// Why none qualifies.
@@ -68,11 +74,11 @@ impl TaskError {
         match failure.clone() {
             Failure::Cancelled => Self::Cancelled,
             Failure::Decode { expected, found } => Self::Decode { expected, found },
-            Failure::Disconnected { .. } => Self::Disconnected,
+            Failure::Disconnected { reason } => Self::Disconnected { reason },
             Failure::Failed { message, chain, panic, location, worker, attempts } => {
                 Self::Failed { message, chain, panic, location, worker, attempts, blame }
             }
-            Failure::Lost { .. } => Self::Lost,
+            Failure::Lost { reason } => Self::Lost { reason },
             Failure::NoWorker { reason } => Self::NoWorker { reason },
             Failure::Rejected { reason } => Self::Rejected { reason },
             Failure::TimedOut => Self::TimedOut,
@@ -83,16 +89,15 @@ impl TaskError {
     /// What [`Self::new`] was made of, as far as it is known.
     pub(crate) fn into_failure(self) -> (Option<Key>, Failure) {
         let mut root = None;
-        let reason = self.to_string();
         let failure = match self {
             Self::Cancelled => Failure::Cancelled,
             Self::Decode { expected, found } => Failure::Decode { expected, found },
-            Self::Disconnected => Failure::Disconnected { reason },
+            Self::Disconnected { reason } => Failure::Disconnected { reason },
             Self::Failed { message, chain, panic, location, worker, attempts, blame } => {
                 root = Some(blame);
                 Failure::Failed { message, chain, panic, location, worker, attempts }
             }
-            Self::Lost => Failure::Lost { reason },
+            Self::Lost { reason } => Failure::Lost { reason },
             Self::NoWorker { reason } => Failure::NoWorker { reason },
             Self::Rejected { reason } => Failure::Rejected { reason },
             Self::TimedOut => Failure::TimedOut,
@@ -111,7 +116,9 @@ impl fmt::Display for TaskError {
             Self::Decode { expected, found } => {
                 write!(f, "a value was not what its reader expected: {expected}; it was {found}")
             }
-            Self::Disconnected => f.write_str("the connection to the scheduler is gone"),
+            Self::Disconnected { reason } => {
+                write!(f, "the connection to the scheduler is gone: {reason}")
+            }
             Self::Failed { message, chain, panic, location, worker, attempts, blame } => {
                 write!(f, "task {blame} ")?;
                 f.write_str(if *panic { "panicked" } else { "failed" })?;
@@ -129,9 +136,7 @@ impl fmt::Display for TaskError {
                 let new = chain.iter().filter(|source| !message.contains(source.as_str()));
                 new.into_iter().try_for_each(|source| write!(f, ": {source}"))
             }
-            Self::Lost => f.write_str(
-                "the last copy of the data is gone, and there is no task that could make it again",
-            ),
+            Self::Lost { reason } => write!(f, "the value is lost: {reason}"),
             Self::NoWorker { reason } => write!(f, "no worker can run the task: {reason}"),
             Self::Rejected { reason } => write!(f, "the task was rejected: {reason}"),
             Self::TimedOut => f.write_str("the task ran longer than it was allowed to"),
@@ -167,23 +172,14 @@ mod tests {
         let died = Failure::WorkerDied { deaths: 3, last_worker: "tcp://h:1".into() };
         let no_worker = Failure::NoWorker { reason: "none".into() };
         let rejected = Failure::Rejected { reason: "too long".into() };
-        for failure in [Failure::Cancelled, Failure::TimedOut, decode, died, no_worker, rejected] {
+        let lost = Failure::Lost { reason: "w1 died".into() };
+        let cut = Failure::Disconnected { reason: "reset".into() };
+        let plain = [Failure::Cancelled, Failure::TimedOut];
+        for failure in plain.into_iter().chain([decode, died, no_worker, rejected, lost, cut]) {
             assert_eq!(TaskError::new(BLAME, &failure).into_failure(), (None, failure));
         }
         for failure in [failed(false), failed(true)] {
             assert_eq!(TaskError::new(BLAME, &failure).into_failure(), (Some(BLAME), failure));
-        }
-    }
-
-    #[test]
-    fn lost_and_disconnected_give_a_reason_of_their_own() {
-        for failure in [
-            Failure::Lost { reason: "w1 died".into() },
-            Failure::Disconnected { reason: "reset".into() },
-        ] {
-            let error = TaskError::new(BLAME, &failure);
-            let again = error.clone().into_failure().1;
-            assert_eq!(TaskError::new(BLAME, &again), error);
         }
     }
 

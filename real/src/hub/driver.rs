@@ -121,6 +121,20 @@ impl Driver {
         handle
     }
 
+    /// The future of `key`; one that is not known here goes to `new`.
+    pub(super) fn adopt(&mut self, hub: &Arc<Hub>, key: Key, new: &mut Vec<Key>) -> FutureHandle {
+        if let Some(known) = self.table.get(key) {
+            return FutureHandle::of(known);
+        }
+        if let Some(failure) = self.closed.clone() {
+            return FutureHandle::stillborn(Arc::clone(hub), key, key, failure);
+        }
+        let handle = FutureHandle::pending(Arc::clone(hub), key);
+        self.table.insert(key, handle.slot());
+        new.push(key);
+        handle
+    }
+
     /// Why `call` cannot be submitted, and whose fault it is.
     fn refusal(&self, hub: &Arc<Hub>, key: Key, call: &CallParts) -> Option<(Key, Arc<Failure>)> {
         let rejected = |reason: String| Some((key, Arc::new(Failure::Rejected { reason })));

@@ -35,55 +35,47 @@ impl<S> Table<S> {
 
     /// The slot of `key`, if somebody still holds it.
     pub(super) fn get(&self, key: Key) -> Option<Arc<S>> {
-        match self.number(key) {
-            Some(number) => {
-                let index = (number / PAGE).checked_sub(self.first)?;
-                let page = self.pages.get(usize::try_from(index).ok()?)?.as_ref()?;
-                page.slots[place(number)].as_ref()?.upgrade()
+        match self.index(key) {
+            Some(index) => {
+                let page = self.pages.get(index)?.as_ref()?;
+                page.slots[place(key)].as_ref()?.upgrade()
             }
             None => self.others.get(&key)?.upgrade(),
         }
     }
 
-    /// Remembers `slot` under `key`. A number must not be below every number in use by more than
-    /// the table ever held: numbers ascend.
+    /// Remembers `slot` under `key`.
     pub(super) fn insert(&mut self, key: Key, slot: &Arc<S>) {
         let slot = Arc::downgrade(slot);
-        let Some(number) = self.number(key) else {
+        if let Some(number) = self.number(key).filter(|_| self.pages.is_empty()) {
+            self.first = number / PAGE;
+        }
+        let Some(index) = self.index(key) else {
             self.others.insert(key, slot);
             return;
         };
-        let page = number / PAGE;
-        if self.pages.is_empty() {
-            self.first = page;
-        }
-        let index = page.checked_sub(self.first).expect("numbers are drawn in ascending order");
-        let index = usize::try_from(index).expect("pages that fit in memory");
         if index >= self.pages.len() {
             self.pages.resize_with(index + 1, || None);
         }
         let page = self.pages[index].get_or_insert_with(|| {
             Box::new(Page { slots: [const { None }; PAGE as usize], used: 0 })
         });
-        page.used += usize::from(page.slots[place(number)].replace(slot).is_none());
+        page.used += usize::from(page.slots[place(key)].replace(slot).is_none());
     }
 
     /// Forgets `key`, if nobody holds its slot; returns whether it did.
     pub(super) fn remove_dead(&mut self, key: Key) -> bool {
         let dead = |slot: &Weak<S>| slot.strong_count() == 0;
-        let Some(number) = self.number(key) else {
+        let Some(index) = self.index(key) else {
             let is_dead = self.others.get(&key).is_some_and(dead);
             if is_dead {
                 self.others.remove(&key);
             }
             return is_dead;
         };
-        let Some(index) = (number / PAGE).checked_sub(self.first) else { return false };
-        let Some(entry) = usize::try_from(index).ok().and_then(|i| self.pages.get_mut(i)) else {
-            return false;
-        };
+        let Some(entry) = self.pages.get_mut(index) else { return false };
         let Some(page) = entry else { return false };
-        let slot = &mut page.slots[place(number)];
+        let slot = &mut page.slots[place(key)];
         let is_dead = slot.as_ref().is_some_and(dead);
         if is_dead {
             *slot = None;
@@ -105,6 +97,16 @@ impl<S> Table<S> {
         numbered.chain(self.others.values()).filter_map(Weak::upgrade)
     }
 
+    /// The page of a number of the window. A number before the window is rare: it was given up, and
+    /// came back from another client. It is among the others, from then on or until the window is
+    /// where it was.
+    fn index(&self, key: Key) -> Option<usize> {
+        if self.others.contains_key(&key) {
+            return None;
+        }
+        usize::try_from((self.number(key)? / PAGE).checked_sub(self.first)?).ok()
+    }
+
     fn number(&self, key: Key) -> Option<u64> {
         match key.kind() {
             KeyKind::Numbered { session, number } if session == self.session => Some(number),
@@ -113,8 +115,11 @@ impl<S> Table<S> {
     }
 }
 
-const fn place(number: u64) -> usize {
-    (number % PAGE) as usize
+fn place(key: Key) -> usize {
+    match key.kind() {
+        KeyKind::Numbered { number, .. } => (number % PAGE) as usize,
+        KeyKind::Hashed(_) => unreachable!("only numbers have a place"),
+    }
 }
 
 #[cfg(test)]
@@ -159,5 +164,11 @@ mod tests {
         let late = Arc::new(1);
         table.insert(key(100_000), &late);
         assert_eq!(table.pages.len(), 1);
+        // A number that was given up comes back.
+        let back = Arc::new(2);
+        table.insert(key(5), &back);
+        assert_eq!((table.get(key(5)), table.live().count()), (Some(Arc::clone(&back)), 2));
+        drop(back);
+        assert!(table.remove_dead(key(5)) && table.others.is_empty());
     }
 }

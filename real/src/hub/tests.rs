@@ -55,7 +55,7 @@ fn a_cancelled_future_says_so() {
     let future = submit(&hub);
     flush(&hub);
     future.cancel();
-    assert_eq!(flush(&hub), [ClientMessage::Cancel { keys: vec![future.key()] }]);
+    assert_eq!(flush(&hub), [ClientMessage::Cancel { keys: vec![future.key()], force: false }]);
     hub.received([erred(future.key(), future.key(), &Arc::new(Failure::Cancelled))]);
     assert_eq!(future.status(), Status::Cancelled);
 }
@@ -75,7 +75,7 @@ fn dropping_many_futures_is_one_batch_of_releases() {
     assert_eq!(link.woken.load(Ordering::Relaxed), woken + 1);
     let mut released = Vec::new();
     for message in flush(&hub) {
-        let ClientMessage::Release { keys } = message else { panic!("{message:?}") };
+        let ClientMessage::Release { keys, .. } = message else { panic!("{message:?}") };
         released.extend(keys);
     }
     released.sort_unstable();
@@ -149,7 +149,7 @@ fn scattered_data_is_kept_until_its_key_settles() {
             false => in_memory(key, 2, None),
         }]);
         assert_eq!(lock(&hub.driver).scattered.len(), 0);
-        assert_eq!(flush(&hub), [ClientMessage::Release { keys: vec![key] }]);
+        assert_eq!(flush(&hub), [ClientMessage::Release { keys: vec![key], answer: false }]);
     }
 }
 
@@ -181,7 +181,7 @@ fn a_name_that_is_taken_is_refused_and_stays_with_the_first() {
     drop(same);
     assert_eq!(flush(&hub), []);
     drop(first);
-    assert_eq!(flush(&hub), [ClientMessage::Release { keys: vec![Key::hashed(1)] }]);
+    assert_eq!(flush(&hub), [ClientMessage::Release { keys: vec![Key::hashed(1)], answer: true }]);
     assert_eq!(submit(6).status(), Status::Pending);
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::LocalCluster;
 use crate::error::{Error, Result};
 use crate::init;
+use crate::resources::{self, Resources};
 use crate::scheduler::SchedulerOptions;
 
 /// Describes a [`LocalCluster`] before it starts.
@@ -14,6 +15,7 @@ use crate::scheduler::SchedulerOptions;
 pub struct LocalClusterBuilder {
     workers: Option<usize>,
     threads: Option<usize>,
+    resources: Result<Resources, String>,
     processes: bool,
     program: Option<PathBuf>,
     restart: bool,
@@ -27,6 +29,8 @@ pub(super) struct Settings {
     pub(super) scheduler: SchedulerOptions,
     /// Tasks that a worker runs at a time.
     pub(super) threads: usize,
+    /// What each worker has for tasks that need it.
+    pub(super) resources: Resources,
     /// The executable of worker processes; `None` if workers are threads.
     pub(super) program: Option<PathBuf>,
     /// Whether a process that died is started again.
@@ -38,6 +42,7 @@ impl Default for LocalClusterBuilder {
         Self {
             workers: None,
             threads: None,
+            resources: Ok(Vec::new()),
             processes: false,
             program: None,
             restart: true,
@@ -58,6 +63,16 @@ impl LocalClusterBuilder {
     /// shared out among the workers.
     pub const fn threads_per_worker(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
+        self
+    }
+
+    /// What each worker has for tasks that need it: see
+    /// [`Call::resources`](crate::Call::resources).
+    pub fn resources(
+        mut self,
+        resources: impl IntoIterator<Item = (impl Into<String>, f64)>,
+    ) -> Self {
+        self.resources = resources::units(resources);
         self
     }
 
@@ -113,6 +128,7 @@ impl LocalClusterBuilder {
             (true, None) if init::is_ready() => Some(std::env::current_exe()?),
             (true, None) => return Err(Error::NotInitialized),
         };
+        let resources = self.resources.map_err(|reason| Error::ClusterNotStarted { reason })?;
         let cores = init::default_threads();
         let (workers, threads) = match (self.workers, self.threads) {
             (Some(workers), Some(threads)) => (workers, threads),
@@ -128,6 +144,7 @@ impl LocalClusterBuilder {
         let settings = Settings {
             scheduler: self.scheduler,
             threads: threads.max(1),
+            resources,
             program,
             restart: self.restart,
         };

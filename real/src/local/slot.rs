@@ -92,12 +92,13 @@ impl Slot {
                     path: path.clone(),
                     scheduler: scheduler.address().to_owned(),
                     threads: Some(settings.threads),
+                    resources: settings.resources.clone(),
                     name: Some(name.clone()),
                     quiet: true,
                 };
                 start_process(program, settings.restart, scheduler.handle(), &known)?
             }
-            None => start_thread(scheduler, settings.threads, &name, &known)?,
+            None => start_thread(scheduler, settings, &name, &known)?,
         };
         let slot = Self { name: name.clone(), known, body: Mutex::new(body) };
         Ok((Arc::new(slot), Join { name, joined }))
@@ -184,12 +185,13 @@ fn start_process(
 
 fn start_thread(
     scheduler: &RunningScheduler,
-    threads: usize,
+    settings: &Settings,
     name: &str,
     known: &Arc<Known>,
 ) -> Result<Body> {
     let mut options = WorkerOptions::new(scheduler.address().to_owned());
-    options.threads = threads;
+    options.threads = settings.threads;
+    options.resources = settings.resources.clone();
     options.name = Some(name.to_owned());
     let (handle, known) = (scheduler.handle().clone(), Arc::clone(known));
     let (kill, killed) = oneshot::channel::<()>();

@@ -228,8 +228,11 @@ impl Reactor {
             ClientMessage::Define { .. }
             | ClientMessage::Release { .. }
             | ClientMessage::Cancel { .. }
+            | ClientMessage::Detach { .. }
             | ClientMessage::Locate { .. }
             | ClientMessage::Query { .. }
+            | ClientMessage::Retry { .. }
+            | ClientMessage::Want { .. }
             | ClientMessage::Goodbye => 1,
         };
         self.handle(Event::FromClient { connection, message });

@@ -121,6 +121,7 @@ fn followers_hear_of_each_worker_that_registers_under_their_name() {
             address: "tcp://127.0.0.1:1".into(),
             nthreads: 1,
             functions: vec![],
+            resources: Vec::new(),
         };
         encoder.push(&WorkerMessage::Register(registration)).expect("it is small");
         worker.writer.write(&mut encoder).await.expect("the scheduler reads");

@@ -243,6 +243,7 @@ fn a_call_carries_what_its_attribute_and_its_methods_say() {
         allowed_failures: Some(0),
         retries: 7,
         workers: vec!["w1".into()],
+        ..raddle_net::messages::TaskOptions::default()
     };
     assert_eq!((parts.priority, &parts.spec.options), (5, &options));
     assert_eq!(parts.spec.function, add(1, 2).into_parts().spec.function);

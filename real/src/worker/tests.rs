@@ -317,7 +317,7 @@ fn a_body_that_waits_for_its_own_task_gives_its_slot_to_it() {
         // The future is dropped when its value is taken.
         loop {
             match scheduler.hear().await {
-                WorkerMessage::FromRun { message: ClientMessage::Release { keys }, .. } => {
+                WorkerMessage::FromRun { message: ClientMessage::Release { keys, .. }, .. } => {
                     assert_eq!(keys, [key]);
                 }
                 WorkerMessage::Finished { key, value, .. } => {

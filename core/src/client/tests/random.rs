@@ -57,6 +57,8 @@ fn event() -> impl Strategy<Value = Event> {
         8 => message().prop_map(Event::FromScheduler),
         5 => tasks().prop_map(|tasks| Event::Submit { tasks }),
         5 => keys().prop_map(release),
+        2 => prop::collection::vec(keys().prop_map(key), 0..3)
+            .prop_map(|keys| Event::Adopt { keys }),
         4 => keys().prop_map(|number| Event::Await { key: key(number) }),
         3 => keys().prop_map(|number| Event::Scatter { key: key(number) }),
         4 => (keys(), 1..4_u64, outcome).prop_map(|(number, counter, outcome)| {
@@ -66,7 +68,11 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Sent { key: key(number), run: run(counter), delivered }
         }),
         1 => prop::collection::vec(keys().prop_map(key), 0..3)
-            .prop_map(|keys| Event::Cancel { keys }),
+            .prop_map(|keys| Event::Cancel { keys, force: false }),
+        1 => prop::collection::vec(keys().prop_map(key), 0..3)
+            .prop_map(|keys| Event::Detach { keys }),
+        2 => prop::collection::vec(keys().prop_map(key), 0..3)
+            .prop_map(|keys| Event::Retry { keys }),
         1 => any::<u64>().prop_map(|id| Event::Query { id, query: Query::Info }),
         3 => Just(Event::Flush),
         1 => Just(Event::Tick),
@@ -91,6 +97,8 @@ struct Listener {
     specs: u32,
     wanted: BTreeSet<Key>,
     last: Option<u64>,
+    /// Keys of releases that are to be answered.
+    unanswered: Vec<Key>,
 }
 
 impl Listener {
@@ -108,12 +116,20 @@ impl Listener {
                     prop_assert!(self.wanted.insert(task.key), "{} is wanted already", task.key);
                 }
             }
-            ClientMessage::Release { keys } => {
+            ClientMessage::Release { keys, answer } => {
+                self.unanswered.extend(keys.iter().filter(|_| *answer));
                 for key in keys {
                     prop_assert!(self.wanted.remove(key), "{} is not wanted", key);
                 }
             }
+            ClientMessage::Want { keys } => {
+                for key in keys {
+                    prop_assert!(self.wanted.insert(*key), "{} is wanted already", key);
+                }
+            }
             ClientMessage::Cancel { .. }
+            | ClientMessage::Detach { .. }
+            | ClientMessage::Retry { .. }
             | ClientMessage::Goodbye
             | ClientMessage::Locate { .. }
             | ClientMessage::Query { .. } => {}
@@ -140,12 +156,16 @@ proptest! {
                 Event::Submit { tasks } => {
                     tasks.iter().for_each(|task| *held.entry(task.key).or_default() += 1);
                 }
+                Event::Adopt { keys } => {
+                    keys.iter().for_each(|key| *held.entry(*key).or_default() += 1);
+                }
                 Event::Scatter { key } => *held.entry(*key).or_default() += 1,
                 Event::Release { key } => {
                     held.entry(*key).and_modify(|count| *count = count.saturating_sub(1));
                     held.retain(|_, count| *count > 0);
                 }
-                Event::Await { .. } | Event::Cancel { .. } | Event::Disconnected { .. }
+                Event::Await { .. } | Event::Cancel { .. } | Event::Detach { .. }
+                | Event::Disconnected { .. } | Event::Retry { .. }
                 | Event::Fetched { .. } | Event::Flush | Event::FromScheduler(_)
                 | Event::Query { .. } | Event::Sent { .. } | Event::Tick => {}
             }
@@ -160,6 +180,10 @@ proptest! {
         for (key, count) in held {
             (0..count).for_each(|_| drop(bench.on(Event::Release { key })));
         }
+        for message in bench.flush() {
+            listener.hear(&message)?;
+        }
+        bench.hear(SchedulerToClient::Released { keys: listener.unanswered.clone() });
         // What is still to be sent outlives its handles, until its value has arrived.
         for key in unsent(&bench.client).collect::<Vec<_>>() {
             let failure = Arc::new(Failure::Cancelled);

@@ -94,7 +94,7 @@ fn a_value_whose_last_handle_is_dropped_is_pushed_before_it_is_released() {
         assert_eq!(bench.client.futures(), 1);
         bench.hear(arrival);
         assert_eq!(bench.client.futures(), 0);
-        assert_eq!(bench.flush(), [ClientMessage::Release { keys: vec![key(0)] }]);
+        assert_eq!(bench.flush(), [ClientMessage::Release { keys: vec![key(0)], answer: false }]);
     }
 }
 

@@ -119,7 +119,7 @@ fn without_its_scheduler_whatever_is_pending_errs() {
         assert_eq!(bench.hear(message), []);
     }
     assert_eq!(bench.on(Event::Sent { key: key(5), run: run(2), delivered: false }), []);
-    assert_eq!(bench.on(Event::Cancel { keys: vec![key(0)] }), []);
+    assert_eq!(bench.on(Event::Cancel { keys: vec![key(0)], force: false }), []);
     assert_eq!(bench.on(Event::Query { id: 1, query: Query::Info }), []);
     for number in [0, 0, 1, 2, 4, 5, 6, 7] {
         bench.on(release(number));
@@ -171,4 +171,45 @@ fn what_was_said_of_a_former_life_is_not_heard() {
     assert_eq!(bench.hear(SchedulerToClient::Released { keys: vec![name] }), []);
     let settled = Settled::InMemory { run: run(2), nbytes: 8, value: None };
     assert_eq!(bench.hear(in_memory(2)), [Effect::Settled { key: name, settled }]);
+}
+
+#[test]
+fn a_failed_key_that_is_retried_is_pending_at_once() {
+    let mut bench = Bench::with(&[0, 1, 2, 3]);
+    bench.hear(erred(0, 0, "x"));
+    bench.hear(in_memory(1, 1, 1));
+    let reason = String::from("another task has this name");
+    let failure = Arc::new(Failure::Rejected { reason });
+    bench.hear(SchedulerToClient::Erred { key: key(3), blame: key(3), failure });
+    let retry = Event::Retry { keys: (0..5).map(key).collect() };
+    assert_eq!(bench.on(retry), [Effect::Unsettled { key: key(0) }]);
+    assert_eq!(bench.flush(), [ClientMessage::Retry { keys: vec![key(0)] }]);
+    assert_eq!(bench.hear(SchedulerToClient::Recomputing { key: key(0) }), []);
+    assert_eq!(bench.hear(in_memory(0, 2, 1)), [settled(0, 2, None)]);
+}
+
+#[test]
+fn what_is_held_can_be_detached() {
+    let mut bench = Bench::with(&[0]);
+    assert_eq!(bench.on(Event::Detach { keys: vec![key(0), key(1)] }), []);
+    bench.on(release(0));
+    assert_eq!(bench.flush(), [ClientMessage::Detach { keys: vec![key(0)] }, releases(&[0])]);
+}
+
+#[test]
+fn keys_of_others_are_held_and_what_was_said_in_a_former_life_is_not_meant() {
+    let mut bench = Bench::with(&[]);
+    let adopt = || Event::Adopt { keys: vec![key(8), key(8)] };
+    assert_eq!(bench.on(adopt()), []);
+    assert_eq!(bench.flush(), [ClientMessage::Want { keys: vec![key(8)] }]);
+    assert_eq!(bench.hear(in_memory(8, 1, 1)), [settled(8, 1, None)]);
+    bench.on(release(8));
+    bench.on(release(8));
+    let released = ClientMessage::Release { keys: vec![key(8)], answer: true };
+    assert_eq!(bench.on(adopt()), []);
+    assert_eq!(bench.flush(), [released, ClientMessage::Want { keys: vec![key(8)] }]);
+    // Said before the release was heard.
+    assert_eq!(bench.hear(erred(8, 8, "x")), []);
+    bench.hear(SchedulerToClient::Released { keys: vec![key(8)] });
+    assert_eq!(bench.hear(in_memory(8, 2, 1)), [settled(8, 2, None)]);
 }

@@ -86,12 +86,15 @@ fn messages_keep_to_the_limits() {
     let sizes = |messages: Vec<ClientMessage>| -> Vec<(&'static str, usize)> {
         let size = |message| match message {
             ClientMessage::Submit { tasks, .. } => ("submit", tasks.len()),
-            ClientMessage::Cancel { keys } => ("cancel", keys.len()),
-            ClientMessage::Release { keys } => ("release", keys.len()),
+            ClientMessage::Cancel { keys, .. } => ("cancel", keys.len()),
+            ClientMessage::Release { keys, .. } => ("release", keys.len()),
             ClientMessage::Define { .. } => ("define", 1),
-            ClientMessage::Goodbye | ClientMessage::Locate { .. } | ClientMessage::Query { .. } => {
-                ("other", 1)
-            }
+            ClientMessage::Detach { .. }
+            | ClientMessage::Goodbye
+            | ClientMessage::Locate { .. }
+            | ClientMessage::Query { .. }
+            | ClientMessage::Retry { .. }
+            | ClientMessage::Want { .. } => ("other", 1),
         };
         messages.into_iter().map(size).collect()
     };
@@ -102,7 +105,7 @@ fn messages_keep_to_the_limits() {
     let count = limits::MAX_KEYS as u64 + 1;
     bench.on(Event::Submit { tasks: (0..count).map(|number| task(number, &[])).collect() });
     bench.flush();
-    bench.on(Event::Cancel { keys: (0..count).map(key).collect() });
+    bench.on(Event::Cancel { keys: (0..count).map(key).collect(), force: false });
     for _ in 0..2 {
         (0..count).for_each(|number| drop(bench.client_release(number)));
     }
@@ -135,7 +138,7 @@ fn a_task_beyond_the_limits_is_refused_here() {
     bench.hear(peer(1));
     assert_eq!(bench.hear(in_memory(0, 1, 1)), []);
     assert_eq!(bench.hear(SchedulerToClient::Recomputing { key: key(0) }), []);
-    bench.on(Event::Cancel { keys: vec![key(0)] });
+    bench.on(Event::Cancel { keys: vec![key(0)], force: false });
     bench.on(release(0));
     bench.on(release(1));
     assert_eq!((bench.flush(), bench.client.futures()), (vec![], 0));
@@ -235,15 +238,15 @@ fn scattered_data_is_a_task_that_receives_its_value() {
 fn what_is_said_keeps_its_order() {
     let mut bench = Bench::with(&[0, 1]);
     bench.on(release(1));
-    bench.on(Event::Cancel { keys: vec![key(0), key(1), key(7)] });
-    bench.on(Event::Cancel { keys: vec![key(7)] });
+    bench.on(Event::Cancel { keys: vec![key(0), key(1), key(7)], force: false });
+    bench.on(Event::Cancel { keys: vec![key(7)], force: false });
     bench.on(submit(&[task(2, &[0])]));
     bench.on(Event::Query { id: 3, query: Query::Explain(key(2)) });
     bench.on(submit(&[task(3, &[])]));
     assert_eq!(
         bench.flush(),
         [
-            ClientMessage::Cancel { keys: vec![key(0)] },
+            ClientMessage::Cancel { keys: vec![key(0)], force: false },
             submission(1, vec![new_task(2, 0, &[0])]),
             ClientMessage::Query { id: 3, query: Query::Explain(key(2)) },
             submission(1, vec![new_task(3, 1, &[])]),

@@ -41,28 +41,39 @@ const fn of_key(row: Row, matter: Matter) -> Class {
     match (matter, row) {
         (Matter::Cancel, NoWorker | Processing | Queued | Waiting) => Handled,
         (Matter::Cancel, Erred | Memory) => Ignored,
-        (Matter::Locate, Erred | Memory) => Handled,
-        (Matter::Locate, NoWorker | Processing | Queued | Waiting) => Ignored,
+        (Matter::Detach, NoWorker | Processing | Queued | Waiting) => Handled,
+        (Matter::Detach, Erred | Memory) => Ignored,
+        (Matter::Locate | Matter::Retry, Erred | Memory) => Handled,
+        (Matter::Locate | Matter::Retry, NoWorker | Processing | Queued | Waiting) => Ignored,
         (
             Matter::ClientGone | Matter::Release,
             Erred | Memory | NoWorker | Processing | Queued | Waiting,
         ) => Handled,
-        (Matter::SubmitAgain, Erred | Memory) => Handled,
-        (Matter::SubmitAgain, NoWorker | Processing | Queued | Waiting) => Ignored,
+        (Matter::SubmitAgain | Matter::WantAgain, Erred | Memory) => Handled,
+        (Matter::SubmitAgain | Matter::WantAgain, NoWorker | Processing | Queued | Waiting) => {
+            Ignored
+        }
         (
             Matter::Cancel
             | Matter::ClientGone
+            | Matter::Detach
             | Matter::Locate
             | Matter::Release
-            | Matter::SubmitAgain,
+            | Matter::Retry
+            | Matter::SubmitAgain
+            | Matter::WantAgain,
             Absent | Released,
         ) => WANTED,
         (
-            Matter::CancelUnwanted | Matter::ReleaseNumbered,
+            Matter::CancelUnwanted | Matter::DetachUnwanted | Matter::ReleaseUnwanted,
             Absent | Erred | Memory | NoWorker | Processing | Queued | Released | Waiting,
         ) => Ignored,
         (
-            Matter::LocateUnwanted | Matter::ReleaseHashed | Matter::Submit,
+            Matter::LocateUnwanted
+            | Matter::ReleaseAnswered
+            | Matter::RetryUnwanted
+            | Matter::Submit
+            | Matter::Want,
             Absent | Erred | Memory | NoWorker | Processing | Queued | Released | Waiting,
         ) => Handled,
         (
@@ -149,6 +160,12 @@ const fn of_peer(who: Standing, what: Word) -> Class {
         (
             Word::Cancel
             | Word::CancelWrong
+            | Word::Detach
+            | Word::DetachWrong
+            | Word::Retry
+            | Word::RetryWrong
+            | Word::Want
+            | Word::WantWrong
             | Word::Define
             | Word::DefineWrong
             | Word::Failed
@@ -172,10 +189,16 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             ClientAway | WorkerAway,
         ) => SAME_AWAY,
         (Word::Define | Word::Goodbye | Word::Query | Word::Submit, Client | Run) => Handled,
-        (Word::Cancel | Word::Locate | Word::Release, Client | Run) => BY_KEY,
+        (
+            Word::Cancel | Word::Detach | Word::Locate | Word::Release | Word::Retry | Word::Want,
+            Client | Run,
+        ) => BY_KEY,
         (
             Word::Cancel
             | Word::Define
+            | Word::Detach
+            | Word::Retry
+            | Word::Want
             | Word::Goodbye
             | Word::Locate
             | Word::Query
@@ -185,6 +208,9 @@ const fn of_peer(who: Standing, what: Word) -> Class {
         ) => Breach,
         (
             Word::CancelWrong
+            | Word::DetachWrong
+            | Word::RetryWrong
+            | Word::WantWrong
             | Word::DefineWrong
             | Word::QueryWrong
             | Word::ReleaseWrong
@@ -216,6 +242,9 @@ const fn of_peer(who: Standing, what: Word) -> Class {
         // What was said on a connection that is no more comes too late.
         (
             Word::Cancel
+            | Word::Detach
+            | Word::Retry
+            | Word::Want
             | Word::ClientBroke
             | Word::ClientResumed
             | Word::Define
@@ -238,6 +267,9 @@ const fn of_peer(who: Standing, what: Word) -> Class {
         ) => Ignored,
         (
             Word::CancelWrong
+            | Word::DetachWrong
+            | Word::RetryWrong
+            | Word::WantWrong
             | Word::DefineWrong
             | Word::QueryWrong
             | Word::ReleaseWrong

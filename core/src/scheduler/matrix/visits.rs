@@ -2,7 +2,7 @@
 //! judge as the handlers do: by the same functions.
 
 use raddle_net::messages::{ClientMessage, NewTask, WorkerMessage};
-use raddle_net::names::{Key, KeyKind, RunId, WorkerId};
+use raddle_net::names::{Key, RunId, WorkerId};
 
 use super::super::effect::PeerError;
 use super::super::on_worker::judge_size;
@@ -169,17 +169,26 @@ impl Scheduler {
             }
         };
         match message {
-            ClientMessage::Cancel { keys } => {
+            ClientMessage::Cancel { keys, .. } => {
                 each(keys, Matter::Cancel, &|_| Matter::CancelUnwanted);
+            }
+            ClientMessage::Detach { keys } => {
+                each(keys, Matter::Detach, &|_| Matter::DetachUnwanted);
             }
             ClientMessage::Locate { key, .. } => {
                 each(&[*key], Matter::Locate, &|_| Matter::LocateUnwanted);
             }
-            ClientMessage::Release { keys } => {
-                each(keys, Matter::Release, &|key| match key.kind() {
-                    KeyKind::Hashed(_) => Matter::ReleaseHashed,
-                    KeyKind::Numbered { .. } => Matter::ReleaseNumbered,
-                })
+            ClientMessage::Release { keys, answer: true } => {
+                each(keys, Matter::Release, &|_| Matter::ReleaseAnswered);
+            }
+            ClientMessage::Release { keys, answer: false } => {
+                each(keys, Matter::Release, &|_| Matter::ReleaseUnwanted);
+            }
+            ClientMessage::Retry { keys } => {
+                each(keys, Matter::Retry, &|_| Matter::RetryUnwanted);
+            }
+            ClientMessage::Want { keys } => {
+                each(keys, Matter::WantAgain, &|_| Matter::Want);
             }
             ClientMessage::Define { .. } | ClientMessage::Query { .. } => {
                 visit(Cell::Peer(who, word));
@@ -298,11 +307,14 @@ const fn word_of_client(message: &ClientMessage) -> Word {
     match message {
         ClientMessage::Cancel { .. } => Word::Cancel,
         ClientMessage::Define { .. } => Word::Define,
+        ClientMessage::Detach { .. } => Word::Detach,
         ClientMessage::Goodbye => Word::Goodbye,
         ClientMessage::Locate { .. } => Word::Locate,
         ClientMessage::Query { .. } => Word::Query,
         ClientMessage::Release { .. } => Word::Release,
+        ClientMessage::Retry { .. } => Word::Retry,
         ClientMessage::Submit { .. } => Word::Submit,
+        ClientMessage::Want { .. } => Word::Want,
     }
 }
 
@@ -323,15 +335,19 @@ fn wrong(word: Word) -> Word {
     match word {
         Word::Cancel => Word::CancelWrong,
         Word::Define => Word::DefineWrong,
+        Word::Detach => Word::DetachWrong,
         Word::Query => Word::QueryWrong,
         Word::Release => Word::ReleaseWrong,
+        Word::Retry => Word::RetryWrong,
         Word::Submit => Word::SubmitWrong,
+        Word::Want => Word::WantWrong,
         Word::CancelWrong
         | Word::ClientBroke
         | Word::ClientHello
         | Word::ClientHelloAgain
         | Word::ClientResumed
         | Word::DefineWrong
+        | Word::DetachWrong
         | Word::Failed
         | Word::Fetched
         | Word::Finished
@@ -344,9 +360,11 @@ fn wrong(word: Word) -> Word {
         | Word::RegisterTaken
         | Word::RegisterWrong
         | Word::ReleaseWrong
+        | Word::RetryWrong
         | Word::SessionEnded
         | Word::Started
         | Word::SubmitWrong
+        | Word::WantWrong
         | Word::WorkerBroke
         | Word::WorkerHello
         | Word::WorkerHelloAgain

@@ -42,7 +42,7 @@ pub(super) fn together(state: &State, task: TaskId) -> Option<WorkerId> {
     let mut workers = missing(state, task).map(|input| Some(state.task(input).processing()?.0));
     let worker = workers.next()??;
     let together = workers.all(|other| other == Some(worker));
-    (together && state.spec_of(task).qualified.contains(&worker)).then_some(worker)
+    (together && state.spec_of(task).eligible().contains(&worker)).then_some(worker)
 }
 
 fn missing(state: &State, task: TaskId) -> impl Iterator<Item = TaskId> {

@@ -41,6 +41,10 @@ pub fn place(config: &Config, state: &State, task: TaskId) -> Placement {
     if state.spec_of(task).qualified.is_empty() {
         return Placement::NoWorker;
     }
+    // What is taken is only known when its turn comes.
+    if state.spec_of(task).needs_resources() {
+        return Placement::Queue;
+    }
     match config.policy {
         Policy::EarliestStart => place::place(state, task),
         Policy::Random => random::place(config.seed, state, task),
@@ -69,6 +73,9 @@ pub fn may_be_followed(config: &Config, state: &State, task: TaskId) -> bool {
 /// The worker on which every missing input of `task` is processing, if the task is to follow them
 /// there now.
 pub fn follow(config: &Config, state: &State, task: TaskId) -> Option<WorkerId> {
+    if state.spec_of(task).needs_resources() {
+        return None;
+    }
     match config.policy {
         Policy::EarliestStart => follow::follow(state, task),
         Policy::Random => random::follow(config.seed, state, task),

@@ -83,9 +83,15 @@ fn best(
 /// Holders of the largest inputs and the least loaded workers, if they qualify, and have room if
 /// they must.
 fn candidates(state: &State, task: TaskId, with_room: bool) -> Candidates {
-    let qualified = &state.spec_of(task).qualified;
+    let spec = state.task(task).spec;
+    let eligible = state.specs().get(spec).eligible();
+    let needs = state.specs().get(spec).needs_resources();
     let index = state.index();
-    let allowed = |w: &WorkerId| qualified.contains(w) && (!with_room || index.has_room(*w));
+    let allowed = |w: &WorkerId| {
+        eligible.contains(w)
+            && (!with_room || index.has_room(*w))
+            && (!needs || state.fits(spec, *w))
+    };
     let holders =
         largest_inputs(state, task).flat_map(|(_, holders)| &holders[..holders.len().min(HOLDERS)]);
     let mut candidates: Candidates = holders.copied().filter(allowed).collect();
@@ -96,7 +102,7 @@ fn candidates(state: &State, task: TaskId, with_room: bool) -> Candidates {
         candidates.extend(index.by_load().take(RESTRICTED).filter(allowed).take(LEAST_LOADED));
     }
     if candidates.len() == before {
-        candidates.extend(qualified.iter().copied().filter(allowed).take(RESTRICTED));
+        candidates.extend(eligible.iter().copied().filter(allowed).take(RESTRICTED));
     }
     candidates
 }

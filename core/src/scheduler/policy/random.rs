@@ -31,9 +31,11 @@ pub(super) fn follow(seed: u64, state: &State, task: TaskId) -> Option<WorkerId>
 }
 
 fn any(seed: u64, state: &State, task: TaskId) -> Option<WorkerId> {
-    let qualified = &state.spec_of(task).qualified;
-    let chosen = random::below(bits(seed, state, 3), qualified.len().max(1) as u64);
-    qualified.iter().nth(usize::try_from(chosen).ok()?).copied()
+    let spec = state.task(task).spec;
+    let eligible = state.specs().get(spec).eligible().iter().copied();
+    let fit: Vec<WorkerId> = eligible.filter(|worker| state.fits(spec, *worker)).collect();
+    let chosen = random::below(bits(seed, state, 3), fit.len().max(1) as u64);
+    fit.get(usize::try_from(chosen).ok()?).copied()
 }
 
 /// Chance is a hash of what is asked and of how much has happened so far.

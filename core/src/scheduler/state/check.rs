@@ -269,6 +269,9 @@ impl State {
             && (known.is_some() || *load == nothing)
             && self.index.is_ranked(id);
         ensure(sound, Violation::Load(id))?;
+        let total = |name| known.and_then(|w| w.resources.get(name)).copied().unwrap_or(0);
+        let has = load.used.iter().all(|(name, used)| *used <= total(name));
+        ensure(has, Violation::Oversubscribed(id))?;
         if depth.reaches(load.processing.len() + load.values.len()) {
             ensure(self.sum(id, load).as_ref() == Some(load), Violation::Load(id))?;
         }
@@ -285,6 +288,7 @@ impl State {
                 return None;
             };
             sum.occupancy += cost;
+            sum.take(self.tasks[task].resources());
             sum.waiting += usize::from(waits || missing > 0);
             (worker == id).then(|| sum.processing.insert(task))?;
         }

@@ -50,6 +50,8 @@ impl Client {
 /// How a client is reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Channel {
+    /// Not at all: the cluster itself wants something, on behalf of somebody who may be gone.
+    Cluster,
     /// A process with a connection of its own.
     Connection {
         /// The connection.

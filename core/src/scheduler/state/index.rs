@@ -43,6 +43,8 @@ pub struct Load {
     pub waiting: usize,
     /// Their costs together, in nanoseconds.
     pub occupancy: u64,
+    /// What they take of the worker but room, in units of 1/10,000. Nothing is here as 0.
+    pub used: BTreeMap<String, u64>,
     /// Tasks of whose values it holds a replica.
     pub values: BTreeSet<TaskId>,
     /// Their sizes together, in bytes.
@@ -53,6 +55,24 @@ impl Load {
     /// When a task given to it now would start, in nanoseconds from now.
     pub fn backlog(&self) -> u64 {
         self.occupancy / u64::from(self.nthreads.max(1))
+    }
+
+    /// A task takes this of the worker.
+    pub fn take(&mut self, resources: &[(String, u64)]) {
+        for (name, amount) in resources {
+            *self.used.entry(name.clone()).or_default() += amount;
+        }
+    }
+
+    /// A task gives back what it took.
+    fn give_back(&mut self, resources: &[(String, u64)]) {
+        for (name, amount) in resources {
+            let used = self.used.get_mut(name).expect("a task gives back what it took");
+            *used -= amount;
+            if *used == 0 {
+                self.used.remove(name);
+            }
+        }
     }
 
     fn has_room(&self) -> bool {
@@ -96,6 +116,7 @@ impl Index {
             TaskState::Processing { worker, cost, missing, waits, .. } => {
                 self.with_load(*worker, |load| {
                     load.occupancy += cost;
+                    load.take(task.resources());
                     load.waiting += usize::from(*waits || *missing > 0);
                     assert!(load.processing.insert(id));
                 })
@@ -126,6 +147,7 @@ impl Index {
             TaskState::Processing { worker, cost, missing, waits, .. } => {
                 self.with_load(*worker, |load| {
                     load.occupancy -= cost;
+                    load.give_back(task.resources());
                     load.waiting -= usize::from(*waits || *missing > 0);
                     assert!(load.processing.remove(&id));
                 })

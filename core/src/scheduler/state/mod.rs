@@ -16,6 +16,7 @@ mod client;
 mod corrupt;
 mod index;
 mod spec;
+mod story;
 mod task;
 mod touched;
 mod violation;
@@ -26,6 +27,7 @@ pub use client::{Channel, Client, ClientId};
 pub use corrupt::Corruption;
 pub use index::Index;
 pub use spec::{Spec, Specs};
+pub use story::{Story, TaskLine, WorkerLine};
 pub use task::{Kind, Task, TaskId, TaskState};
 pub use touched::Touched;
 pub use violation::Violation;
@@ -33,6 +35,7 @@ pub use worker::{Presence, Worker};
 
 use super::event::ConnectionId;
 use crate::keys::KeyTable;
+use crate::time::Instant;
 
 /// Everything the scheduler knows.
 #[derive(Clone, Debug)]
@@ -43,6 +46,7 @@ pub struct State {
     workers: BTreeMap<WorkerId, Worker>,
     clients: BTreeMap<ClientId, Client>,
     index: Index,
+    story: Story,
     touched: Touched,
     epoch: u32,
     runs: u64,
@@ -61,6 +65,7 @@ impl State {
             workers: BTreeMap::new(),
             clients: BTreeMap::new(),
             index: Index::default(),
+            story: Story::default(),
             touched: Touched::new(track_touched),
             epoch,
             runs: 0,
@@ -120,6 +125,21 @@ impl State {
         &self.index
     }
 
+    /// What has happened lately.
+    pub fn story(&self) -> &Story {
+        &self.story
+    }
+
+    /// What happens from here on happens now, for this reason.
+    pub fn turn(&mut self, now: Instant, cause: &'static str) {
+        self.story.turn(now, cause);
+    }
+
+    /// Every task after a key, in the order of keys.
+    pub fn tasks_after(&self, after: Option<Key>) -> impl Iterator<Item = &Task> {
+        self.keys.iter_after(after).map(|(_, id)| &self.tasks[id])
+    }
+
     /// What was touched since the current event began.
     pub fn touched(&self) -> &Touched {
         &self.touched
@@ -133,13 +153,26 @@ impl State {
 
     /// Whether a worker that qualifies for this spec has room.
     pub fn has_room(&self, spec: SpecId) -> bool {
-        let qualified = &self.specs.get(spec).qualified;
+        let eligible = self.specs.get(spec).eligible();
         let mut with_room = self.index.with_room();
-        if qualified.len() == self.index.open_workers() {
+        if self.specs.get(spec).needs_resources() {
+            with_room.any(|worker| eligible.contains(&worker) && self.fits(spec, worker))
+        } else if eligible.len() == self.index.open_workers() {
             with_room.next().is_some()
         } else {
-            with_room.any(|worker| qualified.contains(&worker))
+            with_room.any(|worker| eligible.contains(&worker))
         }
+    }
+
+    /// Whether the worker has what a task of this spec takes, beside what it has given to others.
+    pub fn fits(&self, spec: SpecId, worker: WorkerId) -> bool {
+        let used = self.index.load(worker).map(|load| &load.used);
+        let Some(worker) = self.workers.get(&worker) else { return false };
+        self.specs.get(spec).spec.options.resources.iter().all(|(name, amount)| {
+            let used = used.and_then(|used| used.get(name)).copied().unwrap_or(0);
+            let total = worker.resources.get(name).copied().unwrap_or(0);
+            total.saturating_sub(used) >= *amount
+        })
     }
 
     /// The last run that was given out.
@@ -160,8 +193,10 @@ impl State {
     }
 
     /// Takes in a new task: released, wanted by nobody, linked to its dependencies.
-    pub fn add_task(&mut self, task: Task) -> TaskId {
+    pub fn add_task(&mut self, mut task: Task) -> TaskId {
         assert!(matches!(task.state, TaskState::Released));
+        let spec = self.specs.get(task.spec);
+        task.takes = spec.needs_resources().then(|| Arc::clone(&spec.spec));
         let key = task.key;
         let id = self.tasks.insert(task);
         assert!(self.keys.insert(key, id).is_none(), "two tasks of one key");
@@ -170,6 +205,7 @@ impl State {
             self.tasks[dependency].dependents.push(id);
         }
         self.index.enter(id, &self.tasks[id]);
+        self.story.tell(key, None, Some(&self.tasks[id].state));
         self.touched.changed.note(id);
         id
     }
@@ -182,6 +218,7 @@ impl State {
         self.index.leave(id, task);
         let task = self.tasks.remove(id).expect("it was there a line ago");
         self.keys.remove(task.key);
+        self.story.tell(task.key, Some(&task.state), None);
         self.touched.tasks.note_all(task.dependencies.iter().copied());
         for &dependency in &task.dependencies {
             let mut dependents = std::mem::take(&mut self.tasks[dependency].dependents);
@@ -199,6 +236,7 @@ impl State {
         let previous = std::mem::replace(&mut task.state, next);
         let (was, is) = (previous.kind(), task.state.kind());
         self.index.enter(id, &self.tasks[id]);
+        self.story.tell(self.tasks[id].key, Some(&previous), Some(&self.tasks[id].state));
         self.touched.set(id, &previous, &self.tasks[id].state);
         if was.is_active() != is.is_active() {
             self.count_as_waiter(id, is.is_active());
@@ -290,8 +328,8 @@ impl State {
     /// The counters of a task that its life changes. Its state is not among them.
     pub fn record(&mut self, id: TaskId) -> Record<'_> {
         self.touched.tasks.note(id);
-        let Task { attempts, deaths, retries_left, suspect, .. } = &mut self.tasks[id];
-        Record { attempts, deaths, retries_left, suspect }
+        let Task { attempts, deaths, incomplete, retries_left, suspect, .. } = &mut self.tasks[id];
+        Record { attempts, deaths, incomplete, retries_left, suspect }
     }
 
     /// The client wants the task. False if it did already.
@@ -346,6 +384,7 @@ impl State {
         let id = worker.id;
         self.index.open(id, worker.nthreads);
         let gained = self.specs.worker_joined(&worker);
+        self.story.tell_worker(id, &worker.name, &worker.address, "registered");
         self.workers.insert(id, worker);
         self.touched.moved.note(id);
         (id, gained)
@@ -361,6 +400,9 @@ impl State {
     /// The worker is away, or even gone: it keeps what it has and is given nothing.
     pub fn suspend_worker(&mut self, id: WorkerId, presence: Presence) {
         if let Some(worker) = self.workers.get_mut(&id) {
+            if (worker.presence, presence) == (Presence::Here, Presence::Away) {
+                self.story.tell_worker(id, &worker.name, &worker.address, "away");
+            }
             self.touched.moved.note(id);
             worker.presence = presence;
             self.index.close(id);
@@ -373,14 +415,17 @@ impl State {
         let Some(worker) = self.workers.get_mut(&id) else { return Vec::new() };
         self.touched.moved.note(id);
         worker.presence = Presence::Here;
+        self.story.tell_worker(id, &worker.name, &worker.address, "back");
         self.index.open(id, worker.nthreads);
         self.specs.worker_joined(worker)
     }
 
     /// Removes a suspended worker that has nothing and holds nothing any more.
     pub fn remove_worker(&mut self, id: WorkerId) {
+        if let Some(worker) = self.workers.remove(&id) {
+            self.story.tell_worker(id, &worker.name, &worker.address, "gone");
+        }
         self.touched.moved.note(id);
-        self.workers.remove(&id);
         assert!(self.index.load(id).is_none(), "it still has tasks or values");
     }
 
@@ -413,6 +458,8 @@ pub struct Record<'a> {
     pub attempts: &'a mut u32,
     /// Deaths of its worker that were charged to it.
     pub deaths: &'a mut u32,
+    /// Whether it named an input that was not known.
+    pub incomplete: &'a mut bool,
     /// Failures by error that it may still have.
     pub retries_left: &'a mut u32,
     /// Whether its next run is announced.

@@ -18,11 +18,35 @@ pub struct Spec {
     pub spec: Arc<TaskSpec>,
     /// Connected workers that may run it.
     pub qualified: BTreeSet<WorkerId>,
+    /// Those of them that it prefers, if it allows others.
+    preferred: BTreeSet<WorkerId>,
     /// Estimated duration of a body in nanoseconds, once one has finished.
     pub duration: Option<u64>,
 }
 
 impl Spec {
+    /// Connected workers that may run it now: those that it prefers, while there are such.
+    pub fn eligible(&self) -> &BTreeSet<WorkerId> {
+        if self.preferred.is_empty() { &self.qualified } else { &self.preferred }
+    }
+
+    /// Whether its tasks take something of their worker but room.
+    pub fn needs_resources(&self) -> bool {
+        !self.spec.options.resources.is_empty()
+    }
+
+    /// A worker can be given tasks. Says whether it can be given these.
+    fn joined(&mut self, worker: &Worker) -> bool {
+        let qualifies = worker.qualifies(&self.spec);
+        if qualifies {
+            self.qualified.insert(worker.id);
+            if self.spec.options.allow_other_workers && worker.is_listed(&self.spec) {
+                self.preferred.insert(worker.id);
+            }
+        }
+        qualifies
+    }
+
     /// Whether its tasks are values that a client sends.
     pub fn is_receive(&self) -> bool {
         self.spec.function.runtime == Runtime::Receive
@@ -65,10 +89,13 @@ impl Specs {
             return None;
         }
         let id = SpecId(u32::try_from(self.list.len()).ok()?);
-        let qualified = workers.filter(|w| w.presence == Presence::Here && w.qualifies(&spec));
-        let qualified = qualified.map(|w| w.id).collect();
         let spec = Arc::new(spec);
-        self.list.push(Spec { spec: Arc::clone(&spec), qualified, duration: None });
+        let (qualified, preferred) = (BTreeSet::new(), BTreeSet::new());
+        let mut new = Spec { spec: Arc::clone(&spec), qualified, preferred, duration: None };
+        for worker in workers.filter(|w| w.presence == Presence::Here) {
+            new.joined(worker);
+        }
+        self.list.push(new);
         self.ids.insert(spec, id);
         Some(id)
     }
@@ -77,8 +104,7 @@ impl Specs {
     pub fn worker_joined(&mut self, worker: &Worker) -> Vec<SpecId> {
         let mut gained = Vec::new();
         for (id, spec) in (0..).map(SpecId).zip(&mut self.list) {
-            if worker.qualifies(&spec.spec) {
-                spec.qualified.insert(worker.id);
+            if spec.joined(worker) {
                 gained.push(id);
             }
         }
@@ -89,6 +115,7 @@ impl Specs {
     pub fn worker_left(&mut self, worker: WorkerId) {
         for spec in &mut self.list {
             spec.qualified.remove(&worker);
+            spec.preferred.remove(&worker);
         }
     }
 

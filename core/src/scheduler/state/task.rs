@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use raddle_net::messages::Failure;
+use raddle_net::messages::{Failure, TaskSpec};
 use raddle_net::names::{Key, Priority, RunId, SpecId, WorkerId};
 use raddle_net::payload::Blob;
 use smallvec::SmallVec;
@@ -25,6 +25,8 @@ pub struct Task {
     pub key: Key,
     /// Function and options.
     pub spec: SpecId,
+    /// The same function and options, if it takes something of its worker but room.
+    pub takes: Option<Arc<TaskSpec>>,
     /// When it runs, relative to others.
     pub priority: Priority,
     /// Arguments, opaque.
@@ -41,6 +43,8 @@ pub struct Task {
     pub deaths: u32,
     /// Failures by error that it may still have.
     pub retries_left: u32,
+    /// It named an input that was not known: it can never run.
+    pub incomplete: bool,
     /// Its worker died and it may have been the reason: its next run is announced.
     pub suspect: bool,
     pub(super) waiters: u32,
@@ -59,6 +63,7 @@ impl Task {
         Self {
             key,
             spec,
+            takes: None,
             priority,
             args,
             dependencies,
@@ -67,6 +72,7 @@ impl Task {
             attempts: 0,
             deaths: 0,
             retries_left: 0,
+            incomplete: false,
             suspect: false,
             waiters: 0,
             state: TaskState::Released,
@@ -86,6 +92,11 @@ impl Task {
     /// Whether a client wants its value or a dependent is on its way to being computed.
     pub fn is_needed(&self) -> bool {
         !self.clients.is_empty() || self.waiters > 0
+    }
+
+    /// What it takes of its worker but room.
+    pub fn resources(&self) -> &[(String, u64)] {
+        self.takes.as_ref().map_or(&[], |spec| &spec.options.resources)
     }
 
     /// The assignment, if it is processing.

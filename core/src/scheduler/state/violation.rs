@@ -16,6 +16,10 @@ pub enum Violation {
     ClientOfNoRun(ClientId),
     /// A connection is of somebody who is reached otherwise, or not at all. (S15)
     Connection(ConnectionId),
+    /// A key is published and the cluster does not want it. (S15)
+    Dataset(String),
+    /// The cluster wants nothing, or what is done, for itself. (S35)
+    Detached,
     /// An erred task is its own dependent's blame, or blames nobody known. (S3, IS28)
     DependentOfErredIsActive(Key),
     /// A task is active and one of its inputs is neither in memory nor on its way. (L2, IS5, IS8)
@@ -49,6 +53,8 @@ pub enum Violation {
     Released(Key),
     /// What is said of a worker's load is not what its tasks say. (S19, IS35, IS43)
     Load(WorkerId),
+    /// Tasks of a worker take more of it than it has. (S22)
+    Oversubscribed(WorkerId),
     /// A run was never given out, was given out twice, or is charged for a start that it did not
     /// announce. (S10)
     Run(Key),
@@ -80,6 +86,8 @@ impl Violation {
         match self {
             Self::ClientOfNoRun(_) => "S15-client-of-no-run",
             Self::Connection(_) => "S15-connection",
+            Self::Dataset(_) => "S15-dataset",
+            Self::Detached => "S35-detached",
             Self::DependentOfErredIsActive(_) => "S3-dependent-of-erred",
             Self::InputOutOfPlay(_) => "L2-input-out-of-play",
             Self::Grace(_) => "L9-grace",
@@ -96,6 +104,7 @@ impl Violation {
             Self::RunnableInput(_) => "S6-runnable-input",
             Self::Released(_) => "S35-released",
             Self::Load(_) => "S19-load",
+            Self::Oversubscribed(_) => "S22-oversubscribed",
             Self::Run(_) => "S10-run",
             Self::RunClients => "S35-run-clients",
             Self::SourceGone(_) => "L2-source-gone",

@@ -2,7 +2,7 @@
 //!
 //! This module must not know tasks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use raddle_net::messages::{Function, FunctionName, Runtime, TaskSpec};
 use raddle_net::names::{Session, SpecId, WorkerId};
@@ -28,6 +28,8 @@ pub struct Worker {
     pub nthreads: u32,
     /// Native functions it offers.
     pub functions: BTreeSet<FunctionName>,
+    /// What it has for tasks that need it, in units of 1/10,000.
+    pub resources: BTreeMap<String, u64>,
     /// Specs it was told.
     pub specs: BTreeSet<SpecId>,
     /// Workers whose address it was told.
@@ -48,10 +50,23 @@ pub enum Presence {
 impl Worker {
     /// Whether it may run tasks of this spec.
     pub fn qualifies(&self, spec: &TaskSpec) -> bool {
-        let allowed = &spec.options.workers;
+        let options = &spec.options;
         let allowed =
-            allowed.is_empty() || allowed.iter().any(|w| *w == self.name || *w == self.address);
-        allowed && self.offers(&spec.function)
+            options.workers.is_empty() || options.allow_other_workers || self.is_listed(spec);
+        allowed && self.has_all(&options.resources) && self.offers(&spec.function)
+    }
+
+    /// Whether it is one of those that the spec names: by name, address or host.
+    pub fn is_listed(&self, spec: &TaskSpec) -> bool {
+        let host = host(&self.address);
+        let is_it = |w: &String| *w == self.name || *w == self.address || *w == host;
+        spec.options.workers.iter().any(is_it)
+    }
+
+    /// Whether it could run a task that needs this, if it ran nothing else.
+    pub fn has_all(&self, resources: &[(String, u64)]) -> bool {
+        let has = |name: &String| self.resources.get(name).copied().unwrap_or(0);
+        resources.iter().all(|(name, amount)| has(name) >= *amount)
     }
 
     /// Whether it has the code of this function.
@@ -64,4 +79,10 @@ impl Worker {
             Runtime::Receive => true,
         }
     }
+}
+
+/// The host of `tcp://host:port`.
+fn host(address: &str) -> &str {
+    let address = address.strip_prefix("tcp://").unwrap_or(address);
+    address.rsplit_once(':').map_or(address, |(host, _)| host)
 }

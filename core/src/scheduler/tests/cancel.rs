@@ -62,3 +62,27 @@ fn a_queued_task_is_called_off() {
     assert_eq!(cluster.cancel(ANN, 1), vec![tells(ANN, erred(1, 1, &cancelled()))]);
     assert_eq!(cluster.scheduler.next_deadline(), None);
 }
+
+#[test]
+fn a_task_that_another_client_needs_is_called_off_for_the_one_only() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[]), task(2, &[1])]);
+    cluster.submit(BOB, &[task(3, &[2])]);
+    assert_eq!(cluster.cancel(ANN, 1), vec![tells(ANN, erred(1, 1, &cancelled()))]);
+    let next = compute(1, run_of(2, 2, &[input(1, 1, &[1])]));
+    assert_eq!(cluster.finish(1, 1, 1), vec![next]);
+}
+
+#[test]
+fn by_force_a_task_is_called_off_for_all() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    cluster.submit(BOB, &[task(2, &[1])]);
+    let out = cluster.says(ANN, ClientMessage::Cancel { keys: vec![key(1)], force: true });
+    let all = vec![
+        free(1, 1, 1),
+        tells(ANN, erred(1, 1, &cancelled())),
+        tells(BOB, erred(2, 1, &cancelled())),
+    ];
+    assert_eq!(out, all);
+}

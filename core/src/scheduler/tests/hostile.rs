@@ -82,7 +82,7 @@ fn tasks_of_a_worker_that_is_closed_go_elsewhere() {
 fn a_spec_that_was_not_defined_closes_the_client_and_releases_its_wants() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[])]);
-    let out = cluster.submit(ANN, &[task(2, &[]), task_of(SpecId(6), 3, &[])]);
+    let out = cluster.submit(ANN, &[task(2, &[]), task_of(SpecId(9), 3, &[])]);
     assert_eq!(out, vec![close(ANN, PeerError::UnknownSpec), free(1, 1, 1)]);
     assert_eq!(cluster.scheduler.tasks(), 0, "nothing of the message was applied");
     assert_eq!(cluster.submit(ANN, &[task(1, &[])]), vec![], "nobody listens any more");
@@ -100,7 +100,7 @@ fn a_run_that_breaks_the_protocol_closes_its_worker() {
 
 #[test]
 fn specs_are_defined_in_order() {
-    for id in [SpecId(5), SpecId(7)] {
+    for id in [SpecId(8), SpecId(10)] {
         let mut cluster = Cluster::of(&[]);
         let define = ClientMessage::Define { id, spec: TaskSpec::default() };
         assert_eq!(cluster.says(ANN, define), vec![close(ANN, PeerError::UnknownSpec)]);
@@ -115,14 +115,17 @@ fn lists_and_names_have_limits() {
     let mut far = TaskSpec::default();
     far.options.workers = vec!["x".repeat(MAX_NAME + 1)];
     let cases = [
-        (ClientMessage::Cancel { keys: keys() }, "keys of one message"),
-        (ClientMessage::Release { keys: keys() }, "keys of one message"),
+        (ClientMessage::Cancel { keys: keys(), force: true }, "keys of one message"),
+        (ClientMessage::Detach { keys: keys() }, "keys of one message"),
+        (ClientMessage::Retry { keys: keys() }, "keys of one message"),
+        (ClientMessage::Release { keys: keys(), answer: true }, "keys of one message"),
+        (ClientMessage::Want { keys: keys() }, "keys of one message"),
         (
             ClientMessage::Submit { submission: 1, tasks: vec![task(1, &[]); MAX_SUBMIT + 1] },
             "tasks of one message",
         ),
-        (ClientMessage::Define { id: SpecId(6), spec: long }, "a name"),
-        (ClientMessage::Define { id: SpecId(6), spec: far }, "a name"),
+        (ClientMessage::Define { id: SpecId(9), spec: long }, "a name"),
+        (ClientMessage::Define { id: SpecId(9), spec: far }, "a name"),
     ];
     for (message, what) in cases {
         let mut cluster = Cluster::of(&[]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use raddle_net::messages::{
     ClientMessage, Compute, Failure, Function, FunctionName, Input, NewTask, Query, Registration,
-    Runtime, SchedulerToClient, SchedulerToWorker, TaskOptions, TaskSpec, WorkerMessage,
+    Runtime, SchedulerToClient, SchedulerToWorker, StoryOf, TaskOptions, TaskSpec, WorkerMessage,
 };
 use raddle_net::names::{Key, Priority, RunId, Session, SpecId, WorkerId};
 use raddle_net::payload::{Blob, SmallValue};
@@ -16,6 +16,7 @@ use super::*;
 use random::matrix::Prediction;
 
 mod cancel;
+mod datasets;
 mod deaths;
 mod errors;
 mod finish;
@@ -28,6 +29,8 @@ mod queries;
 mod random;
 mod registration;
 mod release;
+mod resources;
+mod retry;
 mod scatter;
 mod sessions;
 mod stale;
@@ -52,6 +55,12 @@ const ONLY_W2: SpecId = SpecId(3);
 const UNHEARD: SpecId = SpecId(4);
 /// It survives no death of its worker.
 const FRAGILE: SpecId = SpecId(5);
+/// It takes one gpu and a half; the worker called `w2` has two.
+const GREEDY: SpecId = SpecId(6);
+/// It must run at most once.
+const ONCE: SpecId = SpecId(7);
+/// The worker called `w2` should run it.
+const RATHER_W2: SpecId = SpecId(8);
 
 /// A scheduler with two clients, which have defined the specs above, and with workers.
 struct Cluster {
@@ -115,11 +124,11 @@ impl Cluster {
 
     fn release(&mut self, client: ConnectionId, tasks: &[u64]) -> Vec<Effect> {
         let keys = tasks.iter().copied().map(key).collect();
-        self.says(client, ClientMessage::Release { keys })
+        self.says(client, ClientMessage::Release { keys, answer: false })
     }
 
     fn cancel(&mut self, client: ConnectionId, task: u64) -> Vec<Effect> {
-        self.says(client, ClientMessage::Cancel { keys: vec![key(task)] })
+        self.says(client, ClientMessage::Cancel { keys: vec![key(task)], force: false })
     }
 
     fn locate(&mut self, client: ConnectionId, task: u64, failed: Option<u32>) -> Vec<Effect> {
@@ -199,7 +208,7 @@ impl Cluster {
     }
 }
 
-fn specs() -> [TaskSpec; 6] {
+fn specs() -> [TaskSpec; 9] {
     let native = |name: &str, options| TaskSpec {
         function: Function { name: name.to_owned(), ..Function::default() },
         options,
@@ -213,6 +222,12 @@ fn specs() -> [TaskSpec; 6] {
         native("add", TaskOptions { workers: vec!["w2".to_owned()], ..options() }),
         native("adt", options()),
         native("add", TaskOptions { allowed_failures: Some(0), ..options() }),
+        native("add", TaskOptions { resources: vec![("gpu".to_owned(), 15_000)], ..options() }),
+        native("add", TaskOptions { at_most_once: true, retries: 2, ..options() }),
+        native(
+            "add",
+            TaskOptions { workers: vec!["w2".to_owned()], allow_other_workers: true, ..options() },
+        ),
     ]
 }
 
@@ -223,6 +238,7 @@ fn registration(worker: u32, nthreads: u32) -> Registration {
         address: address(worker),
         nthreads,
         functions: vec![function("add"), function("multiply")],
+        resources: vec![("gpu".to_owned(), 10_000 * u64::from(worker))],
     }
 }
 

@@ -99,7 +99,7 @@ fn a_restriction_may_name_an_address() {
     let mut cluster = Cluster::of(&[1, 1]);
     let mut spec = specs()[0].clone();
     spec.options.workers = vec![address(2)];
-    let id = SpecId(6);
+    let id = SpecId(9);
     cluster.says(ANN, ClientMessage::Define { id, spec: spec.clone() });
     let out = cluster.submit(ANN, &[task_of(id, 1, &[])]);
     let run = Compute { spec: id, ..run_of(1, 1, &[]) };

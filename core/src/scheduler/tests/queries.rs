@@ -1,6 +1,6 @@
 //! Questions about the cluster and about tasks.
 
-use raddle_net::messages::{QueryAnswer, SchedulerInfo, WorkerInfo};
+use raddle_net::messages::{QueryAnswer, SchedulerInfo, StoryLine, TaskInfo, WorkerInfo};
 
 use super::*;
 
@@ -86,4 +86,152 @@ fn a_run_that_waits_for_workers_is_answered_while_it_runs() {
     };
     let welcome = SchedulerToWorker::Registered { worker: WorkerId(2) };
     assert_eq!(cluster.join(2, 1), vec![told(2, welcome), to_run(1, 2, answer)]);
+}
+
+#[test]
+fn who_holds_a_value_and_what_a_worker_holds() {
+    let mut cluster = Cluster::of(&[1, 1]);
+    cluster.submit(ANN, &[task(1, &[]), task(2, &[])]);
+    cluster.finish(1, 1, 1);
+    cluster.fetch(2, 1, 1);
+    let addresses = |workers: &[u32]| {
+        let addresses = workers.iter().copied().map(address).collect();
+        vec![answer(ANN, QueryAnswer::Workers(addresses))]
+    };
+    assert_eq!(cluster.ask(ANN, Query::WhoHas(key(1))), addresses(&[1, 2]));
+    assert_eq!(cluster.ask(ANN, Query::WhoHas(key(2))), addresses(&[]));
+    assert_eq!(cluster.ask(ANN, Query::WhoHas(key(9))), addresses(&[]));
+    let held = vec![answer(ANN, QueryAnswer::Keys(vec![key(1)]))];
+    for name in ["w2".to_owned(), address(2)] {
+        assert_eq!(cluster.ask(ANN, Query::HasWhat(name)), held);
+    }
+    let text = "there is no worker called `w3`, and none at that address".to_owned();
+    let out = cluster.ask(ANN, Query::HasWhat("w3".to_owned()));
+    assert_eq!(out, vec![answer(ANN, QueryAnswer::Unknown(text))]);
+}
+
+#[test]
+fn tasks_are_listed_by_key_and_by_state() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[]), NewTask { priority: 3, ..task(2, &[]) }, task(3, &[1, 2])]);
+    cluster.submit(BOB, &[task(1, &[])]);
+    cluster.finish(1, 1, 2);
+    cluster.fail(1, 2, 1);
+    let info = |number, state: &str| TaskInfo {
+        key: key(number),
+        state: state.to_owned(),
+        function: "add".to_owned(),
+        clients: 1,
+        ..TaskInfo::default()
+    };
+    let done = TaskInfo {
+        attempts: 1,
+        clients: 2,
+        dependents: 1,
+        workers: vec![address(1)],
+        run: Some(run_id(2)),
+        nbytes: 8,
+        ..info(1, "memory")
+    };
+    let failure = Some("broke".to_owned());
+    let failed = TaskInfo { priority: 3, attempts: 1, dependents: 1, failure, ..info(2, "erred") };
+    let third = TaskInfo {
+        dependencies: vec![key(1), key(2)],
+        ndependencies: 2,
+        failure: Some("broke".to_owned()),
+        ..info(3, "erred")
+    };
+    let page = |tasks| vec![answer(ANN, QueryAnswer::Tasks { tasks, next: None })];
+    let all = Query::Tasks { state: None, after: None };
+    assert_eq!(cluster.ask(ANN, all), page(vec![done, failed.clone(), third.clone()]));
+    let state = Some("erred".to_owned());
+    let erred = Query::Tasks { state: state.clone(), after: None };
+    assert_eq!(cluster.ask(ANN, erred), page(vec![failed, third.clone()]));
+    let rest = Query::Tasks { state, after: Some(key(2)) };
+    assert_eq!(cluster.ask(ANN, rest), page(vec![third]));
+    let text = "there is no state `done`: erred, memory, no-worker, processing, queued, released, \
+                waiting";
+    let unknown = Query::Tasks { state: Some("done".to_owned()), after: None };
+    let out = cluster.ask(ANN, unknown);
+    assert_eq!(out, vec![answer(ANN, QueryAnswer::Unknown(text.to_owned()))]);
+}
+
+#[test]
+fn many_tasks_come_in_pages() {
+    let mut cluster = Cluster::of(&[]);
+    let tasks: Vec<_> = (0..700).map(|number| task(number, &[])).collect();
+    cluster.submit(ANN, &tasks);
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let out = cluster.ask(ANN, Query::Tasks { state: None, after });
+        let [Effect::ToClient { message: SchedulerToClient::Answer { answer, .. }, .. }] = &out[..]
+        else {
+            panic!("{out:?}")
+        };
+        let QueryAnswer::Tasks { tasks, next } = answer else { panic!("{answer:?}") };
+        seen.extend(tasks.iter().map(|task| task.key));
+        after = *next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, (0..700).map(key).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_has_happened_is_told() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    cluster.now = cluster.now + Duration::from_secs(2);
+    cluster.finish(1, 1, 1);
+    cluster.drop_worker(1);
+    let line = |ago: u64, from: &str, to: &str, run: Option<u64>, cause: &str| StoryLine {
+        ago: ago * 1_000_000_000,
+        key: Some(key(1)),
+        from: from.to_owned(),
+        to: to.to_owned(),
+        run: run.map(run_id),
+        worker: run.map(|_| "w1".to_owned()),
+        cause: cause.to_owned(),
+    };
+    let of_task = vec![
+        line(2, "", "released", None, "submit"),
+        line(2, "released", "waiting", None, "submit"),
+        line(2, "waiting", "queued", None, "submit"),
+        line(2, "queued", "processing", Some(1), "submit"),
+        line(0, "processing", "memory", Some(1), "a run finished"),
+        line(0, "memory", "waiting", Some(1), "a connection broke"),
+        line(0, "waiting", "no-worker", None, "a connection broke"),
+    ];
+    let out = cluster.ask(ANN, Query::Story(StoryOf::Key(key(1))));
+    assert_eq!(out, vec![answer(ANN, QueryAnswer::Story(of_task.clone()))]);
+    let own = |ago, to: &str, cause: &str| StoryLine {
+        key: None,
+        worker: Some(address(1)),
+        ..line(ago, "", to, None, cause)
+    };
+    let of_worker = vec![
+        own(2, "registered", "a worker registered"),
+        of_task[3].clone(),
+        of_task[4].clone(),
+        of_task[5].clone(),
+        own(0, "away", "a connection broke"),
+        own(0, "gone", "a connection broke"),
+    ];
+    for name in ["w1".to_owned(), address(1)] {
+        let out = cluster.ask(ANN, Query::Story(StoryOf::Worker(name)));
+        let [Effect::ToClient { message: SchedulerToClient::Answer { answer, .. }, .. }] = &out[..]
+        else {
+            panic!("{out:?}")
+        };
+        let QueryAnswer::Story(mut lines) = answer.clone() else { panic!("{answer:?}") };
+        // What happens at one time to tasks and to the worker is told in any order.
+        lines.sort_by_key(|line| {
+            (std::cmp::Reverse(line.ago), of_worker.iter().position(|l| l == line))
+        });
+        assert_eq!(lines, of_worker);
+    }
+    let nobody = Query::Story(StoryOf::Worker("w9".to_owned()));
+    let text = "there is no worker called `w9`, and none at that address".to_owned();
+    assert_eq!(cluster.ask(ANN, nobody), vec![answer(ANN, QueryAnswer::Unknown(text))]);
 }

@@ -78,6 +78,7 @@ impl<'a> Play<'a> {
             let heard = match client.channel {
                 Channel::Connection { connection, .. } => self.audience.clients.get(&connection),
                 Channel::Run { run, .. } => self.audience.run(run),
+                Channel::Cluster => None,
             };
             let Some(heard) = heard else { continue };
             for &task in &client.wants {
@@ -166,10 +167,16 @@ impl<'a> Play<'a> {
     }
 
     fn nothing_is_left_when_all_have_gone(&mut self) -> Sense {
+        self.client_joins(77)?;
         for (i, client) in self.clients().into_iter().enumerate() {
+            for name in ["0", "1"] {
+                let query = Query::Unpublish(name.to_owned());
+                self.client_says(client, ClientMessage::Query { id: 0, query })?;
+            }
             if i % 2 == 0 {
                 let keys = self.wants(|channel| is_process(channel, client));
-                let message = ClientMessage::Release { keys: keys.into_iter().collect() };
+                let message =
+                    ClientMessage::Release { keys: keys.into_iter().collect(), answer: false };
                 self.client_says(client, message)?;
             }
             self.client_breaks(client)?;
@@ -182,6 +189,7 @@ impl<'a> Play<'a> {
         self.wait_for_all_timers()?;
         let Scheduler { state, peers, run_clients, graces, no_workers_since, .. } = &self.scheduler;
         prop_assert!(peers.is_empty() && run_clients.is_empty() && graces.is_empty());
+        prop_assert!(self.scheduler.datasets.is_empty() && self.scheduler.detached.is_none());
         prop_assert!(self.scheduler.waiting_queries.is_empty() && no_workers_since.is_none());
         prop_assert_eq!((state.clients().len(), state.workers().len()), (0, 0));
         prop_assert_eq!(state.index(), &Index::default());

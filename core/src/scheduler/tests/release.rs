@@ -110,13 +110,13 @@ fn a_key_that_is_not_wanted_cannot_be_located() {
 }
 
 #[test]
-fn a_release_of_hashed_keys_is_answered_since_they_may_be_submitted_again() {
+fn a_release_is_answered_if_the_keys_may_be_wanted_again() {
     let mut cluster = Cluster::of(&[]);
-    let (name, number) = (Key::hashed(5), key(1));
-    let released = SchedulerToClient::Released { keys: vec![name] };
-    let message = ClientMessage::Release { keys: vec![name, number] };
+    let keys = || vec![Key::hashed(5), key(1)];
+    let released = SchedulerToClient::Released { keys: keys() };
+    let message = ClientMessage::Release { keys: keys(), answer: true };
     assert_eq!(cluster.says(ANN, message), vec![tells(ANN, released)]);
-    let message = ClientMessage::Release { keys: vec![number] };
+    let message = ClientMessage::Release { keys: keys(), answer: false };
     assert_eq!(cluster.says(ANN, message), vec![]);
 }
 

@@ -113,7 +113,7 @@ fn another_recipe_for_a_known_key_is_rejected_and_the_first_goes_on() {
     };
     let args = NewTask { args: Blob::new(), ..task(1, &[]) };
     assert_eq!(cluster.submit(BOB, &[args]), vec![rejected(1)]);
-    assert_eq!(cluster.submit(BOB, &[task_of(RETRIED, 1, &[])]), vec![rejected(1)]);
+    assert_eq!(cluster.submit(BOB, &[task_of(UNHEARD, 1, &[])]), vec![rejected(1)]);
     assert_eq!(cluster.submit(BOB, &[task(2, &[1])]), vec![rejected(2)]);
     let out = cluster.finish(1, 1, 1);
     assert_eq!(out, vec![tells(ANN, introduced(1)), tells(ANN, in_memory(1, 1, 1))]);
@@ -155,4 +155,14 @@ fn a_value_that_was_freed_is_computed_again_when_it_is_wanted_again() {
     cluster.finish(1, 2, 2);
     assert_eq!(cluster.submit(ANN, &[task(1, &[])]), vec![compute(1, run_of(1, 3, &[]))]);
     assert_eq!(cluster.finish(1, 1, 3), vec![tells(ANN, in_memory(1, 3, 1))]);
+}
+
+#[test]
+fn the_same_recipe_with_other_options_is_the_same_task_and_the_first_decides() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    assert_eq!(cluster.submit(BOB, &[task_of(RETRIED, 1, &[])]), vec![]);
+    let failure = broke("tcp://w1:1", 1);
+    let both = vec![tells(ANN, erred(1, 1, &failure)), tells(BOB, erred(1, 1, &failure))];
+    assert_eq!(cluster.fail(1, 1, 1), both);
 }

@@ -20,7 +20,7 @@ fn every_state_and_every_goal_has_an_edge() {
     let states: BTreeSet<Kind> = TABLE.iter().map(|(from, ..)| *from).collect();
     assert!(states.into_iter().eq(Kind::ALL));
     let goals: BTreeSet<&str> = TABLE.iter().map(|(_, goal, _)| *goal).collect();
-    let all = ["erred", "memory", "processing", "runnable", "unneeded", "waiting"];
+    let all = ["erred", "memory", "processing", "retried", "runnable", "unneeded", "waiting"];
     assert!(goals.into_iter().eq(all));
 }
 

@@ -27,6 +27,7 @@ impl Cell {
                 | Occasion::AskedOpen
                 | Occasion::Served
                 | Occasion::TickBusy
+                | Occasion::TickLimit
                 | Occasion::TickLocate
                 | Occasion::TickRetry => Handled,
                 Occasion::TickIdle => Ignored,

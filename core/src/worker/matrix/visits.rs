@@ -155,6 +155,7 @@ impl Worker {
             is_idle = false;
             visit(Cell::Other(match timer {
                 Timer::Busy(_) => Occasion::TickBusy,
+                Timer::Limit(_) => Occasion::TickLimit,
                 Timer::Locate(_) => Occasion::TickLocate,
                 Timer::Retry(..) => Occasion::TickRetry,
             }));

@@ -165,6 +165,7 @@ impl Index {
     }
 
     pub(super) fn enter_run(&mut self, id: RunId, run: &Run) {
+        self.timers.extend(run.limit().map(|at| (at, Timer::Limit(id))));
         if run.has_slot() {
             self.slots += 1;
             self.announced += usize::from(run.announce);
@@ -175,6 +176,9 @@ impl Index {
     }
 
     pub(super) fn leave_run(&mut self, id: RunId, run: &Run) {
+        if let Some(at) = run.limit() {
+            self.timers.remove(&(at, Timer::Limit(id)));
+        }
         if run.has_slot() {
             self.slots -= 1;
             self.announced -= usize::from(run.announce);

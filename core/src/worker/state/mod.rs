@@ -148,7 +148,7 @@ impl State {
             }
         }
         let state = if missing == 0 { RunState::Ready } else { RunState::Waiting { missing } };
-        self.enter_run(id, Run { key, priority, announce, spec, inputs, args, state });
+        self.enter_run(id, Run { key, priority, announce, spec, inputs, args, limit: None, state });
     }
 
     /// Adds a run whose value is sent to this worker.
@@ -156,7 +156,7 @@ impl State {
         let NewRun { key, priority, announce, spec, inputs: _, args: _ } = new;
         let (inputs, args) = (SmallVec::new(), Blob::new());
         let state = RunState::Receiving;
-        self.enter_run(id, Run { key, priority, announce, spec, inputs, args, state });
+        self.enter_run(id, Run { key, priority, announce, spec, inputs, args, limit: None, state });
     }
 
     fn enter_run(&mut self, id: RunId, run: Run) {
@@ -171,6 +171,14 @@ impl State {
         self.touched.runs.note(id);
         self.index.leave_run(id, run);
         run.state = state;
+        self.index.enter_run(id, run);
+    }
+
+    /// The body of a run is entered, for no longer than until then.
+    pub fn limit_run(&mut self, id: RunId, limit: Instant) {
+        let run = self.runs.get_mut(id).expect("only runs that are here change");
+        self.index.leave_run(id, run);
+        run.limit = Some(limit);
         self.index.enter_run(id, run);
     }
 

@@ -7,6 +7,8 @@ use raddle_net::names::{Key, Priority, RunId};
 use raddle_net::payload::Blob;
 use smallvec::SmallVec;
 
+use crate::time::Instant;
+
 /// A run that was given to this worker and is not gone.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -22,6 +24,8 @@ pub struct Run {
     pub(super) inputs: SmallVec<[RunId; 1]>,
     /// Its arguments. Empty once the body is entered.
     pub(super) args: Blob,
+    /// When its time is over, once its body is entered.
+    pub(super) limit: Option<Instant>,
     pub(super) state: RunState,
 }
 
@@ -114,6 +118,11 @@ impl Run {
     /// Whether its body is entered and its value wanted.
     pub fn is_entered_and_wanted(&self) -> bool {
         matches!(self.state, RunState::Busy { intent: Intent::Keep, .. })
+    }
+
+    /// When its time is over, if that still matters.
+    pub fn limit(&self) -> Option<Instant> {
+        self.limit.filter(|_| self.is_entered_and_wanted())
     }
 
     /// Whether it takes a slot.

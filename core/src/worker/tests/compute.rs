@@ -111,3 +111,40 @@ fn an_announced_run_that_is_freed_meanwhile_is_not_entered() {
     assert_eq!(rig.event(Event::Flushed { run: run(1) }), []);
     assert_eq!(rig.event(Event::Flushed { run: run(2) }), [executes(2, &[])]);
 }
+
+/// The spec of a task that may take 5 ms.
+const LIMITED: SpecId = SpecId(9);
+
+fn limited(rig: &mut Rig, n: u64) -> (Compute, Effect) {
+    let mut spec = TaskSpec::clone(&spec(NATIVE));
+    spec.options.timeout = Some(5_000_000);
+    // Said once or more: it is the same.
+    assert_eq!(rig.hears(SchedulerToWorker::Define { id: LIMITED, spec: spec.clone() }), []);
+    let (inputs, spec) = (SmallVec::new(), Arc::new(spec));
+    let body = Execute { key: key(n), run: run(n), spec, inputs, args: blob(n) };
+    (Compute { spec: LIMITED, ..compute(n, []) }, Effect::Execute(body))
+}
+
+#[test]
+fn a_body_that_takes_too_long_has_failed_and_keeps_its_slot_until_it_ends() {
+    let mut rig = Rig::with_threads(1);
+    let (given, body) = limited(&mut rig, 1);
+    assert_eq!(rig.given(given), [body]);
+    assert_eq!(rig.given(compute(2, [])), []);
+    let over = [says_failed(1), stops(1)];
+    assert_eq!(rig.waits(Duration::from_millis(5), Timer::Limit(run(1))), over);
+    assert_eq!(rig.worker.next_deadline(), None);
+    assert_eq!(rig.finishes(1), [forgets(1), executes(2, &[])]);
+}
+
+#[test]
+fn a_body_that_ends_in_time_has_no_limit_any_more() {
+    let mut rig = Rig::with_threads(1);
+    for end in [Rig::finishes, Rig::freed] {
+        let (given, body) = limited(&mut rig, 1);
+        assert_eq!(rig.given(given), [body]);
+        end(&mut rig, 1);
+        assert_eq!(rig.worker.next_deadline(), None);
+        rig.freed(1);
+    }
+}

@@ -14,7 +14,7 @@ impl Rig {
     }
 
     fn speaks(&mut self, n: u64) -> Vec<Effect> {
-        let message = ClientMessage::Release { keys: vec![key(n)] };
+        let message = ClientMessage::Release { keys: vec![key(n)], answer: false };
         self.event(Event::FromRun { run: run(n), message })
     }
 
@@ -101,7 +101,7 @@ fn a_blocked_announced_run_lets_its_announced_child_go_first() {
 #[test]
 fn what_a_body_says_is_passed_on_while_it_is_wanted() {
     let mut rig = Rig::with_threads(1);
-    let message = ClientMessage::Release { keys: vec![key(1)] };
+    let message = ClientMessage::Release { keys: vec![key(1)], answer: false };
     let said = says(WorkerMessage::FromRun { key: key(1), run: run(1), message });
     assert_eq!(rig.speaks(1), []);
     rig.given(compute(1, []));

@@ -28,11 +28,12 @@ const DATUM_KINDS: [DatumKind; 6] = [
     DatumKind::Promised,
 ];
 
-fn run_goals() -> [(&'static str, RunGoal); 8] {
+fn run_goals() -> [(&'static str, RunGoal); 9] {
     [
         ("block", RunGoal::Block),
         ("end", RunGoal::End(value())),
         ("enter", RunGoal::Enter),
+        ("expire", RunGoal::Expire),
         ("free", RunGoal::Free),
         ("gain_input", RunGoal::GainInput),
         ("lose_input", RunGoal::LoseInput),

@@ -9,7 +9,7 @@ use proptest::test_runner::TestCaseError;
 use raddle_net::messages::{
     ClientMessage, Compute, Failure, Runtime, SchedulerToClient, SchedulerToWorker,
 };
-use raddle_net::names::{Key, KeyKind, RunId, SpecId, WorkerId};
+use raddle_net::names::{Key, RunId, SpecId, WorkerId};
 
 use super::super::super::{ConnectionId, Effect, PeerError};
 
@@ -136,13 +136,18 @@ impl Client {
     pub fn forget(&mut self, message: &ClientMessage, wants: &BTreeSet<Key>) {
         match message {
             ClientMessage::Goodbye => self.told.clear(),
-            ClientMessage::Release { keys } => self.told.retain(|key, _| !keys.contains(key)),
+            ClientMessage::Release { keys, .. } => self.told.retain(|key, _| !keys.contains(key)),
             ClientMessage::Submit { tasks, .. } => {
                 let new = |key: &Key| tasks.iter().any(|t| t.key == *key) && !wants.contains(key);
                 self.told.retain(|key, _| !new(key));
             }
+            // What it did not want before, it is told of as if it were new.
+            ClientMessage::Retry { keys } | ClientMessage::Want { keys } => {
+                self.told.retain(|key, _| wants.contains(key) || !keys.contains(key));
+            }
             ClientMessage::Cancel { .. }
             | ClientMessage::Define { .. }
+            | ClientMessage::Detach { .. }
             | ClientMessage::Locate { .. }
             | ClientMessage::Query { .. } => {}
         }
@@ -166,13 +171,9 @@ impl Client {
             }
             SchedulerToClient::Recomputing { key } => {
                 let before = self.told.remove(key);
-                prop_assert!(matches!(before, Some(Told::InMemory(_))), "{key} was not done");
+                prop_assert!(before.is_some(), "{key} was not done");
             }
-            SchedulerToClient::Released { keys } => {
-                for key in keys {
-                    prop_assert!(matches!(key.kind(), KeyKind::Hashed(_)), "{key} has one life");
-                }
-            }
+            SchedulerToClient::Released { keys } => prop_assert!(!keys.is_empty()),
             SchedulerToClient::Send { key, run, worker } => {
                 prop_assert!(self.peers.contains(worker), "{worker} was not introduced");
                 self.sends.insert((*key, *run));

@@ -69,7 +69,7 @@ fn cells_are_numbered_in_order() {
 
 /// Cells that plays seldom come to. Tests of single events do.
 const FAR: [Cell; 9] = [
-    Cell::Key(Row::Queued, Matter::ReleaseNumbered),
+    Cell::Key(Row::Queued, Matter::ReleaseUnwanted),
     Cell::Peer(Standing::Client, Word::QueryWrong),
     Cell::Peer(Standing::Run, Word::QueryWrong),
     Cell::Run(Row::NoWorker, Report::Failed, Age::Stale),

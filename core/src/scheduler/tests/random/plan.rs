@@ -10,7 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::super::super::{Config, Policy};
-use super::super::{DATA, FRAGILE, ONLY_W2, PLAIN, RETRIED, UNHEARD};
+use super::super::{DATA, FRAGILE, GREEDY, ONCE, ONLY_W2, PLAIN, RATHER_W2, RETRIED, UNHEARD};
 use crate::time::Duration;
 use raddle_net::names::SpecId;
 
@@ -73,16 +73,25 @@ pub struct Joins {
 
 #[derive(Clone, Debug)]
 pub enum Says {
-    Cancel { keys: Vec<u8> },
+    Cancel { keys: Vec<u8>, force: bool },
+    Detach { keys: Vec<u8> },
     Explain { key: u8 },
     Goodbye,
+    HasWhat { worker: u8 },
     Info,
     Locate { key: u8, failed: Option<u8> },
     Misdefine,
-    Release { keys: Vec<u8> },
+    Publish { name: u8, keys: Vec<u8> },
+    Release { keys: Vec<u8>, answer: bool },
+    Retry { keys: Vec<u8> },
     Submit(Submit),
     SubmitUndefined { key: u8 },
+    Story { key: u8 },
+    Tasks { after: u8 },
+    Unpublish { name: u8 },
     WaitForWorkers { workers: u32 },
+    Want { keys: Vec<u8> },
+    WhoHas { key: u8 },
 }
 
 #[derive(Clone, Debug)]
@@ -162,6 +171,9 @@ fn recipe(key: u8) -> impl Strategy<Value = Recipe> {
         2 => Just(ONLY_W2),
         1 => Just(UNHEARD),
         1 => Just(FRAGILE),
+        2 => Just(GREEDY),
+        1 => Just(ONCE),
+        1 => Just(RATHER_W2),
     ];
     let dependencies = if key == 0 { vec(0..1_u8, 0).boxed() } else { vec(0..key, 0..4).boxed() };
     (spec, -1..2_i32, dependencies).prop_map(|(spec, priority, dependencies)| {
@@ -219,12 +231,21 @@ fn says() -> impl Strategy<Value = Says> {
         20 => submit.prop_map(|(keys, whole, other, submission)| {
             Says::Submit(Submit { keys, whole, other, submission })
         }),
-        8 => keys().prop_map(|keys| Says::Release { keys }),
-        3 => keys().prop_map(|keys| Says::Cancel { keys }),
+        8 => (keys(), any::<bool>()).prop_map(|(keys, answer)| Says::Release { keys, answer }),
+        2 => (0..2_u8, keys()).prop_map(|(name, keys)| Says::Publish { name, keys }),
+        1 => (0..2_u8).prop_map(|name| Says::Unpublish { name }),
+        2 => keys().prop_map(|keys| Says::Want { keys }),
+        3 => (keys(), any::<bool>()).prop_map(|(keys, force)| Says::Cancel { keys, force }),
+        2 => keys().prop_map(|keys| Says::Detach { keys }),
+        4 => keys().prop_map(|keys| Says::Retry { keys }),
         2 => (key(), option::of(any::<u8>()))
             .prop_map(|(key, failed)| Says::Locate { key, failed }),
         1 => key().prop_map(|key| Says::Explain { key }),
         1 => Just(Says::Info),
+        1 => (0..8_u8).prop_map(|worker| Says::HasWhat { worker }),
+        1 => key().prop_map(|key| Says::Story { key }),
+        1 => key().prop_map(|after| Says::Tasks { after }),
+        1 => key().prop_map(|key| Says::WhoHas { key }),
         1 => (0..4_u32).prop_map(|workers| Says::WaitForWorkers { workers }),
         1 => Just(Says::Goodbye),
         1 => Just(Says::Misdefine),

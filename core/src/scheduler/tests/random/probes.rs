@@ -49,12 +49,15 @@ impl Play<'_> {
         let undefined = NewTask { spec: SpecId(99), ..self.new_task(0) };
         let next = SpecId(u32::try_from(specs().len()).unwrap());
         let mut messages = vec![
-            ClientMessage::Cancel { keys: too_many.clone() },
+            ClientMessage::Cancel { keys: too_many.clone(), force: false },
+            ClientMessage::Detach { keys: too_many.clone() },
+            ClientMessage::Retry { keys: too_many.clone() },
+            ClientMessage::Want { keys: too_many.clone() },
             ClientMessage::Define { id: SpecId(99), spec: TaskSpec::default() },
             ClientMessage::Define { id: next, spec: TaskSpec::default() },
             ClientMessage::Goodbye,
             ClientMessage::Query { id: 0, query: Query::Info },
-            ClientMessage::Release { keys: too_many },
+            ClientMessage::Release { keys: too_many, answer: false },
             ClientMessage::Submit { submission: 1, tasks: vec![undefined] },
         ];
         for number in 0..plan::KEYS {
@@ -62,9 +65,13 @@ impl Play<'_> {
             let task = self.new_task(number);
             let other = NewTask { args: Blob::from(&b"another"[..]), ..task.clone() };
             messages.extend([
-                ClientMessage::Cancel { keys: keys.clone() },
+                ClientMessage::Cancel { keys: keys.clone(), force: false },
+                ClientMessage::Detach { keys: keys.clone() },
+                ClientMessage::Retry { keys: keys.clone() },
+                ClientMessage::Want { keys: keys.clone() },
+                ClientMessage::Release { keys: keys.clone(), answer: true },
                 ClientMessage::Locate { key, failed: None },
-                ClientMessage::Release { keys },
+                ClientMessage::Release { keys, answer: false },
                 ClientMessage::Submit { submission: 1, tasks: vec![task] },
                 ClientMessage::Submit { submission: 1, tasks: vec![other] },
             ]);
@@ -94,10 +101,13 @@ impl Play<'_> {
         let define = |id| ClientMessage::Define { id: SpecId(id), spec: TaskSpec::default() };
         let submit = |task| ClientMessage::Submit { submission: 1, tasks: vec![task] };
         let messages = [
-            ClientMessage::Cancel { keys: too_many() },
-            ClientMessage::Release { keys: too_many() },
+            ClientMessage::Cancel { keys: too_many(), force: false },
+            ClientMessage::Detach { keys: too_many() },
+            ClientMessage::Release { keys: too_many(), answer: false },
+            ClientMessage::Retry { keys: too_many() },
+            ClientMessage::Want { keys: too_many() },
             define(0),
-            define(6),
+            define(u32::try_from(specs().len()).unwrap()),
             define(99),
             submit(self.new_task(0)),
             submit(NewTask { spec: SpecId(99), ..self.new_task(0) }),
@@ -131,7 +141,7 @@ fn reports(key: Key, run: RunId) -> Vec<WorkerMessage> {
         finished(u64::MAX),
         WorkerMessage::Locate { key, run },
         WorkerMessage::Started { key, run },
-        speaks(ClientMessage::Cancel { keys: vec![key_of(1)] }),
+        speaks(ClientMessage::Cancel { keys: vec![key_of(1)], force: false }),
         speaks(ClientMessage::Goodbye),
         speaks(ClientMessage::Query { id: 0, query: Query::Info }),
     ]

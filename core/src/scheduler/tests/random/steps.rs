@@ -78,7 +78,7 @@ impl Play<'_> {
         wants.map(|task| state.task(*task).key).collect()
     }
 
-    fn client_joins(&mut self, session: u8) -> Sense {
+    pub fn client_joins(&mut self, session: u8) -> Sense {
         let connection = self.next_connection();
         self.audience.clients.insert(connection, audience::Client::default());
         let (session, name) = (Session::truncate(session.into()), String::new());
@@ -141,8 +141,10 @@ impl Play<'_> {
         }
         let name = |name: &str| FunctionName { name: name.to_owned(), signature: 0 };
         let functions = vec![name("add"), name(function)];
+        let gpus = if joins.name == 200 { 2 } else { u64::from(joins.name % 3) };
+        let resources = vec![("gpu".to_owned(), 10_000 * gpus)];
         let (name, nthreads) = (format!("w{}", joins.name), joins.nthreads);
-        let registration = Registration { name, address, nthreads, functions };
+        let registration = Registration { name, address, nthreads, functions, resources };
         let message = WorkerMessage::Register(registration);
         self.handle(Event::FromWorker { connection, message }, Some(connection))
     }
@@ -227,22 +229,39 @@ impl Play<'_> {
         let keys_of = |keys: &[u8]| keys.iter().copied().map(key_of).collect();
         let query = |query| ClientMessage::Query { id: 0, query };
         match says {
-            Says::Cancel { keys } => ClientMessage::Cancel { keys: keys_of(keys) },
+            Says::Cancel { keys, force } => {
+                ClientMessage::Cancel { keys: keys_of(keys), force: *force }
+            }
+            Says::Detach { keys } => ClientMessage::Detach { keys: keys_of(keys) },
             Says::Explain { key } => query(Query::Explain(key_of(*key))),
             Says::Goodbye => ClientMessage::Goodbye,
+            Says::HasWhat { worker } => query(Query::HasWhat(format!("w{worker}"))),
             Says::Info => query(Query::Info),
             Says::Locate { key, failed } => {
                 let failed = failed.map(|worker| WorkerId((worker % 8).into()));
                 ClientMessage::Locate { key: key_of(*key), failed }
             }
             Says::Misdefine => ClientMessage::Define { id: SpecId(99), spec: TaskSpec::default() },
-            Says::Release { keys } => ClientMessage::Release { keys: keys_of(keys) },
+            Says::Publish { name, keys } => {
+                query(Query::Publish { name: name.to_string(), keys: keys_of(keys) })
+            }
+            Says::Release { keys, answer } => {
+                ClientMessage::Release { keys: keys_of(keys), answer: *answer }
+            }
+            Says::Retry { keys } => ClientMessage::Retry { keys: keys_of(keys) },
+            Says::Story { key } => query(Query::Story(StoryOf::Key(key_of(*key)))),
             Says::Submit(submit) => self.submission(submit),
             Says::SubmitUndefined { key } => {
                 let task = NewTask { spec: SpecId(99), ..self.new_task(*key) };
                 ClientMessage::Submit { submission: 1, tasks: vec![task] }
             }
+            Says::Tasks { after } => {
+                query(Query::Tasks { state: None, after: Some(key_of(*after)) })
+            }
+            Says::Unpublish { name } => query(Query::Unpublish(name.to_string())),
             Says::WaitForWorkers { workers } => query(Query::WaitForWorkers(*workers)),
+            Says::Want { keys } => ClientMessage::Want { keys: keys_of(keys) },
+            Says::WhoHas { key } => query(Query::WhoHas(key_of(*key))),
         }
     }
 

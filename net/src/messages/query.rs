@@ -1,0 +1,164 @@
+//! Questions about the cluster, and their answers. Each answer is bounded; what may be longer is
+//! asked for in pages.
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{Key, RunId, WorkerId};
+
+/// A question about the cluster, or a wish that is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Query {
+    /// The keys that were published under a name.
+    Dataset(String),
+    /// The names under which something is published.
+    Datasets,
+    /// Why a key is not done, in words.
+    Explain(Key),
+    /// Which values a worker holds, by its name or address.
+    HasWhat(String),
+    /// Who is there and how much there is to do.
+    Info,
+    /// Keep keys under a name, whoever stops wanting them.
+    Publish {
+        /// The name; nothing else is published under it.
+        name: String,
+        /// Keys that the client wants; at most [`MAX_KEYS`](crate::limits::MAX_KEYS).
+        keys: Vec<Key>,
+    },
+    /// What has happened to a task or to a worker.
+    Story(StoryOf),
+    /// The tasks that there are, in the order of their keys.
+    Tasks {
+        /// Those in the state of this name; `None` is all.
+        state: Option<String>,
+        /// Those whose key comes after this one.
+        after: Option<Key>,
+    },
+    /// Keep what was published under this name no longer.
+    Unpublish(String),
+    /// Answer once this many workers are there.
+    WaitForWorkers(u32),
+    /// Which workers hold the value of a key.
+    WhoHas(Key),
+}
+
+/// Whose story.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StoryOf {
+    /// That of a task.
+    Key(Key),
+    /// That of a worker, by its name or address.
+    Worker(String),
+}
+
+/// The answer to a [`Query`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum QueryAnswer {
+    /// It cannot be done: why, in words.
+    Declined(String),
+    /// To [`Query::Publish`] and [`Query::Unpublish`]: it is done.
+    Done,
+    /// To [`Query::Explain`].
+    Explanation(String),
+    /// To [`Query::Info`] and [`Query::WaitForWorkers`].
+    Info(SchedulerInfo),
+    /// To [`Query::Dataset`] and [`Query::HasWhat`]: at most [`MAX_KEYS`](crate::limits::MAX_KEYS).
+    Keys(Vec<Key>),
+    /// To [`Query::Datasets`].
+    Names(Vec<String>),
+    /// To [`Query::Story`]: the last lines, the oldest first.
+    Story(Vec<StoryLine>),
+    /// To [`Query::Tasks`].
+    Tasks {
+        /// A page of them.
+        tasks: Vec<TaskInfo>,
+        /// After which key the next page begins, if there is one.
+        next: Option<Key>,
+    },
+    /// There is no such worker, state or name: which one, in words.
+    Unknown(String),
+    /// To [`Query::WhoHas`]: addresses.
+    Workers(Vec<String>),
+}
+
+/// The scheduler's view of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SchedulerInfo {
+    /// The workers, by id.
+    pub workers: Vec<WorkerInfo>,
+    /// Connected clients.
+    pub clients: u32,
+    /// How many tasks are in which state, by the state's name.
+    pub tasks: Vec<(String, u64)>,
+}
+
+/// The scheduler's view of one worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct WorkerInfo {
+    /// Its id.
+    pub id: WorkerId,
+    /// Its name.
+    pub name: String,
+    /// Where it serves values.
+    pub address: String,
+    /// Tasks it runs at a time.
+    pub nthreads: u32,
+    /// Tasks assigned to it.
+    pub processing: u64,
+    /// Values it holds.
+    pub values: u64,
+    /// Their size in bytes.
+    pub nbytes: u64,
+}
+
+/// The scheduler's view of one task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TaskInfo {
+    /// Its name.
+    pub key: Key,
+    /// The name of its state.
+    pub state: String,
+    /// What it runs.
+    pub function: String,
+    /// The user's priority.
+    pub priority: i32,
+    /// How often it was assigned to a worker.
+    pub attempts: u32,
+    /// Deaths of its worker that were charged to it.
+    pub deaths: u32,
+    /// How many clients want it.
+    pub clients: u32,
+    /// Some of the tasks whose values it needs.
+    pub dependencies: Vec<Key>,
+    /// How many they are.
+    pub ndependencies: u32,
+    /// How many tasks need its value.
+    pub dependents: u32,
+    /// Addresses of the worker that it is assigned to, or of some that hold its value.
+    pub workers: Vec<String>,
+    /// The run that it is assigned as, or that made its value.
+    pub run: Option<RunId>,
+    /// Size of its value in bytes.
+    pub nbytes: u64,
+    /// Why it has none, in short.
+    pub failure: Option<String>,
+}
+
+/// Something that happened to a task or to a worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StoryLine {
+    /// How long before the answer, in nanoseconds.
+    pub ago: u64,
+    /// Which task, if it happened to one.
+    pub key: Option<Key>,
+    /// What it was: the name of a state, or empty if it was not known.
+    pub from: String,
+    /// What it became: the name of a state, or `forgotten`. Of a worker, what became of it.
+    pub to: String,
+    /// The run, if there was one.
+    pub run: Option<RunId>,
+    /// Address of the worker, if one had to do with it.
+    pub worker: Option<String>,
+    /// What gave rise to it.
+    pub cause: String,
+}
