@@ -117,9 +117,9 @@ impl World {
         let Some(TaskDef { key, .. }) = self.some_task(bits) else { return };
         let stranger = self.stranger();
         let keys = || vec![key];
-        self.stranger_says(stranger, ClientMessage::Cancel { keys: keys() });
+        self.stranger_says(stranger, ClientMessage::Cancel { keys: keys(), force: false });
         self.stranger_says(stranger, ClientMessage::Locate { key, failed: None });
-        self.stranger_says(stranger, ClientMessage::Release { keys: keys() });
+        self.stranger_says(stranger, ClientMessage::Release { keys: keys(), answer: false });
         self.stranger_says(stranger, ClientMessage::Query { id: 1, query: Query::Explain(key) });
         self.stranger_says(stranger, ClientMessage::Goodbye);
     }
@@ -144,7 +144,10 @@ impl World {
                 self.scheduler_event(event);
             }
         }
-        self.stranger_says(stranger, ClientMessage::Release { keys: vec![task.key] });
+        self.stranger_says(
+            stranger,
+            ClientMessage::Release { keys: vec![task.key], answer: false },
+        );
         self.stranger_says(stranger, ClientMessage::Goodbye);
     }
 
@@ -181,9 +184,9 @@ impl World {
         for message in [
             define,
             ClientMessage::Submit { submission: 1, tasks: Vec::new() },
-            ClientMessage::Cancel { keys: vec![key] },
+            ClientMessage::Cancel { keys: vec![key], force: false },
             ClientMessage::Locate { key, failed: None },
-            ClientMessage::Release { keys: vec![key] },
+            ClientMessage::Release { keys: vec![key], answer: false },
             ClientMessage::Query { id: 1, query: Query::Info },
             ClientMessage::Goodbye,
         ] {
@@ -212,6 +215,7 @@ impl World {
             address: "tcp://nowhere".to_owned(),
             nthreads: 1,
             functions: Vec::new(),
+            resources: Vec::new(),
         });
         let register = Event::FromWorker { connection, message: register };
         let mut taken = false;
