@@ -61,7 +61,7 @@ pub use coverage::Coverage;
 pub use failure::{Class, Failure, Report};
 pub use generate::Mix;
 pub use history::{End, History};
-pub use matrix::Visits;
+pub use matrix::{Visits, why_unvisited};
 pub use minimise::minimise;
 pub use novelty::Novelty;
 pub use oracle::{Oracle, Verdict};

@@ -143,7 +143,12 @@ impl World {
             if self.harms(Plant::SkipUnblocked) {
                 return;
             }
-            self.at(self.now, Delivery::Worker(worker, Event::Unblocked { run }));
+            // Whoever polls the body takes his time, now and then.
+            let delay = match self.chance(run.counter, 2) {
+                0 => Duration::ZERO,
+                _ => Duration::from_micros(self.chance(run.counter, 2_000)),
+            };
+            self.at(self.now + delay, Delivery::Worker(worker, Event::Unblocked { run }));
         }
     }
 

@@ -17,6 +17,8 @@ use crate::world::{Delivery, Depth, Node, Settings, World};
 #[derive(Clone, Debug)]
 pub(crate) struct SimScheduler {
     pub(crate) machine: Scheduler,
+    /// Since when there has been no worker.
+    deserted: Option<Instant>,
     /// When it is woken next, at the latest.
     alarm: Option<Instant>,
     /// The kind of its last event.
@@ -33,9 +35,19 @@ impl SimScheduler {
             track_touched: settings.mode.depth == Depth::Touched,
             client_grace: Duration::from_micros(plan.grace),
             worker_grace: Duration::from_micros(plan.grace),
+            no_workers_timeout: match plan.patience {
+                0 => Config::default().no_workers_timeout,
+                micros => Duration::from_micros(micros),
+            },
             ..Config::default()
         };
-        Self { machine: Scheduler::new(config), alarm: None, last: 0, effects: Vec::new() }
+        Self {
+            machine: Scheduler::new(config),
+            alarm: None,
+            deserted: None,
+            last: 0,
+            effects: Vec::new(),
+        }
     }
 }
 
@@ -44,12 +56,14 @@ impl World {
         self.see_scheduler_event(&event);
         self.visit_scheduler(&event);
         self.note_report(&event);
+        self.note_desertion();
         let sim = &mut self.scheduler;
         if event == Event::Tick {
             sim.alarm = sim.alarm.filter(|at| *at > self.now);
         }
         let mut out = std::mem::take(&mut sim.effects);
         sim.machine.handle(self.now, event, &mut out);
+        self.note_desertion();
         let machine = &self.scheduler.machine;
         let wholly = self.checks_wholly(machine.tasks());
         let checked = if wholly { machine.check() } else { machine.check_touched() };
@@ -64,6 +78,19 @@ impl World {
             && let Some(at) = wake(&mut self.scheduler.alarm, at, self.now)
         {
             self.at(at, Delivery::Scheduler(Event::Tick));
+        }
+    }
+
+    /// Work that has no worker for as long as the plan says may fail.
+    fn note_desertion(&mut self) {
+        let patience = Duration::from_micros(self.plan().patience);
+        if self.scheduler.machine.open_workers() > 0 {
+            self.scheduler.deserted = None;
+            return;
+        }
+        let since = *self.scheduler.deserted.get_or_insert(self.now);
+        if !patience.is_zero() && self.now - since >= patience {
+            self.oracle.deserted();
         }
     }
 

@@ -226,6 +226,12 @@ impl Scheduler {
         self.transitions
     }
 
+    /// How many workers are connected.
+    #[must_use]
+    pub fn open_workers(&self) -> usize {
+        self.state.index().open_workers()
+    }
+
     /// How many tasks are known.
     #[must_use]
     pub fn tasks(&self) -> u64 {

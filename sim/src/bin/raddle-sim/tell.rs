@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use raddle_sim::{
-    Case, Class, Coverage, Failure, Mode, ParseError, Plant, Report, diagram, minimise, policy_name,
+    Case, Class, Coverage, Failure, Mode, ParseError, Plant, Report, diagram, minimise,
+    policy_name, why_unvisited,
 };
 
 use crate::fleet::{Clock, Total};
@@ -130,15 +131,20 @@ pub(crate) fn coverage(coverage: &Coverage) {
     let never = coverage.counts().filter(|&(_, _, count)| count == 0);
     let never: Vec<String> = never.map(|(group, kind, _)| format!("{group}: {kind}")).collect();
     eprintln!("never seen, {} kinds: {}", never.len(), never.join(", "));
-    let (mut cells, mut visited) = (0, 0);
+    let (mut visited, mut reasons, mut unvisited) = (0, 0, 0);
     for (machine, cell, class, visits) in coverage.visits().of_possible() {
-        cells += 1;
-        visited += usize::from(visits > 0);
-        if visits == 0 {
-            eprintln!("never visited, {class:?}: {machine}, {cell}");
+        match (visits, why_unvisited(machine, &cell)) {
+            (1.., _) => visited += 1,
+            (0, Some(_)) => reasons += 1,
+            (0, None) => {
+                unvisited += 1;
+                eprintln!("never visited, {class:?}: {machine}, {cell}");
+            }
         }
     }
-    eprintln!("{visited} of {cells} cells of state × event were visited");
+    eprintln!(
+        "cells of state × event: {visited} visited, {unvisited} not, {reasons} out of reach by design"
+    );
 }
 
 /// Makes the case small, saves it with its diagram, and says how to see it again.
