@@ -18,6 +18,7 @@ use crate::body::Body;
 use crate::failure::Failure;
 use crate::oracle::Verdict;
 use crate::plan::{Question, TaskDef};
+use crate::property::Property;
 use crate::requests::Asker;
 use crate::scheduler::wake;
 use crate::world::{Delivery, Depth, Node, World};
@@ -397,19 +398,17 @@ impl World {
     }
 
     /// Every future that is still held has settled, and its value was gathered.
-    pub(crate) fn judge_all(&self) -> Result<(), Failure> {
+    pub(crate) fn judge_all(&self, property: Property) -> Result<(), Failure> {
         for client in &self.clients {
             let open = |(_, seen): &(&Key, &Seen)| matches!(seen, Seen::Pending | Seen::Done);
             if let Some((key, seen)) = client.held.iter().find(open) {
-                return Err(Failure::Stuck(format!(
-                    "{key} of client {} is {seen:?}: {}",
-                    client.number,
-                    self.explain(*key)
-                )));
+                let (number, why) = (client.number, self.explain(*key));
+                let stuck = format!("{key} of client {number} is {seen:?}: {why}");
+                return Err(Failure::Broken(property, stuck));
             }
             if let Some(id) = client.asked.first() {
                 let stuck = format!("question {id} of client {} has no answer", client.number);
-                return Err(Failure::Stuck(stuck));
+                return Err(Failure::Broken(property, stuck));
             }
         }
         Ok(())

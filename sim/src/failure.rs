@@ -5,10 +5,14 @@ use std::fmt;
 use raddle_core::scheduler::Violation as SchedulerViolation;
 
 use crate::coverage::Coverage;
+use crate::property::Property;
+use crate::watch::Breach;
 
 /// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
+    /// What the observer saw: the property that does not hold, and for what.
+    Broken(Property, String),
     /// A client machine broke an invariant.
     Client(raddle_core::client::Violation),
     /// Something was left when everything had been released.
@@ -19,8 +23,6 @@ pub enum Failure {
     Protocol(String),
     /// The scheduler broke an invariant.
     Scheduler(SchedulerViolation),
-    /// Nothing happens any more, and a future has not settled; or things happen for ever.
-    Stuck(String),
     /// A worker machine broke an invariant.
     Worker(raddle_core::worker::Violation),
     /// A future took back how it had ended.
@@ -42,26 +44,39 @@ impl Failure {
             (Self::Client(a), Self::Client(b)) => kind(a) == kind(b),
             (Self::Scheduler(a), Self::Scheduler(b)) => kind(a) == kind(b),
             (Self::Worker(a), Self::Worker(b)) => kind(a) == kind(b),
+            (Self::Broken(a, _), Self::Broken(b, _)) => a == b,
             (a, b) => kind(a) == kind(b),
         }
     }
 
-    /// The property that does not hold, in one word.
+    /// The property that does not hold.
+    #[must_use]
+    pub fn breaks(&self) -> Property {
+        match self {
+            Self::Broken(property, _) => *property,
+            Self::Changed(_) => Property::Final,
+            Self::Client(_) => Property::Client,
+            Self::Leak(_) => Property::Forgotten,
+            Self::Panic(_) => Property::Panic,
+            Self::Phantom(_) => Property::Phantom,
+            Self::Protocol(_) => Property::Protocol,
+            Self::Scheduler(_) => Property::Scheduler,
+            Self::Worker(_) => Property::Worker,
+            Self::WrongFailure(_) => Property::Blame,
+            Self::WrongValue(_) => Property::Value,
+        }
+    }
+
+    /// Its name.
     #[must_use]
     pub fn property(&self) -> &'static str {
-        match self {
-            Self::Client(_) => "client-check",
-            Self::Leak(_) => "leak",
-            Self::Panic(_) => "panic",
-            Self::Protocol(_) => "protocol",
-            Self::Scheduler(_) => "scheduler-check",
-            Self::Stuck(_) => "stuck",
-            Self::Worker(_) => "worker-check",
-            Self::Changed(_) => "changed",
-            Self::Phantom(_) => "phantom",
-            Self::WrongFailure(_) => "wrong-failure",
-            Self::WrongValue(_) => "wrong-value",
-        }
+        self.breaks().id()
+    }
+}
+
+impl From<Breach> for Failure {
+    fn from((property, what): Breach) -> Self {
+        Self::Broken(property, what)
     }
 }
 

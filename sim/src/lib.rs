@@ -16,6 +16,7 @@
 //! | `network.rs`, `wire.rs`, `requests.rs` | links, and what stands still; messages as bytes; pulls of values |
 //! | `scheduler.rs`, `worker.rs`, `nested.rs`, `client.rs` | what a driver does around each machine |
 //! | `oracle.rs`, `failure.rs` | what each future may hold; what a run comes to |
+//! | `property.rs`, `watch/` | what must hold, by name; the observer that sees whether it does |
 //! | `digest.rs`, `coverage.rs`, `plant.rs` | what runs came to; what runs have seen; bugs that they must find |
 
 mod body;
@@ -31,10 +32,12 @@ mod network;
 mod oracle;
 mod plan;
 mod plant;
+mod property;
 mod queue;
 mod requests;
 mod scheduler;
 mod text;
+mod watch;
 mod wire;
 mod worker;
 mod world;
@@ -48,5 +51,6 @@ pub use minimise::minimise;
 pub use oracle::{Oracle, Verdict};
 pub use plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 pub use plant::Plant;
+pub use property::{Cost, Property};
 pub use text::ParseError;
 pub use world::{Depth, Mode, Settings, World};

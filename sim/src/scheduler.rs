@@ -10,7 +10,7 @@ use raddle_net::names::Key;
 
 use crate::failure::Failure;
 use crate::plan::Plan;
-use crate::world::{Delivery, Depth, Node, Settings, World};
+use crate::world::{Delivery, Depth, Node, Settings, World, node_behind};
 
 /// The scheduler.
 #[derive(Clone, Debug)]
@@ -38,6 +38,7 @@ impl SimScheduler {
 impl World {
     pub(crate) fn scheduler_event(&mut self, event: Event) {
         self.see_scheduler_event(&event);
+        let heard = self.watch_scheduler_hear(&event);
         let sim = &mut self.scheduler;
         if event == Event::Tick {
             sim.alarm = sim.alarm.filter(|at| *at > self.now);
@@ -50,6 +51,11 @@ impl World {
         if let Err(violation) = checked {
             self.fail(Failure::Scheduler(violation));
         }
+        let connections = &self.connections;
+        let behind = |connection| node_behind(connections, connection);
+        let machine = &self.scheduler.machine;
+        let observation = self.watch.scheduler_did(self.now, &heard, &out, machine, behind);
+        self.must(observation);
         for effect in out.drain(..) {
             self.scheduler_effect(effect);
         }

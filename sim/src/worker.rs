@@ -8,7 +8,7 @@ use raddle_core::client::Event as ClientEvent;
 use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::{
-    Config, Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Violation, Worker,
+    Config, Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Timer, Violation, Worker,
 };
 use raddle_net::messages::{
     Failure as TaskFailure, FunctionName, Item, Registration, WorkerMessage,
@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::nested::Nested;
 use crate::plan::Moment;
 use crate::plant::Plant;
+use crate::property::Property;
 use crate::requests::{Asker, Reply};
 use crate::scheduler::wake;
 use crate::world::{Delivery, Depth, Node, World};
@@ -65,6 +66,31 @@ impl SimWorker {
     /// How much there is to check.
     fn size(&self) -> u64 {
         (self.store.len() + self.running.len()) as u64
+    }
+
+    /// Whether a value is in its store.
+    pub(crate) fn holds(&self, run: RunId) -> bool {
+        self.store.contains_key(&run)
+    }
+
+    /// Runs whose values are in its store.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = RunId> + '_ {
+        self.store.keys().copied()
+    }
+
+    /// Whether one more body could run.
+    pub(crate) fn has_slot(&self) -> bool {
+        self.running.len() - self.nested.len() < self.nthreads as usize
+    }
+
+    /// What the machine is due for next.
+    pub(crate) fn next_deadline(&self) -> Option<(Instant, Timer)> {
+        self.machine.next_deadline()
+    }
+
+    /// How large the machine's tables are.
+    pub(crate) fn sizes(&self) -> [(&'static str, usize); 7] {
+        self.machine.sizes()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -157,11 +183,15 @@ impl World {
             node.alarm = node.alarm.filter(|at| *at > now);
         }
         let moment = Moment::of_event(&event);
+        self.watch.worker_hears(worker, &event);
         let mut out = Vec::new();
         node.machine.handle(now, event, &mut out);
+        let holds = |run| node.store.contains_key(&run);
+        let observation = self.watch.worker_did(worker, &out, holds);
         let alarm = node.machine.next_deadline();
         let alarm = alarm.and_then(|(at, _)| wake(&mut node.alarm, at, now));
         let size = node.size();
+        self.must(observation);
         let wholly = self.checks_wholly(size);
         let machine = &self.workers[&worker].machine;
         let checked = if wholly { machine.check() } else { machine.check_touched() };
@@ -284,13 +314,13 @@ impl World {
             inputs.iter().map(|input| node.store.get(input).map(|(value, _)| *value)).collect();
         let Some(mut values) = values else {
             let missing = format!("worker {worker} runs {key} without its inputs");
-            return self.fail(Failure::Protocol(missing));
+            return self.fail(Failure::Broken(Property::Inputs, missing));
         };
         node.running.insert(run, (key, now));
         let executing = node.running.len() - node.nested.len();
         if executing > node.nthreads as usize {
             let many = format!("worker {worker} runs {executing} bodies at a time");
-            return self.fail(Failure::Protocol(many));
+            return self.fail(Failure::Broken(Property::Slots, many));
         }
         if self.harms(Plant::SwapInputs) {
             values.reverse();
@@ -375,6 +405,7 @@ impl World {
 
     /// What a worker asked of a peer has come, or not.
     pub(crate) fn gathered(&mut self, worker: u32, peer: WorkerId, reply: Reply) {
+        self.check_sent(worker, &reply);
         let Some(node) = self.workers.get_mut(&worker) else { return };
         let outcome = match reply {
             Reply::Busy => GatherOutcome::Busy,

@@ -21,9 +21,11 @@ use crate::network::Network;
 use crate::oracle::Oracle;
 use crate::plan::{Moment, Op, Plan};
 use crate::plant::Plant;
+use crate::property::Property;
 use crate::queue::Queue;
 use crate::requests::{Reply, Request};
 use crate::scheduler::SimScheduler;
+use crate::watch::Watch;
 use crate::worker::{Ended, SimWorker};
 
 /// The stream of chance that belongs to decisions about entities.
@@ -105,6 +107,7 @@ pub struct World {
     pub(crate) workers: BTreeMap<u32, SimWorker>,
     pub(crate) network: Network,
     pub(crate) oracle: Oracle,
+    pub(crate) watch: Watch,
     pub(crate) requests: BTreeMap<RequestId, Request>,
     pub(crate) report: Report,
     pub(crate) failure: Option<Failure>,
@@ -115,7 +118,7 @@ pub struct World {
     plan: Arc<Plan>,
     queue: Queue,
     /// Who is behind each connection to the scheduler.
-    connections: Vec<Node>,
+    pub(crate) connections: Vec<Node>,
     pub(crate) next_request: u64,
     next_worker: u32,
     /// Decisions so far about each entity.
@@ -136,6 +139,7 @@ impl World {
             workers: BTreeMap::new(),
             network: Network::new(settings.seed, &plan),
             oracle: Oracle::default(),
+            watch: Watch::new(&plan),
             requests: BTreeMap::new(),
             report: Report::default(),
             failure: None,
@@ -166,13 +170,15 @@ impl World {
         world.settle()?;
         world.await_all();
         world.settle()?;
-        world.judge_all()?;
+        world.judge_all(Property::Settles)?;
+        world.check_executions(plan).map_err(Failure::from)?;
         world.submit_fresh();
         world.settle()?;
-        world.judge_all()?;
+        world.judge_all(Property::Fresh)?;
         world.release_all();
         world.settle()?;
         world.check_leaks()?;
+        world.check_tables().map_err(Failure::from)?;
         Ok(world.report)
     }
 
@@ -197,7 +203,10 @@ impl World {
             self.now = at;
             self.report.events += 1;
             if self.report.events > self.max_events {
-                return Err(Failure::Stuck("things happen for ever".to_owned()));
+                return Err(Failure::Broken(
+                    Property::LiveLock,
+                    "things happen for ever".to_owned(),
+                ));
             }
             if self.settings.mode.log {
                 eprintln!("{:>12} {delivery:?}", at.as_nanos());
@@ -211,6 +220,7 @@ impl World {
             }
         }
         self.check_wholly();
+        self.check_quiet();
         self.failure.take().map_or(Ok(()), Err)
     }
 
@@ -281,7 +291,7 @@ impl World {
 
     /// Who is behind a connection.
     pub(crate) fn behind(&self, connection: ConnectionId) -> Option<Node> {
-        self.connections.get(connection.0.checked_sub(1)? as usize).copied()
+        node_behind(&self.connections, connection)
     }
 
     /// The number of a worker that joins.
@@ -341,6 +351,11 @@ impl World {
             None => Ok(()),
         }
     }
+}
+
+/// Who is behind a connection, of these.
+pub(crate) fn node_behind(connections: &[Node], connection: ConnectionId) -> Option<Node> {
+    connections.get(connection.0.checked_sub(1)? as usize).copied()
 }
 
 impl Node {

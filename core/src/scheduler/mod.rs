@@ -22,6 +22,7 @@ mod policy;
 mod release;
 mod send;
 mod state;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod transitions;

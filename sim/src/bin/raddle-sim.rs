@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use raddle_core::scheduler::Policy;
 use raddle_sim::{
-    Case, Depth, Failure, Mix, Mode, Plan, Plant, Report, minimise, policy_name, policy_named,
+    Case, Depth, Failure, Mix, Mode, Plan, Plant, Property, Report, minimise, policy_name,
+    policy_named,
 };
 
 const USAGE: &str = "\
@@ -171,17 +172,10 @@ impl Options {
             Some(path) => eprintln!("REPRODUCE: cargo sim -- --replay {}", path.display()),
             None => reproduce(&small, failure.property()),
         }
-        match failure {
-            Failure::Panic(_) => ExitCode::from(127),
-            Failure::Leak(_) | Failure::Stuck(_) => ExitCode::from(128),
-            Failure::Changed(_)
-            | Failure::Client(_)
-            | Failure::Phantom(_)
-            | Failure::Protocol(_)
-            | Failure::Scheduler(_)
-            | Failure::Worker(_)
-            | Failure::WrongFailure(_)
-            | Failure::WrongValue(_) => ExitCode::from(129),
+        match failure.breaks() {
+            Property::Panic => ExitCode::from(127),
+            property if property.is_liveness() => ExitCode::from(128),
+            _ => ExitCode::from(129),
         }
     }
 }

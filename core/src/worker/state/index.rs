@@ -133,6 +133,14 @@ impl Index {
         self.timers.first().copied()
     }
 
+    /// How many entries of runs, data and peers there are, in all queues, timers among them.
+    pub fn entries(&self) -> usize {
+        let wanted: usize = self.wanted.values().map(BTreeSet::len).sum();
+        let queued = self.ready.len() + self.ready_announced.len() + self.unblocked.len();
+        let peers = self.away.len() + self.heads.len() + wanted;
+        queued + peers + self.users.len() + self.timers.len()
+    }
+
     /// Slots taken.
     pub fn slots(&self) -> usize {
         self.slots
