@@ -49,6 +49,15 @@ impl World {
         request
     }
 
+    /// What somebody who is gone had asked for is of no use.
+    pub(crate) fn forget_requests(&mut self, gone: Node) {
+        let of_it = self.requests.iter().filter(|(_, request)| request.asker.node() == gone);
+        for (request, asker) in of_it.map(|(id, request)| (*id, request.asker)).collect::<Vec<_>>() {
+            self.requests.remove(&request);
+            self.watch.answered(asker);
+        }
+    }
+
     pub(crate) fn reply(&mut self, request: RequestId, reply: Reply) {
         let Some(Request { asker, holder }) = self.requests.remove(&request) else { return };
         self.watch.answered(asker);

@@ -156,6 +156,7 @@ impl World {
         let Some(dead) = self.workers.remove(&worker) else { return };
         self.oracle.killed();
         self.unpause(worker);
+        self.forget_requests(Node::Worker(worker));
         let reason = "killed".to_owned();
         let event = SchedulerEvent::WorkerDisconnected { connection: dead.connection, reason };
         self.send(Node::Worker(worker), Node::Scheduler, Delivery::Scheduler(event));
