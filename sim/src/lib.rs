@@ -16,6 +16,7 @@
 //! | `network.rs`, `wire.rs`, `requests.rs` | links, and what stands still; messages as bytes; pulls of values |
 //! | `scheduler.rs`, `worker.rs`, `nested.rs`, `client.rs` | what a driver does around each machine |
 //! | `oracle.rs`, `failure.rs` | what each future may hold; what a run comes to |
+//! | `reference.rs` | a naive scheduler, with which the real one must agree |
 //! | `property.rs`, `watch/` | what must hold, by name; the observer that sees whether it does |
 //! | `digest.rs`, `coverage.rs`, `plant.rs` | what runs came to; what runs have seen; bugs that they must find |
 
@@ -34,6 +35,7 @@ mod plan;
 mod plant;
 mod property;
 mod queue;
+mod reference;
 mod requests;
 mod scheduler;
 mod text;

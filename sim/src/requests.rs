@@ -52,7 +52,8 @@ impl World {
     /// What somebody who is gone had asked for is of no use.
     pub(crate) fn forget_requests(&mut self, gone: Node) {
         let of_it = self.requests.iter().filter(|(_, request)| request.asker.node() == gone);
-        for (request, asker) in of_it.map(|(id, request)| (*id, request.asker)).collect::<Vec<_>>() {
+        for (request, asker) in of_it.map(|(id, request)| (*id, request.asker)).collect::<Vec<_>>()
+        {
             self.requests.remove(&request);
             self.watch.answered(asker);
         }

@@ -55,6 +55,10 @@ impl World {
         let behind = |connection| node_behind(connections, connection);
         let machine = &self.scheduler.machine;
         let observation = self.watch.scheduler_did(self.now, &heard, &out, machine, behind);
+        let observation = observation.and_then(|()| match &mut self.reference {
+            Some(reference) => reference.see(self.now, &out, machine),
+            None => Ok(()),
+        });
         self.must(observation);
         for effect in out.drain(..) {
             self.scheduler_effect(effect);

@@ -23,6 +23,7 @@ use crate::plan::{Moment, Op, Plan};
 use crate::plant::Plant;
 use crate::property::Property;
 use crate::queue::Queue;
+use crate::reference::Reference;
 use crate::requests::{Reply, Request};
 use crate::scheduler::SimScheduler;
 use crate::watch::Watch;
@@ -108,6 +109,8 @@ pub struct World {
     pub(crate) network: Network,
     pub(crate) oracle: Oracle,
     pub(crate) watch: Watch,
+    /// In runs that can bear it.
+    pub(crate) reference: Option<Reference>,
     pub(crate) requests: BTreeMap<RequestId, Request>,
     pub(crate) report: Report,
     pub(crate) failure: Option<Failure>,
@@ -140,6 +143,7 @@ impl World {
             network: Network::new(settings.seed, &plan),
             oracle: Oracle::default(),
             watch: Watch::new(&plan),
+            reference: Reference::of(&settings, &plan),
             requests: BTreeMap::new(),
             report: Report::default(),
             failure: None,

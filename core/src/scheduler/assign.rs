@@ -58,11 +58,8 @@ impl Scheduler {
     }
 
     /// Every input is in memory: the task is assigned at once if it must not wait for its turn,
-    /// otherwise queued. Since this was recommended, whoever needed it may have gone.
+    /// otherwise queued.
     pub(super) fn become_runnable(&mut self, task: TaskId, turn: &mut Turn<'_>) {
-        if !self.state.task(task).is_needed() {
-            return self.become_unneeded(task, turn);
-        }
         let ready = self.state.missing(task) == 0;
         if !ready {
             return;
@@ -95,9 +92,6 @@ impl Scheduler {
         worker: WorkerId,
         turn: &mut Turn<'_>,
     ) {
-        if !self.state.task(task).is_needed() {
-            return self.become_unneeded(task, turn);
-        }
         if self.state.task(task).kind() == Kind::Waiting && !self.may_follow(task, worker) {
             return;
         }

@@ -53,6 +53,9 @@ impl Watch {
         out: &[Effect],
         holds: impl Fn(RunId) -> bool,
     ) -> Result<(), Breach> {
+        // A body that was not wanted any more has left a value that goes at once.
+        let goes = |run| out.iter().any(|effect| *effect == Effect::Forget { run });
+        let holds = |run| holds(run) && !goes(run);
         for effect in out {
             match effect {
                 Effect::Execute(execute) => {

@@ -207,6 +207,9 @@ fn breach<T>(property: Property, what: impl FnOnce() -> String) -> Result<T, Bre
 impl crate::world::World {
     /// The scheduler is about to handle this.
     pub(crate) fn watch_scheduler_hear(&mut self, event: &Event) -> Heard {
+        if let Some(reference) = &mut self.reference {
+            reference.hear(self.now, event);
+        }
         let node = event.connection().and_then(|connection| self.behind(connection));
         self.watch.hear(self.now, event, node, &self.scheduler.machine)
     }
