@@ -51,7 +51,7 @@ pub(crate) struct SimClient {
 
 /// What the user knows of a future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
+pub(crate) enum Seen {
     Pending,
     /// Done, and its value is not here.
     Done,
@@ -81,6 +81,16 @@ impl SimClient {
     /// How much there is to check.
     fn size(&self) -> u64 {
         self.held.len() as u64
+    }
+
+    /// What its user knows of each future.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = (Key, Seen)> + '_ {
+        self.held.iter().map(|(key, seen)| (*key, *seen))
+    }
+
+    /// Its connection to the scheduler.
+    pub(crate) fn connection(&self) -> ConnectionId {
+        self.connection
     }
 
     fn hold(&mut self, key: Key) {

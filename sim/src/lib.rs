@@ -18,15 +18,22 @@
 //! | `oracle.rs`, `failure.rs` | what each future may hold; what a run comes to |
 //! | `reference.rs` | a naive scheduler, with which the real one must agree |
 //! | `property.rs`, `watch/` | what must hold, by name; the observer that sees whether it does |
-//! | `digest.rs`, `coverage.rs`, `plant.rs` | what runs came to; what runs have seen; bugs that they must find |
+//! | `history.rs`, `metamorphic.rs` | how futures ended; what must not make a difference to that |
+//! | `hunt.rs` | how many seeds a planted bug takes |
+//! | `digest.rs`, `coverage.rs` | what runs came to; what runs have seen |
+//! | `plant.rs`, `corrupt.rs` | bugs that runs must find, in links and drivers; in place of machines |
 
 mod body;
 mod case;
 mod client;
+mod corrupt;
 mod coverage;
 mod digest;
 mod failure;
 mod generate;
+mod history;
+mod hunt;
+mod metamorphic;
 mod minimise;
 mod nested;
 mod network;
@@ -49,6 +56,8 @@ pub use case::{Case, policy_name, policy_named};
 pub use coverage::Coverage;
 pub use failure::{Failure, Report};
 pub use generate::Mix;
+pub use history::{End, History};
+pub use hunt::Find;
 pub use minimise::minimise;
 pub use oracle::{Oracle, Verdict};
 pub use plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};

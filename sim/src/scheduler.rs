@@ -8,8 +8,10 @@ use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
 use raddle_net::names::Key;
 
+use crate::corrupt::Cause;
 use crate::failure::Failure;
 use crate::plan::Plan;
+use crate::plant::Plant;
 use crate::world::{Delivery, Depth, Node, Settings, World, node_behind};
 
 /// The scheduler.
@@ -24,11 +26,15 @@ pub(crate) struct SimScheduler {
 
 impl SimScheduler {
     pub(crate) fn new(settings: &Settings, plan: &Plan) -> Self {
+        let charge_early = settings.plant == Some(Plant::ChargeEarly);
+        let allowed_failures = if charge_early { 0 } else { Config::default().allowed_failures };
+        let ignored = settings.plant == Some(Plant::IgnoreGrace);
         let config = Config {
+            allowed_failures,
             policy: settings.policy,
             seed: settings.seed,
             track_touched: settings.mode.depth == Depth::Touched,
-            worker_grace: Duration::from_micros(plan.grace),
+            worker_grace: Duration::from_micros(if ignored { 0 } else { plan.grace }),
             ..Config::default()
         };
         Self { machine: Scheduler::new(config), alarm: None, effects: Vec::new() }
@@ -39,6 +45,8 @@ impl World {
     pub(crate) fn scheduler_event(&mut self, event: Event) {
         self.see_scheduler_event(&event);
         let heard = self.watch_scheduler_hear(&event);
+        let cause = Cause::of(&event, self.settings.plant);
+        let event = self.corrupt_event(event);
         let sim = &mut self.scheduler;
         if event == Event::Tick {
             sim.alarm = sim.alarm.filter(|at| *at > self.now);
@@ -51,6 +59,7 @@ impl World {
         if let Err(violation) = checked {
             self.fail(Failure::Scheduler(violation));
         }
+        self.corrupt_effects(&cause, &mut out);
         let connections = &self.connections;
         let behind = |connection| node_behind(connections, connection);
         let machine = &self.scheduler.machine;

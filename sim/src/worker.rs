@@ -17,6 +17,7 @@ use raddle_net::names::{Key, RunId, Session, WorkerId};
 
 use crate::body::Body;
 use crate::client::small;
+use crate::corrupt::{corrupt_worker_effects, corrupt_worker_event};
 use crate::failure::Failure;
 use crate::nested::Nested;
 use crate::plan::Moment;
@@ -116,7 +117,9 @@ impl World {
         let number = self.next_worker();
         let connection = self.connect(Node::Worker(number));
         let track_touched = self.settings.mode.depth == Depth::Touched;
-        let config = Config { nthreads: nthreads as usize, track_touched, ..Config::default() };
+        let more = usize::from(self.settings.plant == Some(Plant::OneSlotMore));
+        let config =
+            Config { nthreads: nthreads as usize + more, track_touched, ..Config::default() };
         let worker = SimWorker {
             machine: Worker::new(config),
             connection,
@@ -173,6 +176,9 @@ impl World {
 
     pub(crate) fn worker_event(&mut self, worker: u32, event: Event) {
         let now = self.now;
+        if event == Event::Tick && self.harms(Plant::LoseTick) {
+            return;
+        }
         let Some(node) = self.workers.get_mut(&worker) else {
             return self.undeliverable(event);
         };
@@ -185,8 +191,10 @@ impl World {
         }
         let moment = Moment::of_event(&event);
         self.watch.worker_hears(worker, &event);
+        let event = corrupt_worker_event(self.settings.plant, event);
         let mut out = Vec::new();
         node.machine.handle(now, event, &mut out);
+        corrupt_worker_effects(self.settings.plant, &mut out);
         let holds = |run| node.store.contains_key(&run);
         let observation = self.watch.worker_did(worker, &out, holds);
         let alarm = node.machine.next_deadline();
@@ -251,6 +259,9 @@ impl World {
                 self.fail(Failure::Protocol(format!("worker {worker} closes: {reason}")));
             }
             Effect::Execute(execute) => self.execute(worker, execute),
+            Effect::Flush { run } if self.harms(Plant::FlushEarly) => {
+                self.at(self.now, Delivery::Worker(worker, Event::Flushed { run }));
+            }
             Effect::Flush { run } => self.say(worker, Said::Flush(run)),
             Effect::Forget { .. } if self.harms(Plant::KeepForgotten) => {}
             Effect::Forget { run } => {
@@ -267,6 +278,7 @@ impl World {
                 node.offered.remove(&request);
                 self.answer(worker, request, Reply::Stored(false));
             }
+            Effect::Resume { .. } if self.harms(Plant::LoseResume) => {}
             Effect::Resume { run } => self.resume(worker, run),
             Effect::Serve { request, items } => self.serve(worker, request, items),
             Effect::ServeBusy { request } => self.answer(worker, request, Reply::Busy),

@@ -15,8 +15,10 @@ use raddle_core::worker::{Event as WorkerEvent, RequestId};
 use raddle_net::names::{Key, RunId};
 
 use crate::client::SimClient;
+use crate::corrupt::{Memory, never_the_same};
 use crate::digest::Digest;
 use crate::failure::{Failure, Report};
+use crate::history::History;
 use crate::network::Network;
 use crate::oracle::Oracle;
 use crate::plan::{Moment, Op, Plan};
@@ -64,6 +66,19 @@ pub enum Depth {
     Paranoid,
     /// What the event touched; wholly now and then, the more seldom the larger the machine is.
     Touched,
+}
+
+/// What a world is waiting for.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// The operations of the plan, and what follows from them.
+    Plan,
+    /// Everything that is held, which is awaited now.
+    Awaited,
+    /// Fresh work.
+    Fresh,
+    /// That nothing is left.
+    Released,
 }
 
 /// A node of the network.
@@ -118,6 +133,12 @@ pub struct World {
     pub(crate) failed: BTreeMap<Key, u32>,
     /// Moments at which workers die, and how many of each pass before.
     pub(crate) ambushes: Vec<(Moment, u64)>,
+    /// What each client saw of its futures.
+    pub(crate) history: History,
+    /// After which event a copy is made, and the copy.
+    pub(crate) fork_at: Option<u64>,
+    pub(crate) fork: Option<Box<Self>>,
+    phase: Phase,
     plan: Arc<Plan>,
     queue: Queue,
     /// Who is behind each connection to the scheduler.
@@ -130,6 +151,10 @@ pub struct World {
     max_events: u64,
     /// Chances that a planted bug has had.
     pub(crate) harmless: u64,
+    /// What a planted bug remembers.
+    pub(crate) memory: Memory,
+    /// Nothing, unless a planted bug makes it differ from run to run.
+    chaos: u64,
 }
 
 impl World {
@@ -149,13 +174,19 @@ impl World {
             failure: None,
             failed: BTreeMap::new(),
             ambushes: Vec::new(),
+            history: History::default(),
+            fork_at: None,
+            fork: None,
+            phase: Phase::Plan,
             queue: Queue::default(),
             connections: Vec::new(),
             next_request: 0,
             next_worker: 0,
             decided: BTreeMap::new(),
-            max_events: 100_000 + 1_000 * plan.tasks(),
+            max_events: 20_000 + 1_000 * plan.tasks(),
             harmless: 0,
+            memory: Memory::default(),
+            chaos: if settings.plant == Some(Plant::N01) { never_the_same() } else { 0 },
             settings,
             plan,
         }
@@ -169,21 +200,44 @@ impl World {
     ///
     /// The first property that does not hold.
     pub fn run(settings: Settings, plan: &Plan) -> Result<Report, Failure> {
+        Self::begin(settings, plan).play()
+    }
+
+    /// The world of a plan, in which everything is about to happen.
+    pub(crate) fn begin(settings: Settings, plan: &Plan) -> Self {
         let mut world = Self::new(settings, Arc::new(plan.clone()));
         world.start();
-        world.settle()?;
-        world.await_all();
-        world.settle()?;
-        world.judge_all(Property::Settles)?;
-        world.check_executions(plan).map_err(Failure::from)?;
-        world.submit_fresh();
-        world.settle()?;
-        world.judge_all(Property::Fresh)?;
-        world.release_all();
-        world.settle()?;
-        world.check_leaks()?;
-        world.check_tables().map_err(Failure::from)?;
-        Ok(world.report)
+        world
+    }
+
+    /// Goes on to the end, from wherever it is.
+    pub(crate) fn play(&mut self) -> Result<Report, Failure> {
+        loop {
+            self.settle()?;
+            self.phase = match self.phase {
+                Phase::Plan => {
+                    self.await_all();
+                    Phase::Awaited
+                }
+                Phase::Awaited => {
+                    self.judge_all(Property::Settles)?;
+                    self.check_executions(&Arc::clone(&self.plan))?;
+                    self.note_history();
+                    self.submit_fresh();
+                    Phase::Fresh
+                }
+                Phase::Fresh => {
+                    self.judge_all(Property::Fresh)?;
+                    self.release_all();
+                    Phase::Released
+                }
+                Phase::Released => {
+                    self.check_leaks()?;
+                    self.check_tables()?;
+                    return Ok(self.report.clone());
+                }
+            };
+        }
     }
 
     fn start(&mut self) {
@@ -221,6 +275,10 @@ impl World {
             self.deliver(delivery);
             if let Some(failure) = self.failure.take() {
                 return Err(failure);
+            }
+            if self.fork_at == Some(self.report.events) {
+                self.fork_at = None;
+                self.fork = Some(Box::new(self.clone()));
             }
         }
         self.check_wholly();
@@ -312,7 +370,7 @@ impl World {
     pub(crate) fn chance(&mut self, entity: u64, bound: u64) -> u64 {
         let decided = self.decided.entry(entity).or_default();
         *decided += 1;
-        below(hash(self.settings.seed, CHANCE, entity, *decided), bound)
+        below(hash(self.settings.seed ^ self.chaos, CHANCE, entity, *decided), bound)
     }
 
     /// Whether a machine of this size is checked wholly after this event.

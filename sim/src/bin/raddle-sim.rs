@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use raddle_core::scheduler::Policy;
 use raddle_sim::{
-    Case, Depth, Failure, Mix, Mode, Plan, Plant, Property, Report, minimise, policy_name,
+    Case, Depth, Failure, Find, Mix, Mode, Plan, Plant, Property, Report, minimise, policy_name,
     policy_named,
 };
 
@@ -30,6 +30,10 @@ usage: cargo sim -- [--seed N | A..B | --replay FILE] [--policy earliest-start|r
 
 exit codes: 0 passed, 1 usage, 125 not deterministic, 127 panicked, 128 stuck or leaking, 129 wrong";
 
+/// Seeds with which a planted bug is hunted.
+const HUNT_SEEDS: u64 = 10_000;
+/// Runs that may go into making what was hunted small.
+const HUNT_SHRINK_RUNS: u64 = 400;
 /// Runs that may go into making one failure small.
 const SHRINK_RUNS: u64 = 5_000;
 
@@ -56,6 +60,7 @@ struct Options {
     shrink: bool,
     coverage: bool,
     plant: Option<Plant>,
+    plants: bool,
     mode: Mode,
 }
 
@@ -71,6 +76,7 @@ impl Options {
             shrink: true,
             coverage: false,
             plant: None,
+            plants: false,
             mode: Mode::default(),
         };
         while let Some(argument) = arguments.next() {
@@ -85,6 +91,7 @@ impl Options {
                 "--no-shrink" => options.shrink = false,
                 "--plain" => options.mix.swarm = false,
                 "--plant" => options.plant = Some(Plant::named(&arguments.next()?)?),
+                "--plants" => options.plants = true,
                 "--policy" => options.policies = policies(&arguments.next()?)?,
                 "--replay" => options.replay = Some(arguments.next()?.into()),
                 "--save" => options.save = Some(arguments.next()?.into()),
@@ -97,6 +104,9 @@ impl Options {
     }
 
     fn run(&self) -> ExitCode {
+        if self.plants {
+            return plants();
+        }
         let (mut total, mut runs) = (Report::default(), 0_u64);
         let mut count = |case: &Case| {
             let report = self.run_one(case)?;
@@ -178,6 +188,32 @@ impl Options {
             _ => ExitCode::from(129),
         }
     }
+}
+
+/// Hunts every planted bug, and says how long it took.
+fn plants() -> ExitCode {
+    let (mut sizes, mut missed) = (Vec::new(), 0);
+    eprintln!("| bug | found by | seeds | operations | tasks |\n|---|---|---|---|---|");
+    std::panic::set_hook(Box::new(|_| {})); // Some are found by a panic of a machine.
+    for &plant in Plant::ALL {
+        let property = plant.found_by().map_or("nothing: it is borne", Property::id);
+        match (plant.found_by(), plant.hunt(HUNT_SEEDS, HUNT_SHRINK_RUNS)) {
+            (_, Some(find)) => {
+                let Find { seeds, ops, tasks } = find;
+                eprintln!("| `{}` | `{property}` | {seeds} | {ops} | {tasks} |", plant.name());
+                sizes.push(ops);
+            }
+            (None, None) => eprintln!("| `{}` | {property} | | | |", plant.name()),
+            (Some(_), None) => {
+                eprintln!("| `{}` | `{property}` | not found | | |", plant.name());
+                missed += 1;
+            }
+        }
+    }
+    sizes.sort_unstable();
+    let median = sizes.get(sizes.len() / 2).copied().unwrap_or(0);
+    eprintln!("{} bugs found, {missed} missed, median of {median} operations", sizes.len());
+    ExitCode::from(if missed > 0 { 129 } else { 0 })
 }
 
 /// Saves a case among the failures.
