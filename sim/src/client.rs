@@ -18,6 +18,7 @@ use crate::body::Body;
 use crate::failure::Failure;
 use crate::oracle::Verdict;
 use crate::plan::{Question, TaskDef};
+use crate::plant::Plant;
 use crate::property::Property;
 use crate::requests::Asker;
 use crate::scheduler::wake;
@@ -266,7 +267,8 @@ impl World {
     pub(crate) fn client_event(&mut self, client: usize, event: Event) {
         let now = self.now;
         let sim = &mut self.clients[client];
-        if sim.gone {
+        let deaf = event == Event::Tick && self.settings.plant == Some(Plant::LoseTick);
+        if sim.gone || deaf {
             return;
         }
         self.report.coverage.see(&event);

@@ -91,7 +91,7 @@ plants! {
     LoseSend "lose-send",
     /// A worker's `Started` never arrives.
     LoseStarted "lose-started",
-    /// A worker is not woken when a timer is due.
+    /// A worker or client is not woken when a timer is due.
     LoseTick "lose-tick",
     /// A body is not told of its tasks.
     LoseToRun "lose-to-run",

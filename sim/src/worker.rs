@@ -176,7 +176,7 @@ impl World {
 
     pub(crate) fn worker_event(&mut self, worker: u32, event: Event) {
         let now = self.now;
-        if event == Event::Tick && self.harms(Plant::LoseTick) {
+        if event == Event::Tick && self.settings.plant == Some(Plant::LoseTick) {
             return;
         }
         let Some(node) = self.workers.get_mut(&worker) else {

@@ -24,6 +24,7 @@ usage: cargo sim -- [--seed N | A..B | --replay FILE] [--policy earliest-start|r
   --save               write the first case to a file instead of running it
   --no-shrink          leave a failing case as it is
   --plant              with this bug in the links and drivers (docs/simulation.md lists them)
+  --plants             hunt every planted bug, and print a table
   --coverage           print how often each kind of thing was seen, and which were never
   --log                print everything that happens
   --check-determinism  run each case twice and compare everything that happened
