@@ -36,7 +36,8 @@ impl Plant {
         let mode = Mode { depth: Depth::Touched, ..Mode::default() };
         (0..seeds).find_map(|seed| {
             let plan = Plan::from_seed(seed, MIX);
-            let policy = if seed % 2 == 0 { Policy::EarliestStart } else { Policy::Random };
+            let policy =
+                if seed.is_multiple_of(2) { Policy::EarliestStart } else { Policy::Random };
             let case = Case { story: String::new(), seed, policy, plant: Some(self), plan };
             if property == Property::Determinism {
                 let (ops, tasks) = (case.plan.ops.len(), case.plan.tasks());

@@ -90,7 +90,7 @@ impl Reference {
     pub(crate) fn of(settings: &Settings, plan: &Plan) -> Option<Self> {
         let chosen = match settings.mode.depth {
             Depth::Paranoid => true,
-            Depth::Touched => settings.seed % RUNS == 0,
+            Depth::Touched => settings.seed.is_multiple_of(RUNS),
         };
         (chosen && plan.tasks() <= TASKS).then(|| Self::new(plan))
     }

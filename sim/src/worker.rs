@@ -259,7 +259,7 @@ impl World {
                 self.fail(Failure::Protocol(format!("worker {worker} closes: {reason}")));
             }
             Effect::Execute(execute) => self.execute(worker, execute),
-            Effect::Flush { run } if self.harms(Plant::FlushEarly) => {
+            Effect::Flush { run } if self.settings.plant == Some(Plant::FlushEarly) => {
                 self.at(self.now, Delivery::Worker(worker, Event::Flushed { run }));
             }
             Effect::Flush { run } => self.say(worker, Said::Flush(run)),

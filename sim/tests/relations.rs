@@ -9,7 +9,7 @@ use raddle_sim::{Case, Mix, Mode, Plan};
 const MIX: Mix = Mix { tasks: 60, faults: true, bodies: true, swarm: true };
 
 fn case(seed: u64) -> Case {
-    let policy = if seed % 2 == 0 { Policy::EarliestStart } else { Policy::Random };
+    let policy = if seed.is_multiple_of(2) { Policy::EarliestStart } else { Policy::Random };
     Case { story: String::new(), seed, policy, plant: None, plan: Plan::from_seed(seed, MIX) }
 }
 

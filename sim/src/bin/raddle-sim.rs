@@ -183,11 +183,11 @@ impl Options {
             Some(path) => eprintln!("REPRODUCE: cargo sim -- --replay {}", path.display()),
             None => reproduce(&small, failure.property()),
         }
-        match failure.breaks() {
-            Property::Panic => ExitCode::from(127),
-            property if property.is_liveness() => ExitCode::from(128),
-            _ => ExitCode::from(129),
+        let broken = failure.breaks();
+        if broken == Property::Panic {
+            return ExitCode::from(127);
         }
+        ExitCode::from(if broken.is_liveness() { 128 } else { 129 })
     }
 }
 
