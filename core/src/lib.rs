@@ -13,6 +13,10 @@
 //! order. Any event in any state gives effects: never a panic on what a peer says, never
 //! half-applied state. The same configuration and events give the same effects, bit for bit.
 //!
+//! Whoever embeds a machine drives it in the same way: `examples/own_simulation.rs` is a scheduler in
+//! a loop of some eighty lines, with a clock and workers that exist on paper only. Simulations count what
+//! they tried by the cells of [`matrix`]: `Scheduler::cells` and `Worker::cells`.
+//!
 //! There is no clock, no thread, no socket and no entropy here: time is an argument, chance is
 //! [`random::hash`]. The machines share names and messages with `raddle-net`, and never name its
 //! codec or frames. They never import one another.
@@ -22,6 +26,7 @@
 
 pub mod client;
 pub mod keys;
+pub mod matrix;
 pub mod random;
 pub mod scheduler;
 pub mod time;

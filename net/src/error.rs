@@ -180,6 +180,45 @@ pub enum FrameError {
     },
 }
 
+/// The stream of a session cannot go on: the session is over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// A frame never came.
+    #[error("frame {found} of the session came instead of {expected}: one was lost")]
+    Gap {
+        /// The number that should have come.
+        expected: u64,
+        /// The number that came.
+        found: u64,
+    },
+    /// The other side claims to have what it was never sent.
+    #[error("the other side claims to have frame {claimed} of the session; {sent} were sent")]
+    NeverSent {
+        /// The number it claims to have.
+        claimed: u64,
+        /// The last that was sent.
+        sent: u64,
+    },
+    /// The other side wants what it has acknowledged before.
+    #[error(
+        "the other side wants frame {wanted} of the session again; what is kept begins at {first}"
+    )]
+    NotKept {
+        /// The number it wants.
+        wanted: u64,
+        /// The first that is kept.
+        first: u64,
+    },
+    /// The other side does not acknowledge.
+    #[error("{frames} frames with {bytes} bytes are not acknowledged, and no more are kept")]
+    TooMuchKept {
+        /// Frames that are kept.
+        frames: usize,
+        /// Their bytes.
+        bytes: usize,
+    },
+}
+
 /// The first words on a connection are wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HelloError {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 | [`FRAME_MAGIC`](crate::limits::FRAME_MAGIC) |
 //! | 1 | [`FRAME_VERSION`](crate::limits::FRAME_VERSION) |
-//! | 2–3 | flags: bit 0, the segment table has checksums |
+//! | 2–3 | flags: bit 0, the segment table has checksums; bit 1, the session ends here |
 //! | 4–7 | bytes of the messages |
 //! | 8–11 | number of messages |
 //! | 12–15 | number of segments |
@@ -15,7 +15,8 @@
 //! | | the segment table: length `u64` and, if flagged, CRC-32C `u32` of each |
 //! | | the segments, one after the other |
 //!
-//! Numbers are little endian. This module must not know what a message says, nor any socket.
+//! Numbers are little endian. A frame without messages is an acknowledgement and nothing else; it
+//! has a number like any other. What numbers are good for is in [`session`](crate::session). This module must not know what a message says, nor any socket.
 
 mod decoder;
 mod encoder;

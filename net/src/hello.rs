@@ -56,7 +56,8 @@ pub struct Hello {
     pub session: Session,
     /// Which life of the process of this name, in ascending order; 0 if nobody counts.
     pub incarnation: u64,
-    /// The scheduler's epoch that it knows; 0 if none.
+    /// The scheduler's epoch that it knows; 0 if none. One that it knows means that it comes back
+    /// to its session.
     pub epoch: u32,
     /// The last frame that it received in this session; 0 if none.
     pub received: u64,
@@ -94,6 +95,9 @@ pub struct Welcome {
     pub epoch: u32,
     /// The last frame that the answering side received in this session; 0 if none.
     pub received: u64,
+    /// How long the answering side waits for it when the connection breaks, in milliseconds; 0 if
+    /// not at all.
+    pub grace: u64,
     /// Which build it is, for diagnosis.
     pub build: String,
 }
@@ -103,7 +107,7 @@ impl Welcome {
     #[must_use]
     pub fn new(epoch: u32) -> Self {
         let build = env!("CARGO_PKG_VERSION").to_owned();
-        Self { version: PROTOCOL_VERSION, epoch, received: 0, build }
+        Self { version: PROTOCOL_VERSION, epoch, received: 0, grace: 0, build }
     }
 }
 
@@ -131,9 +135,10 @@ pub enum RefusedReason {
     /// Another session has the same name.
     #[error("another worker of this name is connected; choose another name")]
     NameTaken,
-    /// Its session is over: too long away, or it said goodbye.
-    #[error("its session is over; start a new one")]
-    SessionOver,
+    /// It comes back to a session that is not known here: it was away for too long, it said
+    /// goodbye, or the scheduler has been started anew.
+    #[error("its session is not known here any more; start a new one")]
+    SessionUnknown,
     /// A newer incarnation of the same name is or was here.
     #[error("a newer incarnation of this worker has connected; stop this one")]
     Superseded,

@@ -10,6 +10,7 @@
 //! | codec | [`codec`] | one message to bytes and back; the only place that knows `bincode` |
 //! | frames | [`frame`] | many messages and raw segments in one checked, numbered frame |
 //! | hello | [`hello`] | the first words on a connection |
+//! | sessions | [`session`] | what is said again after a connection broke, and heard once |
 //! | limits | [`limits`] | every bound of the wire, as a named constant |
 //! | errors | [`error`] | what a peer can get wrong |
 
@@ -21,3 +22,4 @@ pub mod limits;
 pub mod messages;
 pub mod names;
 pub mod payload;
+pub mod session;

@@ -42,6 +42,14 @@ pub const MAX_NAME: usize = 1 << 10;
 pub const MAX_FAILURE_TEXT: usize = 16 << 10;
 /// Specs defined on one connection.
 pub const MAX_SPECS: usize = 1 << 20;
+/// Bytes that one side of a session keeps until the other has acknowledged them.
+pub const MAX_KEPT_BYTES: usize = 1 << 30;
+/// Frames that one side of a session keeps until the other has acknowledged them.
+pub const MAX_KEPT_FRAMES: usize = 1 << 20;
+/// After so many frames without an answer, they are acknowledged by a frame of its own.
+pub const ACK_FRAMES: usize = 1 << 6;
+/// After so many bytes without an answer, they are acknowledged by a frame of its own.
+pub const ACK_BYTES: usize = 1 << 20;
 /// Bytes of an encoded hello.
 pub const MAX_HELLO: usize = 4 << 10;
 /// Sequences, maps, options and variants within one another, in a decoded value.

@@ -8,6 +8,7 @@ mod worker;
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -42,6 +43,12 @@ struct SchedulerArgs {
     /// Port to listen at; 0 is any free one
     #[arg(long, default_value_t = DEFAULT_PORT)]
     port: u16,
+    /// Seconds that a worker may take to come back after its connection broke
+    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    worker_grace: Duration,
+    /// Seconds that a client may take to come back after its connection broke
+    #[arg(long, default_value = "60", value_name = "SECONDS", value_parser = seconds)]
+    client_grace: Duration,
 }
 
 /// Runs the command line with this process's arguments.
@@ -61,8 +68,10 @@ pub fn main() -> ExitCode {
 }
 
 async fn scheduler(args: SchedulerArgs) -> Result<i32> {
-    let options =
+    let mut options =
         SchedulerOptions { host: args.host, port: args.port, ..SchedulerOptions::default() };
+    options.config.worker_grace = args.worker_grace;
+    options.config.client_grace = args.client_grace;
     let mut scheduler = RunningScheduler::start(options).await?;
     say(&format!("scheduler at {}", scheduler.address()))?;
     rt::select! {
@@ -74,6 +83,12 @@ async fn scheduler(args: SchedulerArgs) -> Result<i32> {
     }
     scheduler.close().await;
     Ok(0)
+}
+
+/// Reads how many seconds, perhaps with a fraction.
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| format!("`{text}` is not a number of seconds, such as 5 or 0.5"))
 }
 
 /// Reads an address, for the sake of its errors; gives it as it was written, with its scheme.

@@ -31,6 +31,10 @@ const GATHER_AHEAD: usize = 1 << 12;
 /// while the program goes on. When the last clone and the last [`TaskFuture`] are gone, the client
 /// leaves.
 ///
+/// When its connection breaks, a client keeps its futures and dials again for as long as the scheduler
+/// waits for it (60 s, unless it was started otherwise): nothing is lost, and nothing runs twice.
+/// After that, its futures fail with [`TaskError::Disconnected`].
+///
 /// ```
 /// use raddle::prelude::*;
 ///

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use raddle_net::error::{FrameError, HelloError};
+use raddle_net::error::{FrameError, HelloError, SessionError};
 use raddle_net::frame::{Frame, FrameDecoder, FrameEncoder, FrameOptions};
 use raddle_net::hello::{self, Hello, PREFIX, RefusedReason, Reply, Welcome};
 
@@ -22,6 +22,8 @@ use crate::rt::{
 
 /// How long dialling and greeting may take together.
 pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How long an answer to a probe may take.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
 /// Chunks of one vectored write.
 const MAX_SLICES: usize = 64;
 
@@ -76,15 +78,33 @@ pub(crate) enum ConnectError {
 /// A connection broke.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnError {
+    /// The peer closed it, and did not say that this is the end.
+    #[error("the peer closed the connection")]
+    Closed,
     /// The network failed.
     #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
     /// The peer sent something that is not a frame.
     #[error("the peer sent a bad frame: {0}")]
     Frame(#[from] FrameError),
+    /// The numbers of frames do not fit.
+    #[error("the session cannot go on: {0}")]
+    Session(#[from] SessionError),
     /// The stream ended within a frame.
     #[error("the connection ended in the middle of a frame")]
     Unfinished,
+}
+
+impl ConnError {
+    /// Whether the session is over with the connection. It is if the peer says what it must not; what
+    /// was merely damaged on the way is said again on the next connection.
+    pub(crate) fn ends_session(&self) -> bool {
+        match self {
+            Self::Frame(FrameError::BadCrc { .. } | FrameError::BadSegmentCrc { .. }) => false,
+            Self::Closed | Self::Io(_) | Self::Unfinished => false,
+            Self::Frame(_) | Self::Session(_) => true,
+        }
+    }
 }
 
 /// What is wrong with a greeting.
@@ -165,6 +185,16 @@ async fn dial(address: &str, hello: &Hello) -> Result<(Welcome, Connection), Con
     }
 }
 
+/// Whether it is certain that nobody listens at `address`: the machine is there, and says so.
+pub(crate) async fn refuses(address: &str) -> bool {
+    let Ok(target) = address::parse(address) else { return false };
+    let dialled = TcpStream::connect((target.host.as_str(), target.port));
+    match rt::within(PROBE_LIMIT, dialled).await {
+        Some(Err(error)) => error.kind() == io::ErrorKind::ConnectionRefused,
+        Some(Ok(_)) | None => false,
+    }
+}
+
 /// Reads a hello or a reply: its prefix and its body.
 pub(crate) async fn read_greeting(
     stream: &mut TcpStream,
@@ -218,6 +248,11 @@ impl FrameReader {
                 };
             }
         }
+    }
+
+    /// The next frame has number `seq`: the session goes on.
+    pub(crate) fn expect_frame(&mut self, seq: u64) {
+        self.decoder.set_expected(seq);
     }
 
     /// Accepts up to so many bytes of segments in the next frame: a reply that carries values.

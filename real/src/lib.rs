@@ -55,11 +55,16 @@ mod logging;
 mod outbox;
 pub mod prelude;
 mod process;
+mod redial;
 mod registry;
 mod rt;
 mod scheduler;
 mod serve;
+#[cfg(madsim)]
+#[doc(hidden)]
+pub mod simulated;
 mod store;
+mod stream;
 mod task;
 mod transfer;
 mod value;

@@ -51,11 +51,10 @@ impl Listener {
         &self.address
     }
 
-    /// Accepts for ever; `arrived` gets everybody who comes in one of these roles. They are told the
-    /// epoch: the scheduler's, or 0.
-    pub(crate) async fn serve<F, R>(self, roles: &'static [Role], epoch: u32, arrived: F)
+    /// Accepts for ever; `arrived` gets everybody who comes in one of these roles, and answers.
+    pub(crate) async fn serve<F, R>(self, roles: &'static [Role], arrived: F)
     where
-        F: Fn(Hello, Connection) -> R + Clone + Send + 'static,
+        F: Fn(Hello, Visitor) -> R + Clone + Send + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
         let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -71,8 +70,8 @@ impl Listener {
             };
             let arrived = arrived.clone();
             drop(rt::spawn(async move {
-                match rt::within(GREETING_LIMIT, greet(stream, permit, roles, epoch)).await {
-                    Some(Ok(Some((hello, connection)))) => arrived(hello, connection).await,
+                match rt::within(GREETING_LIMIT, greet(stream, permit, roles)).await {
+                    Some(Ok(Some((hello, visitor)))) => arrived(hello, visitor).await,
                     Some(Ok(None)) => {}
                     // Somebody looked whether anyone listens here.
                     Some(Err(GreetingError::Io(error))) => tracing::debug!(%peer, %error, "gone"),
@@ -86,13 +85,35 @@ impl Listener {
     }
 }
 
-/// Reads the hello and answers it. Nothing comes of a peer that may not come in.
+/// Somebody who has said hello and waits for an answer.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    /// Where it comes from, for people.
+    pub(crate) peer: String,
+    stream: TcpStream,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Visitor {
+    /// It may come in.
+    pub(crate) async fn welcome(mut self, welcome: Welcome) -> Result<Connection, GreetingError> {
+        let reply = hello::encode_reply(&Reply::Welcome(welcome))?;
+        conn::write_greeting(&mut self.stream, &reply).await?;
+        Ok(Connection::new(self.stream, Some(self.permit))?)
+    }
+
+    /// It may not come in.
+    pub(crate) async fn refuse(mut self, reason: RefusedReason) -> Result<(), GreetingError> {
+        refuse(&mut self.stream, reason).await
+    }
+}
+
+/// Reads the hello. Nothing comes of a peer that has no business here.
 async fn greet(
     mut stream: TcpStream,
     permit: OwnedSemaphorePermit,
     roles: &[Role],
-    epoch: u32,
-) -> Result<Option<(Hello, Connection)>, GreetingError> {
+) -> Result<Option<(Hello, Visitor)>, GreetingError> {
     stream.set_nodelay(true)?;
     let hello = match read_hello(&mut stream).await {
         Ok(hello) => hello,
@@ -109,9 +130,8 @@ async fn greet(
         refuse(&mut stream, RefusedReason::WrongRole).await?;
         return Ok(None);
     }
-    let welcome = hello::encode_reply(&Reply::Welcome(Welcome::new(epoch)))?;
-    conn::write_greeting(&mut stream, &welcome).await?;
-    Ok(Some((hello, Connection::new(stream, Some(permit))?)))
+    let peer = Address::from(stream.peer_addr()?).to_string();
+    Ok(Some((hello, Visitor { peer, stream, permit })))
 }
 
 async fn read_hello(stream: &mut TcpStream) -> Result<Hello, GreetingError> {

@@ -1,4 +1,5 @@
-//! What is to be said on one connection: many encode into it, one task writes it out.
+//! What is said to one peer in its session, and heard from it: many encode into it, one task writes
+//! it out, as long as there is a connection.
 //!
 //! A wake-up costs one write, however many words were said before it. This module must not know
 //! what the words mean.
@@ -6,12 +7,12 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use raddle_net::error::EncodeError;
-use raddle_net::frame::{FrameEncoder, FrameOptions};
+use raddle_net::error::{EncodeError, SessionError};
 use serde::Serialize;
 
 use crate::conn::{ConnError, FrameWriter};
 use crate::rt::Notify;
+use crate::stream::{Heard, Number, Stream};
 
 /// The words for one peer.
 #[derive(Debug)]
@@ -23,23 +24,37 @@ pub(crate) struct Outbox {
 
 #[derive(Debug)]
 struct State {
-    encoder: FrameEncoder,
-    /// Bytes that the writer has taken and not yet written.
-    taken: usize,
+    stream: Stream,
+    /// Which connection is the present one: another may not take any words.
+    link: u64,
     /// Nothing more will be said.
     closed: bool,
 }
 
 impl Outbox {
-    /// Nothing to say yet, in frames of these options.
-    pub(crate) fn new(options: FrameOptions) -> Self {
-        let encoder = FrameEncoder::new(options);
-        Self { state: Mutex::new(State { encoder, taken: 0, closed: false }), ready: Notify::new() }
+    /// Nothing to say yet, and no connection.
+    pub(crate) fn new() -> Self {
+        let state = State { stream: Stream::new(), link: 0, closed: false };
+        Self { state: Mutex::new(state), ready: Notify::new() }
+    }
+
+    /// From now on connection `link` carries the words, to a peer that has everything up to frame
+    /// `received`. Returns the last frame that was heard from it.
+    pub(crate) fn attach(&self, link: u64, received: u64) -> Result<u64, SessionError> {
+        let mut state = self.lock();
+        state.stream.resume(received)?;
+        state.link = link;
+        Ok(state.stream.received())
     }
 
     /// Says `message`, to be sent with what else is said before [`wake`](Self::wake).
     pub(crate) fn push<M: Serialize>(&self, message: &M) -> Result<(), EncodeError> {
-        self.lock().encoder.push(message)
+        self.lock().stream.push(message)
+    }
+
+    /// A frame was heard.
+    pub(crate) fn heard(&self, number: Number) -> Result<Heard, SessionError> {
+        self.lock().stream.heard(number)
     }
 
     /// Has the writer write what was said.
@@ -47,22 +62,24 @@ impl Outbox {
         self.ready.notify_one();
     }
 
-    /// Bytes that were said and not yet written.
-    pub(crate) fn unsent(&self) -> usize {
-        let state = self.lock();
-        state.taken + state.encoder.len()
+    /// Bytes that were said and that the peer may not have.
+    pub(crate) fn kept(&self) -> usize {
+        self.lock().stream.kept()
     }
 
-    /// Nothing more will be said: the writer ends once all is written.
+    /// Nothing more will be said: the session ends, and the writer once all is written.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        let mut state = self.lock();
+        state.stream.end();
+        state.closed = true;
         self.ready.notify_one();
     }
 
-    /// Writes what is said, until [`close`](Self::close).
-    pub(crate) async fn drain(&self, mut writer: FrameWriter) -> Result<(), ConnError> {
+    /// Writes what is said to connection `link`, until [`close`](Self::close) or until there is
+    /// another.
+    pub(crate) async fn drain(&self, link: u64, mut writer: FrameWriter) -> Result<(), ConnError> {
         loop {
-            match self.take() {
+            match self.take(link)? {
                 Next::Write(chunks) => writer.write_chunks(chunks).await?,
                 Next::Wait => self.ready.notified().await,
                 Next::End => return Ok(()),
@@ -70,14 +87,17 @@ impl Outbox {
         }
     }
 
-    fn take(&self) -> Next {
+    fn take(&self, link: u64) -> Result<Next, SessionError> {
         let mut state = self.lock();
-        state.taken = state.encoder.len();
-        match (state.taken, state.closed) {
-            (0, true) => Next::End,
-            (0, false) => Next::Wait,
-            (_, _) => Next::Write(state.encoder.take()),
+        if state.link != link {
+            return Ok(Next::End);
         }
+        let chunks = state.stream.take()?;
+        Ok(match (chunks.is_empty(), state.closed) {
+            (true, true) => Next::End,
+            (true, false) => Next::Wait,
+            (false, _) => Next::Write(chunks),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -12,7 +12,10 @@ mod shell;
 #[expect(unsafe_code, reason = "the linker's section, where the macros are not of another crate")]
 mod tests;
 mod turn;
+#[cfg(madsim)]
+pub(crate) mod watch;
 
+use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +31,8 @@ use self::shell::Shell;
 use crate::address::Address;
 use crate::conn::{self, ConnError, Connection, FrameReader, FrameWriter};
 use crate::error::{Error, Result};
+use crate::redial::{Lost, redial};
+use crate::stream::Number;
 use crate::{registry, rt};
 
 /// Messages that are handled under one lock: bodies that end meanwhile wait for it.
@@ -58,25 +63,69 @@ impl WorkerOptions {
     }
 }
 
-/// Runs a worker until the scheduler closes the connection.
+/// Runs a worker until the scheduler ends the session, or is gone. When the connection breaks, the worker goes
+/// on and dials again; if the scheduler does not know it any more, it starts anew, as another worker
+/// with nothing.
 ///
 /// To end it before, drop the future: its connections, its values and what waits for a thread go at
 /// once. Bodies that run go on to their end, but nobody hears of it.
 ///
 /// # Errors
 ///
-/// It cannot listen, or the connection to the scheduler cannot be made, or breaks.
+/// It cannot listen, or the connection to the scheduler cannot be made, or whoever is there later is
+/// no scheduler any more.
 pub(crate) async fn run_worker(options: WorkerOptions) -> Result<()> {
-    let door = Door::new(options.host).await?;
-    let session = Session::truncate(rt::random());
-    let mut hello = Hello::new(Role::Worker, session);
-    hello.name = options.name.clone().unwrap_or_default();
-    let (_, connection) = conn::connect(&options.scheduler, hello).await?;
-    let Connection { reader, writer, local, options: frames, .. } = connection;
-    let address = advertised(&door.address, local);
+    let mut grace = Duration::ZERO;
+    for incarnation in 1.. {
+        let session = Session::truncate(rt::random());
+        let mut hello = Hello::new(Role::Worker, session);
+        hello.name = options.name.clone().unwrap_or_default();
+        hello.incarnation = incarnation;
+        let door = Door::new(options.host.clone()).await?;
+        let (welcome, connection) = match incarnation {
+            1 => conn::connect(&options.scheduler, hello.clone()).await?,
+            // It has just been there: it is worth some patience.
+            _ => redial(&options.scheduler, &hello, grace).await.map_err(gone)?,
+        };
+        grace = Duration::from_millis(welcome.grace);
+        hello.epoch = welcome.epoch;
+        match live(&options, door, Line { hello, grace }, connection).await? {
+            Life::Ended => return Ok(()),
+            Life::Over(reason) => tracing::warn!(reason, "this worker starts anew"),
+        }
+    }
+    unreachable!("incarnations do not run out")
+}
+
+/// How a life of a worker ended.
+enum Life {
+    /// The scheduler ended it.
+    Ended,
+    /// The session is over: what was here is of no use to anybody.
+    Over(String),
+}
+
+/// The way back to the scheduler.
+struct Line {
+    /// What is said there, but for how far the scheduler was heard.
+    hello: Hello,
+    /// How long the scheduler waits.
+    grace: Duration,
+}
+
+/// One life of a worker: one session, over one connection after the other.
+async fn live(
+    options: &WorkerOptions,
+    door: Door,
+    line: Line,
+    connection: Connection,
+) -> Result<Life> {
+    let address = advertised(&door.address, connection.local);
     let runtime = door.runtime.clone();
-    let shell = Shell::new(address.clone(), options.threads, session, frames, runtime);
+    let shell = Shell::new(address.clone(), options.threads, line.hello.session, runtime);
     let _end = CloseOnDrop(Arc::clone(&shell));
+    #[cfg(madsim)]
+    watch::begin(&shell);
     shell.say(&WorkerMessage::Register(Registration {
         name: options.name.clone().unwrap_or_else(|| address.clone()),
         address: address.clone(),
@@ -84,13 +133,81 @@ pub(crate) async fn run_worker(options: WorkerOptions) -> Result<()> {
         functions: registry::functions(),
     }));
     door.open(&shell);
-    // Writing first: while much is heard, what was said still leaves.
     rt::select! {
         biased;
-        error = write(&shell, writer) => Err(error),
-        read = read(&shell, reader, || joined(&options.scheduler, &address, options.joined)) => read,
+        end = converse(options, &shell, &line, connection) => end,
         () = shell.keep_time() => unreachable!("time does not end"),
     }
+}
+
+/// Talks to the scheduler, on one connection after the other.
+async fn converse(
+    options: &WorkerOptions,
+    shell: &Arc<Shell>,
+    line: &Line,
+    mut connection: Connection,
+) -> Result<Life> {
+    let mut registered = false;
+    loop {
+        let Connection { reader, writer, .. } = connection;
+        // Writing first: while much is heard, what was said still leaves.
+        let end = rt::select! {
+            biased;
+            end = write(shell, writer) => end,
+            end = read(shell, reader, || {
+                // The first word of a scheduler is the answer to the registration.
+                if !mem::replace(&mut registered, true) {
+                    joined(&options.scheduler, &shell.address, options.joined);
+                }
+            }) => end,
+        };
+        let reason = match end {
+            End::Broken(error) if !error.ends_session() => error.to_string(),
+            End::Broken(error) => {
+                return Err(Error::disconnected(format!("the scheduler: {error}")));
+            }
+            End::Failed(error) => return Err(error),
+            End::Ended if registered => return Ok(Life::Ended),
+            End::Ended => return Err(not_registered()),
+        };
+        tracing::warn!(reason, "the connection to the scheduler broke");
+        let hello = Hello { received: shell.received(), ..line.hello.clone() };
+        let back = rt::select! {
+            biased;
+            () = shell.too_much() => {
+                let reason = "there is too much to be said to a scheduler that is away";
+                return Ok(Life::Over(reason.to_owned()));
+            }
+            back = redial(&options.scheduler, &hello, line.grace) => back,
+        };
+        connection = match back {
+            Ok((welcome, mut back)) => {
+                if let Err(error) = shell.resume(welcome.received) {
+                    return Ok(Life::Over(error.to_string()));
+                }
+                back.reader.expect_frame(hello.received + 1);
+                back
+            }
+            Err(Lost::SessionUnknown) => return Ok(Life::Over(Lost::SessionUnknown.to_string())),
+            // Without a scheduler there is nothing to do.
+            Err(Lost::TimeUp(_)) => {
+                tracing::warn!("the scheduler is gone");
+                return Ok(Life::Ended);
+            }
+            Err(lost @ Lost::Refused(_)) => return Err(gone(lost)),
+        };
+        tracing::info!("connected to the scheduler again");
+    }
+}
+
+/// How a connection ended.
+enum End {
+    /// It broke.
+    Broken(ConnError),
+    /// The scheduler ended the session.
+    Ended,
+    /// This worker cannot go on.
+    Failed(Error),
 }
 
 /// Where others reach a listener: if it listens everywhere, at the address that the scheduler sees.
@@ -123,31 +240,44 @@ fn joined(scheduler: &str, address: &str, tell: Option<fn(&str)>) {
     }
 }
 
-/// Hears what the scheduler says; `Ok` when it has closed the connection. `joined` is called when
-/// the worker is registered.
-async fn read(shell: &Arc<Shell>, mut reader: FrameReader, mut joined: impl FnMut()) -> Result<()> {
-    let mut registered = false;
+/// Hears what the scheduler says, and says `heard` after each frame. Returns why it ends.
+async fn read(shell: &Arc<Shell>, mut reader: FrameReader, mut heard: impl FnMut()) -> End {
     loop {
         shell.room().await;
-        let Some(frame) = reader.next().await.map_err(broken)? else {
-            tracing::info!("the scheduler closed the connection");
-            return if registered { Ok(()) } else { Err(not_registered()) };
+        let frame = match reader.next().await {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return End::Broken(ConnError::Closed),
+            Err(error) => return End::Broken(error),
         };
-        let messages: Vec<SchedulerToWorker> =
-            frame.messages().map_err(|error| broken(ConnError::from(error)))?;
-        let mut messages = messages.into_iter().peekable();
-        while messages.peek().is_some() {
-            let mut turn = shell.turn();
-            for message in messages.by_ref().take(TURN) {
-                turn.handle(Event::FromScheduler(message));
-            }
-            turn.end();
+        match shell.heard(Number::from(&frame)) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error) => return End::Broken(error.into()),
         }
-        // The first word of a scheduler is the answer to the registration.
-        if !registered {
-            registered = true;
-            joined();
+        let messages = match frame.messages::<SchedulerToWorker>() {
+            Ok(messages) => messages,
+            Err(error) => return End::Broken(error.into()),
+        };
+        let says_something = !messages.is_empty();
+        hear(shell, messages);
+        if says_something {
+            heard();
         }
+        if frame.last {
+            tracing::info!("the scheduler ended the session");
+            return End::Ended;
+        }
+    }
+}
+
+fn hear(shell: &Arc<Shell>, messages: Vec<SchedulerToWorker>) {
+    let mut messages = messages.into_iter().peekable();
+    while messages.peek().is_some() {
+        let mut turn = shell.turn();
+        for message in messages.by_ref().take(TURN) {
+            turn.handle(Event::FromScheduler(message));
+        }
+        turn.end();
     }
 }
 
@@ -161,17 +291,20 @@ fn not_registered() -> Error {
 }
 
 /// Writes what is said. While a write is under way, the next batch grows. Returns why it ends.
-async fn write(shell: &Arc<Shell>, mut writer: FrameWriter) -> Error {
+async fn write(shell: &Arc<Shell>, mut writer: FrameWriter) -> End {
     loop {
         shell.hear_runs();
-        let Words { chunks, flushes, broken: reason, looks_again } = shell.take_words();
-        if !chunks.is_empty()
-            && let Err(error) = writer.write_chunks(chunks).await
-        {
-            return broken(error);
+        let Words { chunks, flushes, broken, looks_again } = shell.take_words();
+        let written = match chunks {
+            Ok(chunks) if chunks.is_empty() => Ok(()),
+            Ok(chunks) => writer.write_chunks(chunks).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = written {
+            return End::Broken(error);
         }
-        if let Some(reason) = reason {
-            return Error::Protocol { peer: "the scheduler".to_owned(), reason };
+        if let Some(reason) = broken {
+            return End::Failed(Error::Protocol { peer: "the scheduler".to_owned(), reason });
         }
         shell.written(flushes);
         rt::select! {
@@ -182,6 +315,6 @@ async fn write(shell: &Arc<Shell>, mut writer: FrameWriter) -> Error {
     }
 }
 
-fn broken(error: ConnError) -> Error {
-    Error::disconnected(format!("the scheduler: {error}"))
+fn gone(lost: Lost) -> Error {
+    Error::disconnected(format!("the scheduler: {lost}"))
 }

@@ -11,12 +11,14 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use raddle_core::scheduler::Policy;
 
 use crate::failure::{Failure, Report};
 use crate::plan::Plan;
 use crate::plant::Plant;
+use crate::record::Record;
 use crate::text::ParseError;
 use crate::world::{Mode, Settings, World};
 
@@ -42,14 +44,22 @@ impl Case {
     ///
     /// The first property that does not hold.
     pub fn run(&self, mode: Mode) -> Result<Report, Failure> {
+        self.record(mode, 0).0
+    }
+
+    /// Runs it and keeps about so many records of what happened, of its beginning and of its end.
+    pub fn record(&self, mode: Mode, keeps: usize) -> (Result<Report, Failure>, Vec<Record>) {
         let Self { seed, policy, plant, .. } = *self;
         let settings = Settings { seed, policy, plant, mode };
-        let run = AssertUnwindSafe(|| World::run(settings, &self.plan));
-        catch_unwind(run).unwrap_or_else(|panic| {
+        let mut world = World::new(settings, Arc::new(self.plan.clone()));
+        world.recorder.keeps = keeps;
+        let played = catch_unwind(AssertUnwindSafe(|| world.play())).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
             Err(Failure::Panic(text.unwrap_or_default()))
-        })
+        });
+        let World { report, recorder, .. } = world;
+        (played.map(|()| report), recorder.records)
     }
 }
 

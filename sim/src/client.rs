@@ -3,19 +3,24 @@
 //! It must not know the scheduler's state: it judges by the plan alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use raddle_core::client::{Client, Config, Effect, Event, Settled, Task};
-use raddle_core::random::hash;
+use raddle_core::random::{below, hash};
 use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
-use raddle_net::messages::{ClientMessage, Function, Item, Query, TaskOptions, TaskSpec};
+use raddle_net::messages::{
+    ClientMessage, Failure as TaskFailure, Function, Item, Query, TaskOptions, TaskSpec,
+};
 use raddle_net::names::{Key, Session};
 use raddle_net::payload::{SmallValue, ValueType};
 
 use crate::body::Body;
+use crate::digest::Digest;
 use crate::failure::Failure;
+use crate::history::{End, History};
 use crate::oracle::Verdict;
 use crate::plan::{Question, TaskDef};
 use crate::plant::Plant;
@@ -23,6 +28,9 @@ use crate::property::Property;
 use crate::requests::Asker;
 use crate::scheduler::wake;
 use crate::world::{Delivery, Depth, Node, World};
+
+/// The stream of chance that says which futures are awaited at once.
+const AWAITS: u64 = 0x61_7761;
 
 /// Keys from this number on are for work that is asked for at the end.
 const FRESH: u64 = 1 << 40;
@@ -42,12 +50,18 @@ pub(crate) struct SimClient {
     questions: u64,
     /// Fresh tasks so far.
     fresh: u64,
+    /// Whether its session was ended by the scheduler: whatever was not done failed.
+    pub(crate) cut_off: bool,
     /// Whether its process is no more, or has closed.
     pub(crate) gone: bool,
     /// When it is woken next, at the latest.
     alarm: Option<Instant>,
     /// Whether what it has to say leaves soon.
     flushes: bool,
+    /// The kind of its last event.
+    last: usize,
+    /// How what is held ended, as far as it has.
+    ends: BTreeMap<Key, End>,
 }
 
 /// What the user knows of a future.
@@ -73,9 +87,12 @@ impl SimClient {
             asked: BTreeSet::new(),
             questions: 0,
             fresh: 0,
+            cut_off: false,
             gone: false,
             alarm: None,
             flushes: false,
+            last: 0,
+            ends: BTreeMap::new(),
         }
     }
 
@@ -84,14 +101,18 @@ impl SimClient {
         self.held.len() as u64
     }
 
-    /// What its user knows of each future.
-    pub(crate) fn seen(&self) -> impl Iterator<Item = (Key, Seen)> + '_ {
-        self.held.iter().map(|(key, seen)| (*key, *seen))
-    }
-
     /// Its connection to the scheduler.
     pub(crate) fn connection(&self) -> ConnectionId {
         self.connection
+    }
+
+    pub(crate) fn holds(&self, key: Key) -> bool {
+        self.held.contains_key(&key)
+    }
+
+    /// Whether its user holds something that is not done.
+    pub(crate) fn waits(&self) -> bool {
+        self.held.values().any(|seen| *seen == Seen::Pending)
     }
 
     fn hold(&mut self, key: Key) {
@@ -116,7 +137,9 @@ pub(crate) fn small(value: u64, nbytes: u32) -> Option<SmallValue> {
 
 /// Names a key in decisions of chance.
 fn entity(key: Key) -> u64 {
-    key.to_string().bytes().fold(0, |so_far, byte| hash(so_far, 0, u64::from(byte), 0))
+    let mut digest = Digest(0);
+    key.hash(&mut digest);
+    digest.finish()
 }
 
 /// The value inside.
@@ -128,6 +151,7 @@ impl World {
     pub(crate) fn connect_client(&mut self, client: usize) {
         let connection = self.connect(Node::Client(client));
         self.clients[client].connection = connection;
+        self.open_line(Node::Client(client), connection);
         let session = Session::truncate(client as u64 + 1);
         let name = format!("client {client}");
         let event = SchedulerEvent::ClientConnected { connection, session, name };
@@ -145,6 +169,7 @@ impl World {
                 continue;
             }
             ours.insert(task.key);
+            self.probe_submit(client, task.key);
             self.oracle.submitted(task);
             calls.push(Task {
                 key: task.key,
@@ -160,7 +185,7 @@ impl World {
         self.client_event(client, Event::Submit { tasks: calls });
         for key in ours {
             // By the key, so that a plan with fewer tasks decides the same about the others.
-            if self.chance(entity(key), 4) == 0 {
+            if below(hash(self.settings.seed, AWAITS, entity(key), 0), 4) == 0 {
                 self.client_event(client, Event::Await { key });
             }
         }
@@ -169,7 +194,7 @@ impl World {
     /// Every client asks for new work: whatever happened before, it must be done.
     pub(crate) fn submit_fresh(&mut self) {
         for client in 0..self.clients.len() {
-            if self.clients[client].gone {
+            if self.clients[client].gone || self.clients[client].cut_off {
                 continue;
             }
             let mut tasks: Vec<TaskDef> = Vec::new();
@@ -208,6 +233,7 @@ impl World {
     pub(crate) fn cancel(&mut self, client: usize, mut keys: Vec<Key>) {
         keys.retain(|key| self.clients[client].held.contains_key(key));
         for key in &keys {
+            self.probe_cancel(client, *key);
             self.oracle.cancelled(*key);
         }
         self.client_event(client, Event::Cancel { keys });
@@ -215,6 +241,9 @@ impl World {
 
     pub(crate) fn query(&mut self, client: usize, question: Question) {
         let sim = &mut self.clients[client];
+        if sim.cut_off {
+            return;
+        }
         sim.questions += 1;
         let id = sim.questions;
         sim.asked.insert(id);
@@ -231,19 +260,26 @@ impl World {
         if polite {
             self.client_event(client, Event::Flush);
         }
+        self.probe_goodbye(client);
         let sim = &mut self.clients[client];
         sim.gone = true;
         let connection = sim.connection;
         (sim.held, sim.handles, sim.asked) = Default::default();
-        let mut events = Vec::new();
         if polite {
             let message = ClientMessage::Goodbye;
-            events.push(SchedulerEvent::FromClient { connection, message });
-        }
-        events.push(SchedulerEvent::ClientDisconnected { connection });
-        for event in events {
+            let event = SchedulerEvent::FromClient { connection, message };
             self.send(Node::Client(client), Node::Scheduler, Delivery::Scheduler(event));
         }
+        self.hang_up(Node::Client(client), SchedulerEvent::ClientDisconnected { connection });
+    }
+
+    /// The scheduler has given the client up: what is not done fails.
+    pub(crate) fn client_is_cut_off(&mut self, client: usize) {
+        let sim = &mut self.clients[client];
+        sim.cut_off = true;
+        sim.asked.clear();
+        let reason = "the scheduler has given this client up".to_owned();
+        self.client_event(client, Event::Disconnected { reason });
     }
 
     pub(crate) fn await_all(&mut self) {
@@ -271,22 +307,23 @@ impl World {
         if sim.gone || deaf {
             return;
         }
-        self.report.coverage.see(&event);
+        let said = if let Event::FromScheduler(message) = &event { Some(message) } else { None };
+        self.report.coverage.see_event(&event, said, &mut sim.last);
         match &event {
-            Event::FromScheduler(message) => self.report.coverage.see(message),
             Event::Flush => sim.flushes = false,
             Event::Tick => sim.alarm = sim.alarm.filter(|at| *at > now),
             Event::Await { .. }
             | Event::Cancel { .. }
             | Event::Disconnected { .. }
             | Event::Fetched { .. }
+            | Event::FromScheduler(_)
             | Event::Query { .. }
             | Event::Release { .. }
             | Event::Scatter { .. }
             | Event::Sent { .. }
             | Event::Submit { .. } => {}
         }
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.spare_client_effects);
         sim.machine.handle(now, event, &mut out);
         let alarm = sim.machine.next_deadline();
         let alarm = alarm.and_then(|(at, _)| wake(&mut sim.alarm, at, now));
@@ -302,10 +339,12 @@ impl World {
             let delay = Duration::from_nanos(self.chance(Node::Client(client).number(), 50_000));
             self.at(now + delay, Delivery::Client(client, Event::Flush));
         }
-        for effect in out {
+        for effect in out.drain(..) {
             self.report.coverage.see(&effect);
+            self.probe_client_effect(&effect);
             self.client_effect(client, effect);
         }
+        self.spare_client_effects = out;
         if let Some(at) = alarm {
             self.at(at, Delivery::Client(client, Event::Tick));
         }
@@ -375,15 +414,23 @@ impl World {
         let seen = match settled {
             Settled::Erred { blame, failure } => {
                 self.report.coverage.see(&*failure);
+                self.probe_failure(key, blame, &failure);
                 let allowed = raddle_core::scheduler::Config::default().allowed_failures;
-                let verdict = self.oracle.judge_failure(key, blame, &failure, allowed);
+                let cut_off = matches!(&*failure, TaskFailure::Disconnected { .. })
+                    && self.clients[client].cut_off;
+                let verdict = match cut_off {
+                    true => Verdict::Right,
+                    false => self.oracle.judge_failure(key, blame, &failure, allowed),
+                };
                 self.judge(verdict, Failure::WrongFailure);
+                self.clients[client].ends.insert(key, End::error(blame, &failure));
                 Seen::Erred
             }
             Settled::InMemory { value: Some(value), .. } => {
                 let value = unpack(&value);
                 let verdict = self.oracle.judge_value(key, value);
                 self.judge(verdict, Failure::WrongValue);
+                self.clients[client].ends.insert(key, End::Value(value));
                 Seen::Value(value)
             }
             Settled::InMemory { value: None, .. } => Seen::Done,
@@ -399,7 +446,17 @@ impl World {
         self.judge(verdict, Failure::WrongValue);
         if let Some(seen) = self.clients[client].held.get_mut(&key) {
             *seen = Seen::Value(value);
+            self.clients[client].ends.insert(key, End::Value(value));
         }
+    }
+
+    /// How what is held ended.
+    pub(crate) fn history(&self) -> History {
+        let held = |client: &SimClient| {
+            let ends = client.ends.iter().filter(|(key, _)| client.held.contains_key(*key));
+            ends.map(|(key, end)| (*key, end.clone())).collect()
+        };
+        self.clients.iter().map(held).collect()
     }
 
     fn judge(&mut self, verdict: Verdict, wrong: fn(String) -> Failure) {

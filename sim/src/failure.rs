@@ -3,8 +3,10 @@
 use std::fmt;
 
 use raddle_core::scheduler::Violation as SchedulerViolation;
+use raddle_core::time::Duration;
 
 use crate::coverage::Coverage;
+use crate::history::History;
 use crate::property::Property;
 use crate::watch::Breach;
 
@@ -80,6 +82,35 @@ impl From<Breach> for Failure {
     }
 }
 
+/// What sort of promise a failure breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Something must happen, and does not.
+    Liveness,
+    /// A machine must not panic.
+    Panic,
+    /// Something must never happen.
+    Safety,
+}
+
+impl Failure {
+    /// What sort of promise it breaks.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        let broken = self.breaks();
+        if broken == Property::Panic {
+            return Class::Panic;
+        }
+        if broken.is_liveness() { Class::Liveness } else { Class::Safety }
+    }
+
+    /// The property that does not hold, in one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> &'static str {
+        self.breaks().sentence()
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self:?}")
@@ -95,10 +126,14 @@ pub struct Report {
     pub executions: u64,
     /// Futures judged.
     pub judged: u64,
+    /// How much time passed in the world.
+    pub simulated: Duration,
     /// Hash of everything that happened, in order.
     pub digest: u64,
     /// What was seen.
     pub coverage: Coverage,
+    /// What each client saw of what it held at the end.
+    pub history: History,
 }
 
 impl Report {
@@ -107,6 +142,7 @@ impl Report {
         self.events += other.events;
         self.executions += other.executions;
         self.judged += other.judged;
+        self.simulated += other.simulated;
         self.coverage.add(&other.coverage);
         self.digest = self.digest.rotate_left(1) ^ other.digest;
     }

@@ -11,6 +11,7 @@ use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 /// Streams of chance that belong to plans.
 const PLAN: u64 = 0x706c_616e;
 const HOT: u64 = 0x686f_7400;
+const SERVES: u64 = 0x73_6572;
 
 /// Hashed keys that every client may submit, with one recipe each.
 const HOT_KEYS: u64 = 8;
@@ -65,6 +66,7 @@ enum Choice {
     Ambush,
     Cancel,
     Clog,
+    Cut,
     Goodbye,
     Hot,
     Join,
@@ -79,9 +81,10 @@ enum Choice {
 }
 
 /// Choices that are faults of processes and of the network.
-const FAULTS: [Choice; 7] = [
+const FAULTS: [Choice; 8] = [
     Choice::Ambush,
     Choice::Clog,
+    Choice::Cut,
     Choice::Join,
     Choice::Kill,
     Choice::Leave,
@@ -103,6 +106,7 @@ struct Style {
     latency: Latency,
     bandwidth: u64,
     grace: u64,
+    serves: usize,
     /// Whether the only worker has one thread.
     single: bool,
 }
@@ -135,6 +139,7 @@ impl Style {
             latency: Latency::default(),
             bandwidth: 0,
             grace: 0,
+            serves: 0,
             single: false,
         }
     }
@@ -201,7 +206,8 @@ impl Generator {
                 3.. => Latency::default(),
             },
             bandwidth: [0, 0, 50, 1_000][self.draw(4) as usize],
-            grace: if faults && self.draw(4) == 0 { 1 + self.draw(5_000) } else { 0 },
+            grace: if faults { [0, 5_000, 50_000, 50_000][self.draw(4) as usize] } else { 0 },
+            serves: [0, 0, 1, 2][below(hash(self.seed, SERVES, 0, 0), 4) as usize],
             single: self.draw(8) == 0,
         }
     }
@@ -227,8 +233,8 @@ impl Generator {
                 push(at, Op::Release(client, self.some(client, true)));
             }
         }
-        let Style { latency, bandwidth, grace, .. } = *style;
-        Plan { workers, clients, latency, bandwidth, grace, ops }
+        let Style { latency, bandwidth, grace, serves, .. } = *style;
+        Plan { workers, clients, latency, bandwidth, grace, serves, ops }
     }
 
     fn op(&mut self, client: usize, style: &Style) -> Op {
@@ -241,6 +247,14 @@ impl Generator {
             Choice::Clog => {
                 let (from, to) = (self.place(client), self.place(client));
                 Op::Clog(from, to, self.standstill())
+            }
+            Choice::Cut => {
+                let away = match self.draw(3) {
+                    0 => self.standstill(),
+                    // About as long as is waited for it.
+                    1.. => style.grace * 8 / 10 + self.draw(style.grace * 4 / 10 + 1_000),
+                };
+                Op::Cut(self.place(client), self.standstill(), away)
             }
             Choice::Goodbye => Op::Goodbye(client),
             Choice::Hot => Op::Submit(client, self.hot(client)),

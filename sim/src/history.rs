@@ -1,37 +1,36 @@
-//! What each client saw of its futures in the end: what runs of different worlds must agree on.
+//! What each client saw of each future that it held at the end: what must be the same, however the
+//! same plan is run without faults.
 //!
-//! It must not know how a future came to what it is.
+//! It must not know which simulation saw it.
 
 use std::collections::BTreeMap;
 
+use raddle_net::messages::Failure;
 use raddle_net::names::Key;
 
-use crate::client::Seen;
-use crate::world::World;
+/// What each client saw, by key.
+pub type History = Vec<BTreeMap<Key, End>>;
 
-/// How a future ended, as its client saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a future ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It will have no value.
-    Erred,
-    /// With this value.
+    /// It has no value.
+    Error {
+        /// The task that failed first.
+        blame: Key,
+        /// The kind of failure.
+        kind: String,
+    },
+    /// It has this value.
     Value(u64),
 }
 
-/// How each future of each client ended that was held when everything had settled.
-pub type History = Vec<BTreeMap<Key, End>>;
-
-impl World {
-    /// Everything has settled: what does each client see?
-    pub(crate) fn note_history(&mut self) {
-        let ends = self.clients.iter().map(|client| {
-            let ends = client.seen().filter_map(|(key, seen)| match seen {
-                Seen::Done | Seen::Pending => None,
-                Seen::Erred => Some((key, End::Erred)),
-                Seen::Value(value) => Some((key, End::Value(value))),
-            });
-            ends.collect()
-        });
-        self.history = ends.collect();
+impl End {
+    /// The end of a future that failed because `blame` did.
+    #[must_use]
+    pub fn error(blame: Key, failure: &Failure) -> Self {
+        let text = format!("{failure:?}");
+        let kind = text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+        Self::Error { blame, kind: kind.to_owned() }
     }
 }

@@ -45,7 +45,12 @@ impl Plant {
                 return differs.then_some(Find { seeds: seed + 1, ops, tasks });
             }
             let failure = case.run(mode).err().filter(|failure| failure.breaks() == property)?;
-            let (small, _) = minimise(&case, &failure, runs);
+            let mut left = runs;
+            let mut more = || {
+                left = left.saturating_sub(1);
+                left > 0
+            };
+            let (small, _) = minimise(&case, &failure, mode, &mut more);
             Some(Find { seeds: seed + 1, ops: small.plan.ops.len(), tasks: small.plan.tasks() })
         })
     }

@@ -13,17 +13,23 @@
 //! | `minimise.rs` | a case that fails becomes a small one |
 //! | `body.rs` | what a simulated task does, written in its arguments |
 //! | `world.rs`, `queue.rs` | the clock and the deliveries |
+//! | `session.rs` | connections that break, and what is said again |
 //! | `network.rs`, `wire.rs`, `requests.rs` | links, and what stands still; messages as bytes; pulls of values |
 //! | `scheduler.rs`, `worker.rs`, `nested.rs`, `client.rs` | what a driver does around each machine |
+//! | `tier2.rs` | the shell in place of the drivers, on madsim |
+//! | `history.rs` | what clients saw, the same on both tiers |
 //! | `oracle.rs`, `failure.rs` | what each future may hold; what a run comes to |
 //! | `reference.rs` | a naive scheduler, with which the real one must agree |
 //! | `property.rs`, `watch/` | what must hold, by name; the observer that sees whether it does |
 //! | `history.rs`, `metamorphic.rs` | how futures ended; what must not make a difference to that |
 //! | `hunt.rs` | how many seeds a planted bug takes |
-//! | `digest.rs`, `coverage.rs` | what runs came to; what runs have seen |
 //! | `plant.rs`, `corrupt.rs` | bugs that runs must find, in links and drivers; in place of machines |
+//! | `record.rs`, `digest.rs` | what happened, to be read; what runs came to |
+//! | `coverage.rs`, `probe.rs`, `novelty.rs` | what runs have seen; rare moments; how much may be unseen |
+//! | `profile.rs`, `bulk.rs` | ways to use seeds; large plans |
 
 mod body;
+mod bulk;
 mod case;
 mod client;
 mod corrupt;
@@ -33,19 +39,26 @@ mod failure;
 mod generate;
 mod history;
 mod hunt;
+mod matrix;
 mod metamorphic;
 mod minimise;
 mod nested;
 mod network;
+mod novelty;
 mod oracle;
 mod plan;
 mod plant;
+mod probe;
+mod profile;
 mod property;
 mod queue;
+mod record;
 mod reference;
 mod requests;
 mod scheduler;
+mod session;
 mod text;
+pub mod tier2;
 mod watch;
 mod wire;
 mod worker;
@@ -54,14 +67,18 @@ mod world;
 pub use body::Body;
 pub use case::{Case, policy_name, policy_named};
 pub use coverage::Coverage;
-pub use failure::{Failure, Report};
+pub use failure::{Class, Failure, Report};
 pub use generate::Mix;
 pub use history::{End, History};
 pub use hunt::Find;
+pub use matrix::Visits;
 pub use minimise::minimise;
+pub use novelty::Novelty;
 pub use oracle::{Oracle, Verdict};
 pub use plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 pub use plant::Plant;
+pub use profile::Profile;
 pub use property::{Cost, Property};
+pub use record::{Record, diagram};
 pub use text::ParseError;
-pub use world::{Depth, Mode, Settings, World};
+pub use world::{Depth, Mode, Node, Settings, World};

@@ -5,6 +5,8 @@
 use raddle_core::random::{below, hash};
 use raddle_core::scheduler::Policy;
 
+use std::sync::Arc;
+
 use crate::case::Case;
 use crate::failure::Failure;
 use crate::history::{End, History};
@@ -22,13 +24,7 @@ impl Case {
     ///
     /// The first property that does not hold.
     pub fn history(&self, mode: Mode) -> Result<History, Failure> {
-        let mut world = World::begin(self.settings(mode), &self.plan);
-        world.play()?;
-        Ok(world.history)
-    }
-
-    fn settings(&self, mode: Mode) -> Settings {
-        Settings { seed: self.seed, policy: self.policy, plant: self.plant, mode }
+        Ok(self.run(mode)?.history)
     }
 
     /// Every relation that is known.
@@ -50,12 +46,16 @@ impl Case {
     /// That it does not, or what the run itself fails with.
     pub fn check_same_again(&self, mode: Mode) -> Result<(), Failure> {
         let events = self.run(mode)?.events;
-        let mut world = World::begin(self.settings(mode), &self.plan);
+        let Self { seed, policy, plant, .. } = *self;
+        let settings = Settings { seed, policy, plant, mode };
+        let mut world = World::new(settings, Arc::new(self.plan.clone()));
         let at = 1 + below(hash(self.seed, VARIATIONS, 0, 1), events.max(2) - 1);
         world.fork_at = Some(at);
-        let report = world.play()?;
-        let again = world.fork.take().map(|mut copy| copy.play());
-        holds(again == Some(Ok(report)), Property::SameAgain, || {
+        world.play()?;
+        let mut copy = world.fork.take();
+        let again = copy.as_mut().map(|copy| copy.play()).transpose()?;
+        let same = again.is_some() && copy.is_some_and(|copy| copy.report == world.report);
+        holds(same, Property::SameAgain, || {
             format!("the copy made after event {at} goes another way")
         })
     }
@@ -126,7 +126,7 @@ impl Case {
         let (before, after) = (calm.history(mode)?, more.history(mode)?);
         for (ours, theirs) in before.iter().zip(&after) {
             let fails = ours.iter().find(|(key, end)| {
-                matches!(end, End::Value(_)) && theirs.get(key) == Some(&End::Erred)
+                matches!(end, End::Value(_)) && matches!(theirs.get(key), Some(End::Error { .. }))
             });
             holds(fails.is_none(), Property::MoreWorkers, || {
                 format!("with one more worker {fails:?} fails")
@@ -140,7 +140,7 @@ fn same_values(a: &History, b: &History) -> Result<(), Failure> {
     for (ours, theirs) in a.iter().zip(b) {
         let differs = ours.iter().find(|(key, end)| match (end, theirs.get(key)) {
             (End::Value(one), Some(End::Value(other))) => one != other,
-            (End::Erred | End::Value(_), _) => false,
+            (End::Error { .. } | End::Value(_), _) => false,
         });
         holds(differs.is_none(), Property::SameValues, || format!("{differs:?} differs"))?;
     }
@@ -152,6 +152,7 @@ fn is_fault(op: &Op) -> bool {
     match op {
         Op::Ambush(..)
         | Op::Clog(..)
+        | Op::Cut(..)
         | Op::Kill(_)
         | Op::Leave(_)
         | Op::Pause(..)

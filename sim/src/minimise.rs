@@ -13,37 +13,50 @@ use crate::failure::Failure;
 use crate::plan::{Latency, Op, Place, TaskDef};
 use crate::world::Mode;
 
-/// The smallest case found that fails like `case` did, and its failure, after at most `runs` runs.
+/// The smallest case found that fails like `case` did when it is run like this, and its failure.
+/// Before each run, `goes_on` says whether there may be another.
 #[must_use]
-pub fn minimise(case: &Case, failure: &Failure, runs: u64) -> (Case, Failure) {
-    let mut shrinker = Shrinker { best: case.clone(), failure: failure.clone(), left: runs };
+pub fn minimise(
+    case: &Case,
+    failure: &Failure,
+    mode: Mode,
+    goes_on: &mut dyn FnMut() -> bool,
+) -> (Case, Failure) {
+    let (best, failure) = (case.clone(), failure.clone());
+    let mut shrinker = Shrinker { best, failure, mode, goes_on, over: false };
     loop {
         let before = shrinker.best.clone();
         shrinker.lists();
         shrinker.clients();
         shrinker.numbers();
-        if shrinker.best == before || shrinker.left == 0 {
+        if shrinker.best == before || shrinker.over {
             return (shrinker.best, shrinker.failure);
         }
     }
 }
 
-struct Shrinker {
+struct Shrinker<'a> {
     best: Case,
     failure: Failure,
-    left: u64,
+    mode: Mode,
+    goes_on: &'a mut dyn FnMut() -> bool,
+    /// Whether it was said that there may not be another run.
+    over: bool,
 }
 
-impl Shrinker {
+impl Shrinker<'_> {
     /// Keeps the best case changed like this, if it is another one and fails in the same way.
     fn accepts(&mut self, change: impl FnOnce(&mut Case)) -> bool {
         let mut candidate = self.best.clone();
         change(&mut candidate);
-        if candidate == self.best || self.left == 0 {
+        if self.over || candidate == self.best {
             return false;
         }
-        self.left -= 1;
-        match candidate.run(Mode::default()) {
+        if !(self.goes_on)() {
+            self.over = true;
+            return false;
+        }
+        match candidate.run(self.mode) {
             Err(failure) if failure.is_like(&self.failure) => {
                 (self.best, self.failure) = (candidate, failure);
                 true
@@ -95,7 +108,7 @@ impl Shrinker {
         remove: impl Fn(&mut Case, std::ops::Range<usize>),
     ) {
         let mut piece = len(&self.best).div_ceil(2);
-        while piece > 0 && self.left > 0 {
+        while piece > 0 && !self.over {
             let mut end = len(&self.best);
             while end > 0 {
                 let start = end.saturating_sub(piece);
@@ -122,6 +135,7 @@ impl Shrinker {
 
     fn numbers(&mut self) {
         self.accepts(|case| case.plan.grace = 0);
+        self.accepts(|case| case.plan.serves = 0);
         self.accepts(|case| case.plan.bandwidth = 0);
         self.accepts(|case| case.plan.latency = Latency::Constant(100));
         self.accepts(|case| case.plan.workers.fill(1));
@@ -139,6 +153,10 @@ impl Shrinker {
                 }
                 Op::Ambush(_, nth) => *nth = 1,
                 Op::Clog(_, _, micros) => round(micros),
+                Op::Cut(_, noticed, away) => {
+                    round(noticed);
+                    round(away);
+                }
                 Op::Join(nthreads) => *nthreads = 1,
                 Op::Cancel(..)
                 | Op::Goodbye(_)
@@ -196,6 +214,7 @@ fn tasks_of(op: &Op) -> &[TaskDef] {
         Op::Ambush(..)
         | Op::Cancel(..)
         | Op::Clog(..)
+        | Op::Cut(..)
         | Op::Goodbye(_)
         | Op::Join(_)
         | Op::Kill(_)
@@ -219,6 +238,7 @@ fn named(case: &mut Case, key: Key) -> impl Iterator<Item = &mut TaskDef> {
         Op::Ambush(..)
         | Op::Cancel(..)
         | Op::Clog(..)
+        | Op::Cut(..)
         | Op::Goodbye(_)
         | Op::Join(_)
         | Op::Kill(_)
@@ -238,6 +258,7 @@ fn forget(case: &mut Case, keys: &[Key]) {
         Op::Ambush(..)
         | Op::Cancel(..)
         | Op::Clog(..)
+        | Op::Cut(..)
         | Op::Goodbye(_)
         | Op::Join(_)
         | Op::Kill(_)
@@ -263,6 +284,7 @@ fn lists_of_keys(op: &mut Op) -> Vec<&mut Vec<Key>> {
         Op::Cancel(_, keys) | Op::Release(_, keys) => vec![keys],
         Op::Ambush(..)
         | Op::Clog(..)
+        | Op::Cut(..)
         | Op::Goodbye(_)
         | Op::Join(_)
         | Op::Kill(_)
@@ -295,6 +317,8 @@ fn clients_of(op: &mut Op) -> Vec<&mut usize> {
             });
             clients.collect()
         }
+        Op::Cut(Place::Client(client), ..) => vec![client],
+        Op::Cut(Place::Scheduler | Place::Worker(_), ..) => Vec::new(),
         Op::Ambush(..) | Op::Join(_) | Op::Kill(_) | Op::Leave(_) | Op::Pause(..) => Vec::new(),
     }
 }

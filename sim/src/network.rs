@@ -10,6 +10,7 @@ use raddle_core::time::{Duration, Instant};
 
 use crate::plan::{Latency, Place, Plan};
 use crate::plant::Fate;
+use crate::session::Side;
 use crate::world::{Delivery, Node, World};
 
 /// The stream of chance that belongs to delays.
@@ -51,7 +52,7 @@ impl Network {
     }
 
     /// When a message that is sent now arrives.
-    fn arrival(&mut self, from: Node, to: Node, now: Instant) -> Instant {
+    pub(crate) fn arrival(&mut self, from: Node, to: Node, now: Instant) -> Instant {
         let link = self.links.entry((from, to)).or_default();
         link.count += 1;
         let which = hash(from.number(), LATENCY, to.number(), link.count);
@@ -74,20 +75,27 @@ impl Network {
 impl World {
     /// Hands over after the link's delay, behind everything that was sent on it before.
     pub(crate) fn send(&mut self, from: Node, to: Node, delivery: Delivery) {
-        let at = self.network.arrival(from, to, self.now);
         let delivery = self.over_the_wire(delivery);
         match self.fate(&delivery) {
             Fate::Never => {}
-            Fate::Once => self.at(at, delivery),
+            Fate::Once => self.carry(from, to, delivery),
             Fate::Twice => {
-                self.at(at, delivery.clone());
-                self.at(at, delivery);
+                self.carry(from, to, delivery.clone());
+                self.carry(from, to, delivery);
             }
             Fate::Again => {
-                self.at(at, delivery.clone());
-                self.at(at + Duration::from_millis(20), delivery);
+                self.carry(from, to, delivery.clone());
+                self.at(self.now + Duration::from_millis(20), delivery);
             }
             Fate::Early => self.at(self.now, delivery),
+        }
+    }
+
+    /// In its session, if it travels in one.
+    fn carry(&mut self, from: Node, to: Node, delivery: Delivery) {
+        if let Some(delivery) = self.in_session(delivery) {
+            let at = self.network.arrival(from, to, self.now);
+            self.at(at, delivery);
         }
     }
 
@@ -107,7 +115,7 @@ impl World {
         }
     }
 
-    fn node(&self, place: Place) -> Option<Node> {
+    pub(crate) fn node(&self, place: Place) -> Option<Node> {
         match place {
             Place::Client(client) => Some(Node::Client(client)),
             Place::Scheduler => Some(Node::Scheduler),
@@ -135,13 +143,18 @@ impl World {
             Delivery::Reply(request, _) => {
                 self.requests.get(request).map(|request| request.asker.node())
             }
-            Delivery::Client(..)
+            Delivery::Broken(node, Side::Peer, _)
+            | Delivery::Dial(node)
+            | Delivery::Wire(node, Side::Peer, ..) => Some(*node),
+            Delivery::Broken(_, Side::Scheduler, _)
+            | Delivery::Client(..)
             | Delivery::Die(_)
             | Delivery::Heal
             | Delivery::Join(_)
             | Delivery::Resume(_)
             | Delivery::Scheduler(_)
-            | Delivery::Step(_) => None,
+            | Delivery::Step(_)
+            | Delivery::Wire(_, Side::Scheduler, ..) => None,
         };
         if let Some(Node::Worker(worker)) = node
             && let Some((_, waiting)) = self.network.paused.get_mut(&worker)
@@ -162,6 +175,10 @@ impl World {
                 self.deliver(delivery);
             }
         }
+    }
+
+    pub(crate) fn is_paused(&self, worker: u32) -> bool {
+        self.network.paused.contains_key(&worker)
     }
 
     /// What waited for a process is gone with it.

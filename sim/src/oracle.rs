@@ -12,10 +12,17 @@ use crate::plan::TaskDef;
 /// Every task that was submitted, and what was done to it on purpose.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
-    tasks: BTreeMap<Key, TaskDef>,
-    values: BTreeMap<Key, Result<u64, Key>>,
+    tasks: BTreeMap<Key, Known>,
     cancelled: BTreeSet<Key>,
     kills: u32,
+}
+
+/// A submitted task.
+#[derive(Clone, Debug)]
+struct Known {
+    task: TaskDef,
+    /// Its value, or whose fault it is that there is none.
+    value: Result<u64, Key>,
 }
 
 /// What a client saw of one future.
@@ -34,15 +41,19 @@ impl Oracle {
             return;
         }
         let inputs: Result<Vec<u64>, Key> =
-            task.dependencies.iter().map(|input| self.values[input]).collect();
+            task.dependencies.iter().map(|input| self.tasks[input].value).collect();
         let hopeless = task.body.poison || u32::from(task.body.failures) > task.retries;
         let value = if hopeless && inputs.is_ok() {
             Err(task.key)
         } else {
             inputs.map(|v| task.evaluate(v))
         };
-        self.values.insert(task.key, value);
-        self.tasks.insert(task.key, task.clone());
+        self.tasks.insert(task.key, Known { task: task.clone(), value });
+    }
+
+    /// Whether this key was submitted.
+    pub(crate) fn knows(&self, key: Key) -> bool {
+        self.tasks.contains_key(&key)
     }
 
     /// A client called a task off: it may end either way.
@@ -58,7 +69,7 @@ impl Oracle {
     /// Whether `value` is what `key` must hold.
     #[must_use]
     pub fn judge_value(&self, key: Key, value: u64) -> Verdict {
-        match self.values.get(&key) {
+        match self.tasks.get(&key).map(|known| &known.value) {
             Some(Ok(expected)) if *expected == value => Verdict::Right,
             Some(expected) => {
                 Verdict::Wrong(format!("{key} holds {value:x}, but must hold {expected:x?}"))
@@ -75,8 +86,10 @@ impl Oracle {
         if !self.is_upstream(blame, key) {
             return wrong("that is not upstream of it");
         }
-        let Some(root) = self.tasks.get(&blame) else { return wrong("it was never submitted") };
-        let expected = self.values[&blame].is_err();
+        let Some(Known { task: root, value }) = self.tasks.get(&blame) else {
+            return wrong("it was never submitted");
+        };
+        let expected = value.is_err();
         match failure {
             Failure::Cancelled if self.cancelled.contains(&blame) => Verdict::Right,
             Failure::Failed { .. } if expected && !root.body.poison => Verdict::Right,
@@ -105,7 +118,7 @@ impl Oracle {
                 return true;
             }
             if seen.insert(key) {
-                next.extend(self.tasks.get(&key).into_iter().flat_map(|t| &t.dependencies));
+                next.extend(self.tasks.get(&key).into_iter().flat_map(|k| &k.task.dependencies));
             }
         }
         false

@@ -20,6 +20,8 @@ pub struct Plan {
     pub bandwidth: u64,
     /// How long the scheduler waits for a worker whose connection broke, in microseconds.
     pub grace: u64,
+    /// Requests that a worker serves at a time; 0: as many as usual.
+    pub serves: usize,
     /// Operations.
     pub ops: Vec<Step>,
 }
@@ -33,6 +35,7 @@ impl Plan {
             Op::Ambush(..)
             | Op::Cancel(..)
             | Op::Clog(..)
+            | Op::Cut(..)
             | Op::Goodbye(_)
             | Op::Join(_)
             | Op::Kill(_)
@@ -98,6 +101,9 @@ pub enum Op {
     Cancel(usize, Vec<Key>),
     /// What the first sends to the second stands still for so many microseconds.
     Clog(Place, Place, u64),
+    /// The connection of a client or worker with the scheduler breaks. The scheduler notices after
+    /// so many microseconds; the other side dials again after so many.
+    Cut(Place, u64, u64),
     /// The client closes: it says so, and drops everything.
     Goodbye(usize),
     /// A worker with so many threads joins.
@@ -133,6 +139,7 @@ impl Op {
             | Self::Vanish(client) => Some(*client),
             Self::Ambush(..)
             | Self::Clog(..)
+            | Self::Cut(..)
             | Self::Join(_)
             | Self::Kill(_)
             | Self::Leave(_)

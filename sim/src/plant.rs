@@ -109,6 +109,8 @@ plants! {
     SelfBlame "self-blame",
     /// Suspects are not announced.
     SkipAnnounce "skip-announce",
+    /// The scheduler is not told that somebody is back.
+    SkipResumed "skip-resumed",
     /// A worker is not told that what it said before an announced run has left.
     SkipFlushed "skip-flushed",
     /// A worker is not told that an answer to a peer has left.
@@ -165,7 +167,8 @@ impl Plant {
             Self::Canary => Some(Property::Canary),
             Self::CancelOthers | Self::ReleaseOthers => Some(Property::Isolation),
             Self::ChargeEarly => Some(Property::Deaths),
-            Self::EndlessRetries | Self::IgnoreGrace => Some(Property::Reference),
+            Self::EndlessRetries => Some(Property::Reference),
+            Self::IgnoreGrace => Some(Property::Patience),
             Self::ExecuteTwice => Some(Property::Executions),
             Self::FlushEarly | Self::SkipAnnounce => Some(Property::LiveLock),
             Self::InvertPriority => Some(Property::Priority),
@@ -186,7 +189,7 @@ impl Plant {
             }
             Self::N01 => Some(Property::Determinism),
             Self::OneSlotMore => Some(Property::Slots),
-            Self::Overtake | Self::TwiceCompute => Some(Property::Protocol),
+            Self::Overtake | Self::SkipResumed | Self::TwiceCompute => Some(Property::Protocol),
             Self::SameRun => Some(Property::RunIds),
             Self::SelfBlame | Self::WrongBlame => Some(Property::Blame),
             Self::SkipServed => Some(Property::Tables),
@@ -280,6 +283,7 @@ impl Plant {
             | Self::TooFewRetries
             | Self::WrongHolder
             | Self::SkipFlushed
+            | Self::SkipResumed
             | Self::SkipServed
             | Self::SkipUnblocked
             | Self::SwapInputs

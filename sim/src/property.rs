@@ -144,6 +144,8 @@ properties! {
         "A task is given out no more often than what happened explains, and runs end.",
     Timers "l9-timers" Quiescence
         "When nothing happens any more, no timer is due and no request is under way.",
+    Patience "l10-patience" Event
+        "Nobody is given up as away before the grace is over.",
     WorkersReturn "l12-workers-return" Event
         "Work that has lost every worker waits for one for as long as it is configured to.",
     SameAgain "m1-same-again" Runs

@@ -8,11 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, Kind, Scheduler};
-use raddle_core::time::{Duration, Instant};
+use raddle_core::time::Instant;
 use raddle_net::messages::{
     ClientMessage, Compute, NewTask, Runtime, SchedulerToWorker, WorkerMessage,
 };
-use raddle_net::names::{Key, RunId, Session};
+use raddle_net::names::{Key, RunId};
 
 use crate::plan::Plan;
 use crate::property::Property;
@@ -59,23 +59,14 @@ struct Assigned {
     started: bool,
 }
 
-/// A worker process that has registered.
-#[derive(Clone, Debug)]
-struct Worker {
-    session: Session,
-    /// When it is given up.
-    deadline: Option<Instant>,
-}
-
 /// The naive scheduler.
 #[derive(Clone, Debug)]
 pub(crate) struct Reference {
     tasks: BTreeMap<Key, Task>,
     specs: BTreeMap<Who, Vec<(u32, bool)>>,
     clients: BTreeSet<ConnectionId>,
-    sessions: BTreeMap<ConnectionId, Session>,
-    workers: BTreeMap<ConnectionId, Worker>,
-    grace: Duration,
+    /// Workers that have registered, and whether each is away.
+    workers: BTreeMap<ConnectionId, bool>,
     no_workers_since: Option<Instant>,
     config: Config,
 }
@@ -90,19 +81,18 @@ impl Reference {
     pub(crate) fn of(settings: &Settings, plan: &Plan) -> Option<Self> {
         let chosen = match settings.mode.depth {
             Depth::Paranoid => true,
+            Depth::Sampled => false,
             Depth::Touched => settings.seed.is_multiple_of(RUNS),
         };
-        (chosen && plan.tasks() <= TASKS).then(|| Self::new(plan))
+        (chosen && plan.tasks() <= TASKS).then(Self::new)
     }
 
-    fn new(plan: &Plan) -> Self {
+    fn new() -> Self {
         Self {
             tasks: BTreeMap::new(),
             specs: BTreeMap::new(),
             clients: BTreeSet::new(),
-            sessions: BTreeMap::new(),
             workers: BTreeMap::new(),
-            grace: Duration::from_micros(plan.grace),
             no_workers_since: None,
             config: Config::default(),
         }
@@ -114,10 +104,10 @@ impl Reference {
             Event::ClientConnected { connection, .. } => {
                 self.clients.insert(*connection);
             }
-            Event::ClientDisconnected { connection } => {
-                self.clients.remove(connection);
-                self.let_go(Who::Client(*connection));
-            }
+            Event::SessionEnded { connection, .. } => self.end_session(*connection),
+            Event::ClientDisconnected { .. }
+            | Event::ClientResumed { .. }
+            | Event::WorkerLost { .. } => {}
             Event::FromClient { connection, message } => {
                 if self.clients.contains(connection) {
                     self.client_says(Who::Client(*connection), message);
@@ -127,23 +117,9 @@ impl Reference {
                 self.worker_says(*connection, message);
             }
             Event::Tick => self.tick(now),
-            Event::WorkerConnected { connection, session } => {
-                let same = |(_, worker): &(&ConnectionId, &Worker)| worker.session == *session;
-                if let Some((&before, _)) = self.workers.iter().find(same) {
-                    self.lose(before);
-                }
-                self.sessions.insert(*connection, *session);
-            }
-            Event::WorkerDisconnected { connection, .. } => {
-                self.sessions.remove(connection);
-                if let Some(worker) = self.workers.get_mut(connection) {
-                    worker.deadline = Some(now + self.grace);
-                    if self.grace.is_zero() {
-                        self.lose(*connection);
-                    }
-                }
-            }
-            Event::WorkerLost { .. } => {}
+            Event::WorkerConnected { .. } => {}
+            Event::WorkerDisconnected { connection, .. } => self.set_away(*connection, true),
+            Event::WorkerResumed { connection } => self.set_away(*connection, false),
         }
         self.settle();
     }
@@ -156,8 +132,12 @@ impl Reference {
         machine: &Scheduler,
     ) -> Result<(), Breach> {
         for effect in out {
-            if let Effect::ToWorker { connection, message } = effect {
-                match message {
+            match effect {
+                Effect::Close { connection, .. } => {
+                    self.end_session(*connection);
+                    self.settle();
+                }
+                Effect::ToWorker { connection, message } => match message {
                     SchedulerToWorker::Compute(compute) => self.give(*connection, compute)?,
                     SchedulerToWorker::Free { key, run } => self.free(*key, *run),
                     SchedulerToWorker::Define { .. }
@@ -165,7 +145,8 @@ impl Reference {
                     | SchedulerToWorker::Peer { .. }
                     | SchedulerToWorker::Registered { .. }
                     | SchedulerToWorker::ToRun { .. } => {}
-                }
+                },
+                Effect::ToClient { .. } | Effect::Warn { .. } => {}
             }
         }
         self.settle();
@@ -378,12 +359,10 @@ impl Reference {
 
     fn worker_says(&mut self, worker: ConnectionId, message: &WorkerMessage) {
         if let WorkerMessage::Register(_) = message {
-            if let Some(session) = self.sessions.get(&worker).copied() {
-                self.workers.insert(worker, Worker { session, deadline: None });
-            }
+            self.workers.insert(worker, false);
             return;
         }
-        if self.workers.get(&worker).is_none_or(|worker| worker.deadline.is_some()) {
+        if !self.workers.contains_key(&worker) {
             return;
         }
         match message {
@@ -443,6 +422,22 @@ impl Reference {
         }
     }
 
+    fn set_away(&mut self, worker: ConnectionId, is_away: bool) {
+        if let Some(away) = self.workers.get_mut(&worker) {
+            *away = is_away;
+        }
+    }
+
+    /// A session is over: a client lets go, a worker is gone.
+    fn end_session(&mut self, connection: ConnectionId) {
+        if self.clients.remove(&connection) {
+            self.let_go(Who::Client(connection));
+        }
+        if self.workers.contains_key(&connection) {
+            self.lose(connection);
+        }
+    }
+
     /// A worker is gone, with what it held and what it ran.
     fn lose(&mut self, worker: ConnectionId) {
         self.workers.remove(&worker);
@@ -459,12 +454,6 @@ impl Reference {
     }
 
     fn tick(&mut self, now: Instant) {
-        let late = |(_, worker): &(&ConnectionId, &Worker)| {
-            worker.deadline.is_some_and(|deadline| deadline <= now)
-        };
-        for worker in self.workers.iter().filter(late).map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.lose(worker);
-        }
         let waited = self.no_workers_since.map(|since| now - since);
         if waited.is_some_and(|waited| waited >= self.config.no_workers_timeout) {
             for key in self.stranded() {
@@ -483,7 +472,7 @@ impl Reference {
     }
 
     fn watch_for_workers(&mut self, now: Instant) {
-        let any = self.workers.values().any(|worker| worker.deadline.is_none());
+        let any = self.workers.values().any(|away| !away);
         if any || self.stranded().is_empty() {
             self.no_workers_since = None;
         } else {

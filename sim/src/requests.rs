@@ -65,6 +65,7 @@ impl World {
         match asker {
             Asker::Client(client, item) => {
                 let outcome = self.take_value(item, &reply, holder);
+                self.probe_fetch(outcome.0);
                 if let Some((value, _)) = outcome.1 {
                     self.fetched(client, item.key, value);
                 }

@@ -3,9 +3,10 @@
 //! It must not know why the machine says what it says.
 
 use raddle_core::client::Event as ClientEvent;
-use raddle_core::scheduler::{Config, Effect, Event, Scheduler};
+use raddle_core::scheduler::{Config, Effect, Event, PeerError, Scheduler};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
+use raddle_net::messages::ClientMessage;
 use raddle_net::names::Key;
 
 use crate::corrupt::Cause;
@@ -20,6 +21,8 @@ pub(crate) struct SimScheduler {
     pub(crate) machine: Scheduler,
     /// When it is woken next, at the latest.
     alarm: Option<Instant>,
+    /// The kind of its last event.
+    last: usize,
     /// Emptied and used again, event after event.
     effects: Vec<Effect>,
 }
@@ -29,21 +32,24 @@ impl SimScheduler {
         let charge_early = settings.plant == Some(Plant::ChargeEarly);
         let allowed_failures = if charge_early { 0 } else { Config::default().allowed_failures };
         let ignored = settings.plant == Some(Plant::IgnoreGrace);
+        let grace = if ignored { plan.grace / 2 } else { plan.grace };
         let config = Config {
             allowed_failures,
             policy: settings.policy,
             seed: settings.seed,
             track_touched: settings.mode.depth == Depth::Touched,
-            worker_grace: Duration::from_micros(if ignored { 0 } else { plan.grace }),
+            client_grace: Duration::from_micros(grace),
+            worker_grace: Duration::from_micros(grace),
             ..Config::default()
         };
-        Self { machine: Scheduler::new(config), alarm: None, effects: Vec::new() }
+        Self { machine: Scheduler::new(config), alarm: None, last: 0, effects: Vec::new() }
     }
 }
 
 impl World {
     pub(crate) fn scheduler_event(&mut self, event: Event) {
         self.see_scheduler_event(&event);
+        self.visit_scheduler(&event);
         let heard = self.watch_scheduler_hear(&event);
         let cause = Cause::of(&event, self.settings.plant);
         let event = self.corrupt_event(event);
@@ -83,18 +89,27 @@ impl World {
     fn scheduler_effect(&mut self, effect: Effect) {
         self.report.coverage.see(&effect);
         match effect {
+            // Who died is waited for, and given up in the end; who left is let go.
+            Effect::Close {
+                connection,
+                reason: reason @ (PeerError::Away | PeerError::DeclaredLost | PeerError::Left),
+            } => self.close_line(connection, reason == PeerError::Away),
             Effect::Close { connection, reason } => {
                 let node = self.behind(connection);
                 self.fail(Failure::Protocol(format!("scheduler closes {node:?}: {reason}")));
             }
             Effect::ToClient { connection, message } => {
-                if let Some(Node::Client(client)) = self.behind(connection) {
+                if let Some(Node::Client(client)) = self.behind(connection)
+                    && self.is_current(Node::Client(client), connection)
+                {
                     let delivery = Delivery::Client(client, ClientEvent::FromScheduler(message));
                     self.send(Node::Scheduler, Node::Client(client), delivery);
                 }
             }
             Effect::ToWorker { connection, message } => {
-                if let Some(Node::Worker(worker)) = self.behind(connection) {
+                if let Some(Node::Worker(worker)) = self.behind(connection)
+                    && self.is_current(Node::Worker(worker), connection)
+                {
                     let delivery = Delivery::Worker(worker, WorkerEvent::FromScheduler(message));
                     self.send(Node::Scheduler, Node::Worker(worker), delivery);
                 }
@@ -104,17 +119,19 @@ impl World {
     }
 
     fn see_scheduler_event(&mut self, event: &Event) {
-        let seen = &mut self.report.coverage;
-        seen.see(event);
+        let (seen, last) = (&mut self.report.coverage, &mut self.scheduler.last);
         match event {
-            Event::FromClient { message, .. } => seen.see(message),
-            Event::FromWorker { message, .. } => seen.see(message),
+            Event::FromClient { message, .. } => seen.see_event(event, Some(message), last),
+            Event::FromWorker { message, .. } => seen.see_event(event, Some(message), last),
             Event::ClientConnected { .. }
             | Event::ClientDisconnected { .. }
+            | Event::ClientResumed { .. }
+            | Event::SessionEnded { .. }
             | Event::Tick
             | Event::WorkerConnected { .. }
             | Event::WorkerDisconnected { .. }
-            | Event::WorkerLost { .. } => {}
+            | Event::WorkerLost { .. }
+            | Event::WorkerResumed { .. } => seen.see_event(event, None::<&ClientMessage>, last),
         }
     }
 

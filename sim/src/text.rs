@@ -6,6 +6,7 @@
 //! latency uniform 20 420               microseconds; or: constant N, bimodal FAST SLOW PER_MILLE
 //! bandwidth 100                        bytes of values a node sends in a microsecond; 0: at once
 //! grace 0                              microseconds that the scheduler waits for a lost worker
+//! serves 0                             requests that a worker serves at a time; 0: as many as usual
 //! 1 @0 submit 0                        operation 1, at 0 µs: client 0 submits
 //!   1-1 salt=2a nbytes=8 micros=100      a key and what it does; a number that is 0 is left out
 //!   1-2 after=1-1,1-1 retries=2          also: failures=N|always children=N priority=N poison
@@ -17,6 +18,8 @@
 //! 6 @200 leave 1                       the same, and is not restarted
 //! 7 @250 pause 1 5000                  this worker's process stands still for so many microseconds
 //! 8 @250 clog w0 s 3000                what worker 0 sends to the scheduler stands still; c0: a client
+//! 9 @250 cut w0 100 5000               its connection breaks; the scheduler notices after 100 µs, the
+//!                                      worker dials again after 5,000
 //! 9 @300 join 2                        a worker with 2 threads joins
 //! 10 @300 query 0 1-2                  client 0 asks why this is not done; or: info, workers
 //! 11 @300 ambush gathered 2            the worker that hears of values it asked for for the second time
@@ -75,6 +78,7 @@ impl fmt::Display for Plan {
         self.workers.iter().try_for_each(|nthreads| write!(f, " {nthreads}"))?;
         writeln!(f, "\nclients {}\nlatency {}", self.clients, self.latency)?;
         writeln!(f, "bandwidth {}\ngrace {}", self.bandwidth, self.grace)?;
+        writeln!(f, "serves {}", self.serves)?;
         self.ops.iter().try_for_each(|Step { id, at, op }| writeln!(f, "{id} @{at} {op}"))
     }
 }
@@ -101,6 +105,7 @@ impl fmt::Display for Op {
             Self::Ambush(moment, nth) => write!(f, "ambush {moment} {nth}"),
             Self::Cancel(client, keys) => keyed(f, "cancel", client, keys),
             Self::Clog(from, to, micros) => write!(f, "clog {from} {to} {micros}"),
+            Self::Cut(place, noticed, away) => write!(f, "cut {place} {noticed} {away}"),
             Self::Goodbye(client) => write!(f, "goodbye {client}"),
             Self::Join(nthreads) => write!(f, "join {nthreads}"),
             Self::Kill(worker) => write!(f, "kill {worker}"),
@@ -188,6 +193,7 @@ impl FromStr for Plan {
                 "latency" => plan.latency = words.latency()?,
                 "bandwidth" => plan.bandwidth = words.next("bytes a microsecond")?,
                 "grace" => plan.grace = words.next("microseconds")?,
+                "serves" => plan.serves = words.next("a number of requests")?,
                 id => {
                     let id = words.parse(id, "the number of an operation")?;
                     let op = words.step(id, plan.clients)?;
@@ -212,6 +218,7 @@ impl Plan {
                 Op::Ambush(..)
                 | Op::Cancel(..)
                 | Op::Clog(..)
+                | Op::Cut(..)
                 | Op::Goodbye(_)
                 | Op::Join(_)
                 | Op::Kill(_)
@@ -288,6 +295,7 @@ impl<'a> Words<'a> {
                 let (from, to) = (self.place(clients)?, self.place(clients)?);
                 Op::Clog(from, to, self.next(MICROS)?)
             }
+            "cut" => Op::Cut(self.place(clients)?, self.next(MICROS)?, self.next(MICROS)?),
             "goodbye" => Op::Goodbye(self.client(clients)?),
             "join" => Op::Join(self.next("a number of threads")?),
             "kill" => Op::Kill(self.next("a number of a worker")?),

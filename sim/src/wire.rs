@@ -67,14 +67,17 @@ fn through(delivery: &Delivery, cuts: u64) -> Result<Delivery, String> {
             Delivery::Reply(*request, reply.clone())
         }
         Delivery::BodyEnds(..)
+        | Delivery::Broken(..)
         | Delivery::Client(..)
         | Delivery::Depart(_)
+        | Delivery::Dial(_)
         | Delivery::Die(_)
         | Delivery::Heal
         | Delivery::Join(_)
         | Delivery::Resume(_)
         | Delivery::Scheduler(_)
         | Delivery::Step(_)
+        | Delivery::Wire(..)
         | Delivery::Worker(..) => delivery.clone(),
     })
 }

@@ -11,7 +11,7 @@ use raddle_core::worker::{
     Config, Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Timer, Violation, Worker,
 };
 use raddle_net::messages::{
-    Failure as TaskFailure, FunctionName, Item, Registration, WorkerMessage,
+    Failure as TaskFailure, FunctionName, Item, Registration, SchedulerToWorker, WorkerMessage,
 };
 use raddle_net::names::{Key, RunId, Session, WorkerId};
 
@@ -30,24 +30,28 @@ use crate::world::{Delivery, Depth, Node, World};
 /// A worker process.
 #[derive(Clone, Debug)]
 pub(crate) struct SimWorker {
-    machine: Worker,
+    pub(crate) machine: Worker,
+    /// What the scheduler calls it.
+    id: Option<WorkerId>,
     connection: ConnectionId,
     nthreads: u32,
-    store: BTreeMap<RunId, (u64, u32)>,
+    pub(crate) store: BTreeMap<RunId, (u64, u32)>,
     /// Scattered values that have come and were not judged yet.
     pub(crate) offered: BTreeMap<RequestId, (u64, u32)>,
-    outbox: Vec<Said>,
+    pub(crate) outbox: Vec<Said>,
     pub(crate) nested: BTreeMap<RunId, Nested>,
     /// Bodies that were entered: whose, and when.
-    running: BTreeMap<RunId, (Key, Instant)>,
+    pub(crate) running: BTreeMap<RunId, (Key, Instant)>,
     pub(crate) children: u64,
     /// When it is woken next, at the latest.
     alarm: Option<Instant>,
+    /// The kind of its last event.
+    last: usize,
 }
 
 /// What a worker said that has not left its process.
 #[derive(Clone, Debug)]
-enum Said {
+pub(crate) enum Said {
     Flush(RunId),
     Message(WorkerMessage),
 }
@@ -115,14 +119,17 @@ fn address(worker: u32) -> String {
 impl World {
     pub(crate) fn join(&mut self, nthreads: u32) {
         let number = self.next_worker();
-        let connection = self.connect(Node::Worker(number));
         let track_touched = self.settings.mode.depth == Depth::Touched;
         let more = usize::from(self.settings.plant == Some(Plant::OneSlotMore));
+        let usual = Config::default();
+        let serves = self.plan().serves;
+        let max_serves = if serves == 0 { usual.max_serves } else { serves };
         let config =
-            Config { nthreads: nthreads as usize + more, track_touched, ..Config::default() };
+            Config { nthreads: nthreads as usize + more, max_serves, track_touched, ..usual };
         let worker = SimWorker {
             machine: Worker::new(config),
-            connection,
+            id: None,
+            connection: ConnectionId::default(),
             nthreads,
             store: BTreeMap::new(),
             offered: BTreeMap::new(),
@@ -131,9 +138,20 @@ impl World {
             running: BTreeMap::new(),
             children: 0,
             alarm: None,
+            last: 0,
         };
         self.workers.insert(number, worker);
-        let session = Session::truncate(1 << 32 | u64::from(number));
+        self.register(number);
+    }
+
+    /// A worker's process begins a session.
+    fn register(&mut self, number: u32) {
+        let connection = self.connect(Node::Worker(number));
+        self.open_line(Node::Worker(number), connection);
+        let node = self.workers.get_mut(&number).expect("it registers");
+        node.connection = connection;
+        let nthreads = node.nthreads;
+        let session = Session::truncate(1 << 32 | connection.0);
         let event = SchedulerEvent::WorkerConnected { connection, session };
         self.send(Node::Worker(number), Node::Scheduler, Delivery::Scheduler(event));
         let message = WorkerMessage::Register(Registration {
@@ -158,11 +176,19 @@ impl World {
     pub(crate) fn leave(&mut self, worker: u32) {
         let Some(dead) = self.workers.remove(&worker) else { return };
         self.oracle.killed();
+        self.probe_death(worker, &dead);
         self.unpause(worker);
         self.forget_requests(Node::Worker(worker));
-        let reason = "killed".to_owned();
-        let event = SchedulerEvent::WorkerDisconnected { connection: dead.connection, reason };
-        self.send(Node::Worker(worker), Node::Scheduler, Delivery::Scheduler(event));
+        let (connection, reason) = (dead.connection, "killed".to_owned());
+        let event = SchedulerEvent::WorkerDisconnected { connection, reason };
+        self.hang_up(Node::Worker(worker), event);
+        // Who started the process may know that it is gone, and say so.
+        if let Some(worker) = dead.id
+            && self.chance(u64::from(worker.0), 2) == 0
+        {
+            let event = SchedulerEvent::WorkerLost { worker, reason: "exited".to_owned() };
+            self.at(self.now + Duration::from_micros(500), Delivery::Scheduler(event));
+        }
         let broken: Vec<RequestId> = self
             .requests
             .iter()
@@ -179,12 +205,15 @@ impl World {
         if event == Event::Tick && self.settings.plant == Some(Plant::LoseTick) {
             return;
         }
+        self.probe_worker_event(worker, &event);
+        self.visit_worker(worker, &event);
         let Some(node) = self.workers.get_mut(&worker) else {
             return self.undeliverable(event);
         };
-        self.report.coverage.see(&event);
-        if let Event::FromScheduler(message) = &event {
-            self.report.coverage.see(message);
+        let said = if let Event::FromScheduler(message) = &event { Some(message) } else { None };
+        self.report.coverage.see_event(&event, said, &mut node.last);
+        if let Some(SchedulerToWorker::Registered { worker }) = said {
+            node.id = Some(*worker);
         }
         if event == Event::Tick {
             node.alarm = node.alarm.filter(|at| *at > now);
@@ -192,7 +221,7 @@ impl World {
         let moment = Moment::of_event(&event);
         self.watch.worker_hears(worker, &event);
         let event = corrupt_worker_event(self.settings.plant, event);
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.spare_worker_effects);
         node.machine.handle(now, event, &mut out);
         corrupt_worker_effects(self.settings.plant, &mut out);
         let holds = |run| node.store.contains_key(&run);
@@ -213,15 +242,28 @@ impl World {
                 return self.die(worker);
             }
         }
-        for effect in out {
+        for effect in out.drain(..) {
             if !self.workers.contains_key(&worker) {
                 return; // One of its effects was its end.
             }
             self.report.coverage.see(&effect);
+            self.probe_worker_effect(&effect);
             self.worker_effect(worker, effect);
         }
+        self.spare_worker_effects = out;
         if let Some(at) = alarm {
             self.at(at, Delivery::Worker(worker, Event::Tick));
+        }
+    }
+
+    /// The scheduler has given the worker up: it drops everything and comes as a new one.
+    pub(crate) fn begin_anew(&mut self, worker: u32) {
+        let Some(node) = self.workers.get_mut(&worker) else { return };
+        (node.id, node.outbox) = (None, Vec::new());
+        self.worker_event(worker, Event::Disconnected);
+        if let Some(node) = self.workers.get_mut(&worker) {
+            node.outbox.clear();
+            self.register(worker);
         }
     }
 
@@ -241,6 +283,7 @@ impl World {
 
     /// A request to a process that is gone fails; anything else is lost.
     fn undeliverable(&mut self, event: Event) {
+        self.probe_undeliverable(&event);
         if let Event::Asked { request, .. } | Event::Received { request, .. } = event {
             self.at(self.now, Delivery::Reply(request, Reply::Failed));
         }

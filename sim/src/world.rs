@@ -4,30 +4,33 @@
 //! machine, and turns the effects into further deliveries. It must not know what a task does.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use raddle_core::client::Event as ClientEvent;
+use raddle_core::client::{Effect as ClientEffect, Event as ClientEvent};
 use raddle_core::random::{below, hash};
 use raddle_core::scheduler::{ConnectionId, Event, Policy};
 use raddle_core::time::{Duration, Instant};
-use raddle_core::worker::{Event as WorkerEvent, RequestId};
+use raddle_core::worker::{Effect as WorkerEffect, Event as WorkerEvent, RequestId};
 use raddle_net::names::{Key, RunId};
 
 use crate::client::SimClient;
 use crate::corrupt::{Memory, never_the_same};
 use crate::digest::Digest;
 use crate::failure::{Failure, Report};
-use crate::history::History;
 use crate::network::Network;
 use crate::oracle::Oracle;
 use crate::plan::{Moment, Op, Plan};
 use crate::plant::Plant;
+use crate::probe::Probes;
 use crate::property::Property;
 use crate::queue::Queue;
+use crate::record::Recorder;
 use crate::reference::Reference;
 use crate::requests::{Reply, Request};
 use crate::scheduler::SimScheduler;
+use crate::session::{Line, Side, Wire};
 use crate::watch::Watch;
 use crate::worker::{Ended, SimWorker};
 
@@ -52,9 +55,11 @@ pub struct Settings {
 pub struct Mode {
     /// How much is checked.
     pub depth: Depth,
+    /// Whether it is noted which cells of the machines' matrices are visited.
+    pub cells: bool,
     /// Whether every message becomes bytes on its way.
     pub codec: bool,
-    /// Whether everything that happens is printed.
+    /// Whether everything that happens is printed, as it happens.
     pub log: bool,
 }
 
@@ -64,6 +69,8 @@ pub enum Depth {
     /// Every machine wholly, after every event of its own.
     #[default]
     Paranoid,
+    /// Nothing, but wholly now and then, the more seldom the larger the machine is.
+    Sampled,
     /// What the event touched; wholly now and then, the more seldom the larger the machine is.
     Touched,
 }
@@ -71,6 +78,8 @@ pub enum Depth {
 /// What a world is waiting for.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
+    /// For its beginning.
+    Nothing,
     /// The operations of the plan, and what follows from them.
     Plan,
     /// Everything that is held, which is awaited now.
@@ -81,12 +90,25 @@ enum Phase {
     Released,
 }
 
-/// A node of the network.
+/// A node of the network; workers are numbered as they join, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Node {
+pub enum Node {
+    /// The client of this number.
     Client(usize),
+    /// The scheduler.
     Scheduler,
+    /// The worker of this number.
     Worker(u32),
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(client) => f.pad(&format!("c{client}")),
+            Self::Scheduler => f.pad("s"),
+            Self::Worker(worker) => f.pad(&format!("w{worker}")),
+        }
+    }
 }
 
 /// Something that happens at a node.
@@ -94,9 +116,13 @@ pub(crate) enum Node {
 pub(crate) enum Delivery {
     /// A body ends.
     BodyEnds(u32, RunId, Ended),
+    /// One end of this dialling notices that the connection is no more.
+    Broken(Node, Side, u32),
     Client(usize, ClientEvent),
     /// What a worker has said leaves its process.
     Depart(u32),
+    /// Somebody whose connection broke dials again.
+    Dial(Node),
     /// A worker's process dies.
     Die(u32),
     /// The faults are over.
@@ -110,6 +136,8 @@ pub(crate) enum Delivery {
     Scheduler(Event),
     /// An operation of the plan.
     Step(usize),
+    /// Something of a session arrives at one end of this dialling.
+    Wire(Node, Side, u32, Wire),
     Worker(u32, WorkerEvent),
 }
 
@@ -122,6 +150,9 @@ pub struct World {
     pub(crate) clients: Vec<SimClient>,
     pub(crate) workers: BTreeMap<u32, SimWorker>,
     pub(crate) network: Network,
+    pub(crate) lines: BTreeMap<Node, Line>,
+    /// Whether connections break in this plan.
+    pub(crate) has_sessions: bool,
     pub(crate) oracle: Oracle,
     pub(crate) watch: Watch,
     /// In runs that can bear it.
@@ -133,12 +164,16 @@ pub struct World {
     pub(crate) failed: BTreeMap<Key, u32>,
     /// Moments at which workers die, and how many of each pass before.
     pub(crate) ambushes: Vec<(Moment, u64)>,
-    /// What each client saw of its futures.
-    pub(crate) history: History,
     /// After which event a copy is made, and the copy.
     pub(crate) fork_at: Option<u64>,
     pub(crate) fork: Option<Box<Self>>,
     phase: Phase,
+    /// What happened, if somebody wants to read it.
+    pub(crate) recorder: Recorder,
+    pub(crate) probes: Probes,
+    /// Emptied and used again, event after event.
+    pub(crate) spare_client_effects: Vec<ClientEffect>,
+    pub(crate) spare_worker_effects: Vec<WorkerEffect>,
     plan: Arc<Plan>,
     queue: Queue,
     /// Who is behind each connection to the scheduler.
@@ -159,13 +194,15 @@ pub struct World {
 
 impl World {
     /// The world of a plan, in which nothing has happened.
-    fn new(settings: Settings, plan: Arc<Plan>) -> Self {
+    pub(crate) fn new(settings: Settings, plan: Arc<Plan>) -> Self {
         Self {
             now: Instant::ZERO,
             scheduler: SimScheduler::new(&settings, &plan),
             clients: Vec::new(),
             workers: BTreeMap::new(),
             network: Network::new(settings.seed, &plan),
+            lines: BTreeMap::new(),
+            has_sessions: plan.ops.iter().any(|step| matches!(step.op, Op::Cut(..))),
             oracle: Oracle::default(),
             watch: Watch::new(&plan),
             reference: Reference::of(&settings, &plan),
@@ -174,10 +211,13 @@ impl World {
             failure: None,
             failed: BTreeMap::new(),
             ambushes: Vec::new(),
-            history: History::default(),
             fork_at: None,
             fork: None,
-            phase: Phase::Plan,
+            phase: Phase::Nothing,
+            recorder: Recorder::default(),
+            probes: Probes::default(),
+            spare_client_effects: Vec::new(),
+            spare_worker_effects: Vec::new(),
             queue: Queue::default(),
             connections: Vec::new(),
             next_request: 0,
@@ -192,29 +232,30 @@ impl World {
         }
     }
 
-    /// Runs a plan: its operations; then what has failed is healed as far as it must be, everything
-    /// that is still held must settle and be gathered, and fresh work must be done; then everything
-    /// is released, and nothing may be left.
+    /// Runs a plan.
     ///
     /// # Errors
     ///
     /// The first property that does not hold.
     pub fn run(settings: Settings, plan: &Plan) -> Result<Report, Failure> {
-        Self::begin(settings, plan).play()
-    }
-
-    /// The world of a plan, in which everything is about to happen.
-    pub(crate) fn begin(settings: Settings, plan: &Plan) -> Self {
         let mut world = Self::new(settings, Arc::new(plan.clone()));
-        world.start();
-        world
+        world.play()?;
+        Ok(world.report)
     }
 
-    /// Goes on to the end, from wherever it is.
-    pub(crate) fn play(&mut self) -> Result<Report, Failure> {
+    /// From wherever it is to the end: the plan's operations; then what has failed is healed as far
+    /// as it must be, everything that is still held must settle and be gathered, and fresh work must
+    /// be done; then everything is released, and nothing may be left.
+    pub(crate) fn play(&mut self) -> Result<(), Failure> {
         loop {
-            self.settle()?;
+            if !matches!(self.phase, Phase::Nothing) {
+                self.settle()?;
+            }
             self.phase = match self.phase {
+                Phase::Nothing => {
+                    self.start();
+                    Phase::Plan
+                }
                 Phase::Plan => {
                     self.await_all();
                     Phase::Awaited
@@ -222,7 +263,7 @@ impl World {
                 Phase::Awaited => {
                     self.judge_all(Property::Settles)?;
                     self.check_executions(&Arc::clone(&self.plan))?;
-                    self.note_history();
+                    self.report.history = self.history();
                     self.submit_fresh();
                     Phase::Fresh
                 }
@@ -233,11 +274,14 @@ impl World {
                 }
                 Phase::Released => {
                     self.check_leaks()?;
-                    self.check_tables()?;
-                    return Ok(self.report.clone());
+                    return self.check_tables().map_err(Failure::from);
                 }
             };
         }
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     fn start(&mut self) {
@@ -266,9 +310,7 @@ impl World {
                     "things happen for ever".to_owned(),
                 ));
             }
-            if self.settings.mode.log {
-                eprintln!("{:>12} {delivery:?}", at.as_nanos());
-            }
+            self.record(&delivery);
             let mut digest = Digest(self.report.digest);
             (at, &delivery).hash(&mut digest);
             self.report.digest = digest.finish();
@@ -281,6 +323,7 @@ impl World {
                 self.fork = Some(Box::new(self.clone()));
             }
         }
+        self.report.simulated = self.now - Instant::ZERO;
         self.check_wholly();
         self.check_quiet();
         self.failure.take().map_or(Ok(()), Err)
@@ -290,8 +333,10 @@ impl World {
         let Some(delivery) = self.unless_paused(delivery) else { return };
         match delivery {
             Delivery::BodyEnds(worker, run, ended) => self.body_ends(worker, run, ended),
+            Delivery::Broken(node, side, on) => self.broken(node, side, on),
             Delivery::Client(client, event) => self.client_event(client, event),
             Delivery::Depart(worker) => self.depart(worker),
+            Delivery::Dial(node) => self.dial(node),
             Delivery::Die(worker) => self.die(worker),
             Delivery::Heal => self.heal(),
             Delivery::Join(nthreads) => self.join(nthreads),
@@ -302,6 +347,7 @@ impl World {
                 let plan = Arc::clone(&self.plan);
                 self.operate(&plan.ops[n].op);
             }
+            Delivery::Wire(node, side, on, wire) => self.arrives(node, side, on, wire),
             Delivery::Worker(worker, event) => self.worker_event(worker, event),
         }
     }
@@ -315,6 +361,10 @@ impl World {
             Op::Ambush(moment, nth) => self.ambushes.push((*moment, *nth)),
             Op::Cancel(client, keys) => self.cancel(*client, keys.clone()),
             Op::Clog(from, to, micros) => self.clog(*from, *to, Duration::from_micros(*micros)),
+            Op::Cut(place, noticed, away) => {
+                let [noticed, away] = [*noticed, *away].map(Duration::from_micros);
+                self.cut(*place, noticed, away);
+            }
             Op::Goodbye(client) => self.close_client(*client, true),
             Op::Join(nthreads) => self.join(*nthreads),
             Op::Kill(number) => self.alive(*number).into_iter().for_each(|w| self.die(w)),
@@ -377,8 +427,14 @@ impl World {
     pub(crate) fn checks_wholly(&self, size: u64) -> bool {
         match self.settings.mode.depth {
             Depth::Paranoid => true,
-            Depth::Touched => below(hash(self.report.digest, CHANCE, 0, 0), 1 + size) == 0,
+            Depth::Sampled => self.sampled(8 + 8 * size),
+            Depth::Touched => self.sampled(1 + size),
         }
+    }
+
+    /// Once in so many events, about.
+    fn sampled(&self, every: u64) -> bool {
+        below(hash(self.report.digest, CHANCE, 0, 0), every) == 0
     }
 
     /// The first failure is the one that counts.

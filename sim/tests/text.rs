@@ -44,6 +44,8 @@ fn ops() -> impl Strategy<Value = Op> {
         (client.clone(), some()).prop_map(|(client, keys)| Op::Cancel(client, keys)),
         (prop::sample::select(&Moment::ALL), any::<u64>()).prop_map(|(m, n)| Op::Ambush(m, n)),
         (places(), places(), any::<u64>()).prop_map(|(from, to, n)| Op::Clog(from, to, n)),
+        (places(), any::<(u64, u64)>())
+            .prop_map(|(at, (noticed, away))| Op::Cut(at, noticed, away)),
         client.clone().prop_map(Op::Goodbye),
         client.clone().prop_map(Op::Vanish),
         any::<u32>().prop_map(Op::Join),
@@ -86,10 +88,10 @@ fn plans() -> impl Strategy<Value = Plan> {
     let steps = (any::<u32>(), any::<u64>(), ops()).prop_map(|(id, at, op)| Step { id, at, op });
     let steps = prop::collection::vec(steps, 0..6);
     let workers = prop::collection::vec(any::<u32>(), 0..4);
-    let numbers = any::<(u64, u64)>();
+    let numbers = any::<(u64, u64, usize)>();
     (workers, latencies(), numbers, steps).prop_map(|(workers, latency, numbers, ops)| {
-        let (bandwidth, grace) = numbers;
-        Plan { workers, clients: 3, latency, bandwidth, grace, ops }
+        let (bandwidth, grace, serves) = numbers;
+        Plan { workers, clients: 3, latency, bandwidth, grace, serves, ops }
     })
 }
 

@@ -10,7 +10,7 @@ fn run(seed: u64, policy: Policy, mix: Mix) -> Report {
     case.run(Mode::default()).unwrap_or_else(|failure| {
         let (name, tasks) = (policy_name(policy), mix.tasks);
         let plain = if mix.swarm { "" } else { " --plain" };
-        let calm = if mix.faults { "" } else { " --calm" };
+        let calm = if mix.faults { "" } else { " --profile calm" };
         panic!(
             "{failure}\nREPRODUCE: cargo sim -- --seed {seed} --policy {name} --tasks {tasks}{plain}{calm}"
         )

@@ -13,7 +13,8 @@ use crate::wire::Wire;
 
 /// A scheduler process, and where it listens.
 fn scheduler() -> raddle::Result<(Program, String)> {
-    let mut scheduler = Program::start(RADDLE, &["scheduler", "--port", "0"])?;
+    let arguments = ["scheduler", "--port", "0", "--worker-grace", "0.5"];
+    let mut scheduler = Program::start(RADDLE, &arguments)?;
     let line = scheduler.line()?;
     let address = line.strip_prefix("scheduler at ");
     let address = address.unwrap_or_else(|| panic!("it says `{line}`")).to_owned();

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 
 use bytes::BufMut as _;
 use raddle::Result;
-use raddle_net::frame::{FrameDecoder, FrameEncoder, FrameOptions};
+use raddle_net::frame::{Frame, FrameDecoder, FrameEncoder, FrameOptions};
 use raddle_net::hello::{self, Hello, PREFIX, Reply, Role};
 use raddle_net::names::Session;
 use serde::Serialize;
@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 pub struct Wire {
     pub stream: TcpStream,
     decoder: FrameDecoder,
+    encoder: FrameEncoder,
 }
 
 impl Wire {
@@ -29,7 +30,9 @@ impl Wire {
     }
 
     fn new(stream: TcpStream) -> Self {
-        Self { stream, decoder: FrameDecoder::new(FrameOptions::default()) }
+        let options = FrameOptions { segment_checksums: false };
+        let (decoder, encoder) = (FrameDecoder::new(options), FrameEncoder::new(options));
+        Self { stream, decoder, encoder }
     }
 
     /// A connection to `address` in this role, welcome there.
@@ -41,6 +44,15 @@ impl Wire {
             Reply::Welcome(_) => Ok(wire),
             Reply::Refused { reason } => panic!("it is not welcome: {reason}"),
         }
+    }
+
+    /// Says hello; returns the answer. What follows continues after frame `hello.received`.
+    pub fn hello(address: &str, hello: &Hello) -> Result<(Self, Reply)> {
+        let mut wire = Self::dial(address)?;
+        wire.decoder.set_expected(hello.received + 1);
+        wire.write(&hello::encode_hello(hello).expect("a short one"))?;
+        let reply = wire.reply()?;
+        Ok((wire, reply))
     }
 
     /// Writes anything. A peer that has closed the connection already need not read it.
@@ -66,25 +78,41 @@ impl Wire {
         Ok((prefix, body))
     }
 
-    /// Says one thing, as the first frame.
+    /// Says one thing, as the next frame.
     pub fn say<M: Serialize>(&mut self, message: &M) -> Result<()> {
-        self.write(&frame(message, None))
+        self.encoder.push(message).expect("a small message");
+        let frame = self.encoder.take().concat();
+        self.write(&frame)
     }
 
     /// The messages of the next frame; none when the peer has closed the connection.
     pub fn hear<M: DeserializeOwned>(&mut self) -> Result<Vec<M>> {
+        let frame = self.frame()?;
+        Ok(frame.map_or_else(Vec::new, |frame| frame.messages().expect("messages")))
+    }
+
+    /// The next frame; none when the peer has closed the connection.
+    pub fn frame(&mut self) -> Result<Option<Frame>> {
         loop {
             if let Some(frame) = self.decoder.next().expect("a frame") {
-                return Ok(frame.messages().expect("messages"));
+                return Ok(Some(frame));
             }
             let mut bytes = [0; 4096];
             match self.stream.read(&mut bytes) {
-                Ok(0) => return Ok(Vec::new()),
+                Ok(0) => return Ok(None),
                 Ok(read) => self.decoder.buffer().put_slice(&bytes[..read]),
-                Err(error) if is_closed(error.kind()) => return Ok(Vec::new()),
+                Err(error) if is_closed(error.kind()) => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Waits until the peer has ended the session, without another word, and closed the connection.
+    pub fn dismissed(mut self) -> Result<()> {
+        let last = self.frame()?.expect("the end of the session");
+        assert!(last.last && last.size() == 0, "{last:?}");
+        assert_eq!(self.closed()?, b"");
+        Ok(())
     }
 
     /// Waits until the peer has closed the connection; returns what it said before, raw.
@@ -97,7 +125,7 @@ impl Wire {
     }
 }
 
-/// A frame with one message, and perhaps a segment.
+/// A first frame with one message, and perhaps a segment.
 pub fn frame<M: Serialize>(message: &M, segment: Option<Vec<u8>>) -> Vec<u8> {
     let mut encoder = FrameEncoder::new(FrameOptions { segment_checksums: false });
     encoder.push(message).expect("a small message");

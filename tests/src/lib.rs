@@ -107,6 +107,15 @@ pub fn flaky(file: PathBuf, failures: usize) -> Result<usize, std::io::Error> {
     if attempts > failures { Ok(attempts) } else { Err(std::io::Error::other("not yet")) }
 }
 
+/// `x`, after a line with it was written to the file: one for each execution.
+#[raddle::task]
+pub fn logged(file: PathBuf, x: u64) -> Result<u64, std::io::Error> {
+    use std::io::Write;
+    let mut log = std::fs::OpenOptions::new().create(true).append(true).open(&file)?;
+    log.write_all(format!("{x}\n").as_bytes())?;
+    Ok(x)
+}
+
 /// The id of the process that runs it.
 #[raddle::task]
 pub fn process(_n: u64) -> u32 {

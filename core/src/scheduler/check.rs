@@ -5,7 +5,7 @@
 
 use raddle_net::names::WorkerId;
 
-use super::state::{Channel, Client, ClientId, Kind};
+use super::state::{Channel, Client, ClientId, Kind, Presence};
 use super::{ConnectionId, Peer, Scheduler, Violation};
 
 impl Scheduler {
@@ -66,7 +66,7 @@ impl Scheduler {
             }),
             Some(Peer::Newcomer(_)) | None => true,
             Some(Peer::Worker(worker)) => {
-                self.state.worker(*worker).is_some_and(|w| w.connection == Some(connection))
+                self.state.worker(*worker).is_some_and(|w| w.connection == connection)
             }
         };
         ensure(reached, Violation::Connection(connection))
@@ -95,24 +95,27 @@ impl Scheduler {
         ensure(!asks, Violation::Query(id))
     }
 
-    /// A worker is reached through its connection, or waited for until it has one.
+    /// A worker is reached through its connection, and waited for as long as it is away.
     fn check_worker(&self, id: WorkerId) -> Result<(), Violation> {
-        let worker = self.state.worker(id);
-        if let Some(connection) = worker.and_then(|worker| worker.connection) {
-            let known = self.peers.get(&connection) == Some(&Peer::Worker(id));
-            ensure(known, Violation::Connection(connection))?;
-        }
-        let disconnected = worker.is_some_and(|worker| worker.connection.is_none());
-        ensure(self.graces.contains_key(&id) == disconnected, Violation::Grace(id))
+        let Some(worker) = self.state.worker(id) else { return Ok(()) };
+        let known = self.peers.get(&worker.connection) == Some(&Peer::Worker(id));
+        ensure(known, Violation::Connection(worker.connection))?;
+        let waited_for = self.graces.contains_key(&worker.connection);
+        let away = worker.presence == Presence::Away;
+        ensure(waited_for == away, Violation::Grace(worker.connection))
     }
 
-    /// No run has a client, and no worker a grace, that is not there.
+    /// No run has a client that is not there. Who is waited for is known, and has registered.
     fn check_strays(&self) -> Result<(), Violation> {
         let is_of_run = |client: &Client| matches!(client.channel, Channel::Run { .. });
         let clients = self.state.clients().filter(|(_, client)| is_of_run(client)).count();
         ensure(clients == self.run_clients.len(), Violation::RunClients)?;
-        let stray = self.graces.keys().find(|worker| self.state.worker(**worker).is_none());
-        stray.map_or(Ok(()), |worker| Err(Violation::Grace(*worker)))
+        for (&connection, grace) in &self.graces {
+            let known =
+                matches!(self.peers.get(&connection), Some(Peer::Client(_) | Peer::Worker(_)));
+            ensure(known && grace.since <= grace.until, Violation::Grace(connection))?;
+        }
+        Ok(())
     }
 
     /// A question that waits is of a client that is there, and cannot be answered yet.

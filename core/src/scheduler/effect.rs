@@ -7,21 +7,22 @@ use super::event::ConnectionId;
 /// Something that the driver must do. Messages on one connection leave in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Say why and close. The scheduler has forgotten the connection already.
+    /// Say why and end the session, connected or not. The scheduler has forgotten it already. This is
+    /// said of every session but one of which the driver said itself that it has ended.
     Close {
         /// Which.
         connection: ConnectionId,
-        /// What the peer did wrong.
+        /// Why.
         reason: PeerError,
     },
-    /// Send a message to a client.
+    /// Send a message to a client. If it is away, keep the message until it is back.
     ToClient {
         /// Its connection.
         connection: ConnectionId,
         /// The message.
         message: SchedulerToClient,
     },
-    /// Send a message to a worker.
+    /// Send a message to a worker. If it is away, keep the message until it is back.
     ToWorker {
         /// Its connection.
         connection: ConnectionId,
@@ -35,13 +36,18 @@ pub enum Effect {
     },
 }
 
-/// What a peer did wrong. It costs the peer its connection, and nobody else anything.
+/// Why the scheduler is done with a peer. Mostly what it did wrong: that costs the peer its session,
+/// and nobody else anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerError {
     /// Another connected worker serves values at this address.
     AddressTaken(String),
-    /// The worker was declared lost while it was connected.
+    /// Its connection broke, and it did not come back in time.
+    Away,
+    /// The worker was declared lost.
     DeclaredLost,
+    /// It said goodbye.
+    Left,
     /// A number, list or text beyond a limit of the wire.
     BeyondLimit(&'static str),
     /// A worker's first message was not its registration, or a later one was.
@@ -54,8 +60,8 @@ pub enum PeerError {
     NotItsRun,
     /// A message for the other role.
     NotItsRole,
-    /// A session that is connected already.
-    SessionTaken,
+    /// The same process has come anew, or another worker in its place.
+    Superseded,
     /// A spec that was not defined, or was defined out of order.
     UnknownSpec,
 }
@@ -67,8 +73,10 @@ impl std::fmt::Display for PeerError {
                 f,
                 "another worker serves values at {address}: give each worker an address of its own"
             ),
+            Self::Away => f.write_str("it was away for too long"),
             Self::BeyondLimit(what) => write!(f, "{what} beyond the limit of the protocol"),
             Self::DeclaredLost => f.write_str("the worker was declared lost"),
+            Self::Left => f.write_str("it said goodbye"),
             Self::NotRegistered => {
                 f.write_str("a worker's first message, and no other, is its registration")
             }
@@ -79,7 +87,7 @@ impl std::fmt::Display for PeerError {
             Self::NoThreads => f.write_str("a worker needs at least one thread"),
             Self::NotItsRun => f.write_str("a report of a run that was never given to this worker"),
             Self::NotItsRole => f.write_str("a message that does not belong to the peer's role"),
-            Self::SessionTaken => f.write_str("this session is connected already"),
+            Self::Superseded => f.write_str("another one has come in its place"),
             Self::UnknownSpec => f.write_str("a task spec that was not defined, in order, before"),
         }
     }

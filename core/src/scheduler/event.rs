@@ -3,14 +3,16 @@
 use raddle_net::messages::{ClientMessage, WorkerMessage};
 use raddle_net::names::{Session, WorkerId};
 
-/// A connection to the scheduler, numbered by the driver; a number is never used twice.
+/// The stream of one session with the scheduler, numbered by the driver; a number is never used
+/// twice. When a connection breaks and the same session dials again and resumes, the stream goes on
+/// under its number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
 /// Something that happened outside.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// A client said hello.
+    /// A client said hello, in a new session.
     ClientConnected {
         /// Its connection.
         connection: ConnectionId,
@@ -19,8 +21,13 @@ pub enum Event {
         /// Its name for people.
         name: String,
     },
-    /// The connection of a client broke.
+    /// The connection of a client broke. It may come back.
     ClientDisconnected {
+        /// Its connection.
+        connection: ConnectionId,
+    },
+    /// A client that was away is connected again: it goes on where it was.
+    ClientResumed {
         /// Its connection.
         connection: ConnectionId,
     },
@@ -38,9 +45,17 @@ pub enum Event {
         /// What it said.
         message: WorkerMessage,
     },
+    /// A session cannot go on, or must not: its peer broke the rules of the stream, or more would
+    /// have to be kept for it than may be. The driver has closed it.
+    SessionEnded {
+        /// Its connection.
+        connection: ConnectionId,
+        /// Why, in words.
+        reason: String,
+    },
     /// The time of [`next_deadline`](super::Scheduler::next_deadline) has come.
     Tick,
-    /// A worker said hello. Its first message registers it.
+    /// A worker said hello, in a new session. Its first message registers it.
     WorkerConnected {
         /// Its connection.
         connection: ConnectionId,
@@ -53,6 +68,11 @@ pub enum Event {
         connection: ConnectionId,
         /// What broke, in words.
         reason: String,
+    },
+    /// A worker that was away is connected again: it goes on where it was.
+    WorkerResumed {
+        /// Its connection.
+        connection: ConnectionId,
     },
     /// A worker is known to be gone: its process has exited, or nothing listens where it did.
     WorkerLost {
@@ -70,10 +90,13 @@ impl Event {
         match self {
             Self::ClientConnected { connection, .. }
             | Self::ClientDisconnected { connection }
+            | Self::ClientResumed { connection }
             | Self::FromClient { connection, .. }
             | Self::FromWorker { connection, .. }
+            | Self::SessionEnded { connection, .. }
             | Self::WorkerConnected { connection, .. }
-            | Self::WorkerDisconnected { connection, .. } => Some(*connection),
+            | Self::WorkerDisconnected { connection, .. }
+            | Self::WorkerResumed { connection } => Some(*connection),
             Self::Tick | Self::WorkerLost { .. } => None,
         }
     }

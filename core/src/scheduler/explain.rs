@@ -7,7 +7,7 @@ use raddle_net::names::{Key, SpecId};
 
 use super::Scheduler;
 use super::effect::{Effect, PeerError};
-use super::state::{ClientId, Kind, Spec, TaskId, TaskState};
+use super::state::{Channel, ClientId, Kind, Presence, Spec, TaskId, TaskState, Worker};
 use super::turn::Turn;
 
 /// Names that an explanation lists.
@@ -30,20 +30,24 @@ impl Scheduler {
         id: u64,
         query: Query,
         turn: &mut Turn<'_>,
-    ) -> Result<(), PeerError> {
+    ) {
         let answer = match query {
             Query::Explain(key) => QueryAnswer::Explanation(self.explain(key)),
             Query::Info => QueryAnswer::Info(self.info()),
             Query::WaitForWorkers(workers) => {
-                if self.waiting_queries.len() >= MAX_WAITING {
-                    return Err(PeerError::BeyondLimit("questions that wait"));
-                }
                 self.waiting_queries.push(WaitingQuery { client, id, workers });
-                self.answer_waiting(turn);
-                return Ok(());
+                return self.answer_waiting(turn);
             }
         };
         self.to_client(client, SchedulerToClient::Answer { id, answer }, turn);
+    }
+
+    /// Whether one more question may be asked.
+    pub(super) fn judge_query(&self, query: &Query) -> Result<(), PeerError> {
+        let waits = matches!(query, Query::WaitForWorkers(_));
+        if waits && self.waiting_queries.len() >= MAX_WAITING {
+            return Err(PeerError::BeyondLimit("questions that wait"));
+        }
         Ok(())
     }
 
@@ -76,10 +80,13 @@ impl Scheduler {
                 nbytes: load.map_or(0, |load| load.nbytes),
             }
         });
-        let processes = self.state.clients().filter(|(_, client)| client.depth == 0).count();
+        let connected = self.state.clients().filter(|(_, client)| match client.channel {
+            Channel::Connection { connection, .. } => !self.graces.contains_key(&connection),
+            Channel::Run { .. } => false,
+        });
         SchedulerInfo {
             workers: workers.collect(),
-            clients: u32::try_from(processes).unwrap_or(u32::MAX),
+            clients: u32::try_from(connected.count()).unwrap_or(u32::MAX),
             tasks: Kind::ALL.map(|kind| (kind.name().to_owned(), index.count(kind))).to_vec(),
         }
     }
@@ -101,8 +108,12 @@ impl Scheduler {
                 format!("{key} waits for a worker: {}", self.why_no_worker(self.state.spec_of(id)))
             }
             TaskState::Processing { worker, run, .. } => {
-                let address = self.state.worker(*worker).map_or("", |worker| &worker.address);
-                format!("{key} is on {address}, as run {run}, the {}. attempt", task.attempts)
+                let worker = self.state.worker(*worker);
+                let address = worker.map_or("", |worker| &worker.address);
+                let attempt = task.attempts;
+                let away = worker.and_then(|worker| self.explain_away(worker));
+                let away = away.map(|away| format!("; {away}")).unwrap_or_default();
+                format!("{key} is on {address}, as run {run}, the {attempt}. attempt{away}")
             }
             TaskState::Queued if self.state.spec_of(id).qualified.is_empty() => {
                 format!("{key} waits for a worker: {}", self.why_no_worker(self.state.spec_of(id)))
@@ -118,6 +129,18 @@ impl Scheduler {
         }
     }
 
+    /// For how long a worker is away, and is waited for.
+    fn explain_away(&self, worker: &Worker) -> Option<String> {
+        let grace = self.graces.get(&worker.connection)?;
+        let (away, waited) = (self.now - grace.since, grace.until - grace.since);
+        Some(format!(
+            "worker {} is disconnected for {} s, and is waited for {} s",
+            worker.name,
+            away.as_secs(),
+            waited.as_secs_f32(),
+        ))
+    }
+
     fn explain_waiting(&self, id: TaskId, missing: u32) -> String {
         let task = self.state.task(id);
         let inputs = task.dependencies.iter().map(|input| self.state.task(*input));
@@ -127,12 +150,14 @@ impl Scheduler {
         format!("{} waits for {missing} of {total} inputs: {} …", task.key, missed.join(", "))
     }
 
-    /// Why no connected worker may run tasks of this spec.
+    /// Why no worker may run tasks of this spec now.
     fn why_no_worker(&self, spec: &Spec) -> String {
         let function = &spec.spec.function;
-        let connected = || self.state.workers().filter(|worker| worker.connection.is_some());
+        let connected = || self.state.workers().filter(|worker| worker.presence == Presence::Here);
         if connected().next().is_none() {
-            return "none is connected".to_owned();
+            let away = self.state.workers().filter_map(|worker| self.explain_away(worker));
+            let away: Vec<_> = away.take(NAMES).map(|away| format!("; {away}")).collect();
+            return format!("none is connected{}", away.concat());
         }
         if connected().any(|worker| worker.offers(function)) {
             let allowed = spec.spec.options.workers.join(", ");

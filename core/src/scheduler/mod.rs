@@ -15,12 +15,14 @@ mod effect;
 mod event;
 mod explain;
 mod finish;
+mod matrix;
 mod on_client;
 mod on_timer;
 mod on_worker;
 mod policy;
 mod release;
 mod send;
+mod session;
 mod state;
 mod survey;
 #[cfg(test)]
@@ -30,6 +32,7 @@ mod turn;
 
 pub use effect::{Effect, PeerError};
 pub use event::{ConnectionId, Event};
+pub use matrix::{Age, Cell, Matter, Occasion, Report, Row, Standing, Word};
 pub use on_timer::Timer;
 pub use policy::Policy;
 pub use state::{ClientId, Kind, Violation};
@@ -37,6 +40,7 @@ pub use transitions::TABLE;
 
 use crate::time::{Duration, Instant};
 use explain::WaitingQuery;
+use session::Grace;
 use state::State;
 use turn::Turn;
 
@@ -53,10 +57,12 @@ pub struct Config {
     pub policy: Policy,
     /// Seed of the random policy.
     pub seed: u64,
+    /// How long a client whose connection broke may take to come back; 0: it is gone at once.
+    pub client_grace: Duration,
     /// Whether it is remembered what each event touched, for
     /// [`check_touched`](Scheduler::check_touched). For tests and simulation.
     pub track_touched: bool,
-    /// How long a worker whose connection broke may take to come back.
+    /// How long a worker whose connection broke may take to come back; 0: it is lost at once.
     pub worker_grace: Duration,
 }
 
@@ -69,7 +75,8 @@ impl Default for Config {
             policy: Policy::EarliestStart,
             seed: 0,
             track_touched: false,
-            worker_grace: Duration::ZERO,
+            client_grace: Duration::from_secs(60),
+            worker_grace: Duration::from_secs(5),
         }
     }
 }
@@ -81,10 +88,13 @@ pub struct Scheduler {
     state: State,
     peers: BTreeMap<ConnectionId, Peer>,
     run_clients: BTreeMap<RunId, ClientId>,
-    graces: BTreeMap<WorkerId, Instant>,
+    /// Who is waited for.
+    graces: BTreeMap<ConnectionId, Grace>,
     no_workers_since: Option<Instant>,
     waiting_queries: Vec<WaitingQuery>,
     transitions: u64,
+    /// When the last event happened: explanations say how long something has lasted.
+    now: Instant,
 }
 
 /// Who is behind a connection.
@@ -109,12 +119,14 @@ impl Scheduler {
             no_workers_since: None,
             waiting_queries: Vec::new(),
             transitions: 0,
+            now: Instant::ZERO,
         }
     }
 
     /// Handles one event and everything that follows from it.
     pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Effect>) {
         self.state.begin_event(event.connection());
+        self.now = now;
         let turn = &mut Turn::new(now, out);
         self.dispatch(event, turn);
         self.settle(turn);
@@ -127,8 +139,12 @@ impl Scheduler {
             Event::ClientConnected { connection, session, name } => {
                 self.on_client_connected(connection, session, name, turn);
             }
-            Event::ClientDisconnected { connection } => {
-                self.on_client_disconnected(connection, turn);
+            Event::ClientDisconnected { connection }
+            | Event::WorkerDisconnected { connection, .. } => {
+                self.on_disconnected(connection, turn);
+            }
+            Event::ClientResumed { connection } | Event::WorkerResumed { connection } => {
+                self.on_resumed(connection, turn);
             }
             Event::FromClient { connection, message } => {
                 self.on_from_client(connection, message, turn);
@@ -136,14 +152,17 @@ impl Scheduler {
             Event::FromWorker { connection, message } => {
                 self.on_from_worker(connection, message, turn);
             }
+            Event::SessionEnded { connection, .. } => self.end_session(connection, turn),
             Event::Tick => self.on_tick(turn),
             Event::WorkerConnected { connection, session } => {
                 self.on_worker_connected(connection, session, turn);
             }
-            Event::WorkerDisconnected { connection, .. } => {
-                self.on_worker_disconnected(connection, turn);
+            Event::WorkerLost { worker, .. } => {
+                let connection = self.state.worker(worker).map(|worker| worker.connection);
+                if let Some(connection) = connection {
+                    self.close(connection, PeerError::DeclaredLost, turn);
+                }
             }
-            Event::WorkerLost { worker, .. } => self.lose_worker(worker, turn),
         }
     }
 
@@ -160,7 +179,7 @@ impl Scheduler {
             None => Ok(()),
         };
         if let Err(reason) = result {
-            self.expel(connection, reason, turn);
+            self.close(connection, reason, turn);
         }
     }
 
@@ -180,24 +199,8 @@ impl Scheduler {
             (None, _) => Ok(()),
         };
         if let Err(reason) = result {
-            self.expel(connection, reason, turn);
+            self.close(connection, reason, turn);
         }
-    }
-
-    /// A peer broke the protocol. A worker that did is not waited for.
-    fn expel(&mut self, connection: ConnectionId, reason: PeerError, turn: &mut Turn<'_>) {
-        let peer = self.peers.get(&connection).copied();
-        self.on_client_disconnected(connection, turn);
-        self.on_worker_disconnected(connection, turn);
-        if let Some(Peer::Worker(worker)) = peer {
-            self.lose_worker(worker, turn);
-        }
-        turn.out.push(Effect::Close { connection, reason });
-    }
-
-    fn refuse(&mut self, connection: ConnectionId, reason: PeerError, turn: &mut Turn<'_>) {
-        self.peers.remove(&connection);
-        turn.out.push(Effect::Close { connection, reason });
     }
 
     /// How many tasks are in this state.

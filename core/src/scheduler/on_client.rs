@@ -16,7 +16,7 @@ use super::turn::{Goal, Turn};
 use super::{Peer, Scheduler};
 
 impl Scheduler {
-    /// A client said hello.
+    /// A client said hello. Whoever had this session before, and does not resume it, is gone.
     pub(super) fn on_client_connected(
         &mut self,
         connection: ConnectionId,
@@ -24,23 +24,20 @@ impl Scheduler {
         name: String,
         turn: &mut Turn<'_>,
     ) {
-        let taken = self.state.clients().any(|(_, client)| {
-            matches!(client.channel, Channel::Connection { session: s, .. } if s == session)
-        });
-        if taken {
-            return self.refuse(connection, PeerError::SessionTaken, turn);
+        if let Some(before) = self.client_of_session(session) {
+            self.close(before, PeerError::Superseded, turn);
         }
         let channel = Channel::Connection { connection, session };
         let client = self.state.add_client(Client::new(channel, name, 0));
         self.peers.insert(connection, Peer::Client(client));
     }
 
-    /// A client is gone: what it wanted is released.
-    pub(super) fn on_client_disconnected(&mut self, connection: ConnectionId, turn: &mut Turn<'_>) {
-        if let Some(Peer::Client(client)) = self.peers.get(&connection).copied() {
-            self.peers.remove(&connection);
-            self.end_client(client, turn);
-        }
+    /// The connection of the client that has this session.
+    pub(super) fn client_of_session(&self, session: Session) -> Option<ConnectionId> {
+        self.state.clients().find_map(|(_, client)| match client.channel {
+            Channel::Connection { connection, session: s } => (s == session).then_some(connection),
+            Channel::Run { .. } => None,
+        })
     }
 
     /// A client said something. An error is its own fault; nothing of the message was applied.
@@ -50,71 +47,87 @@ impl Scheduler {
         message: ClientMessage,
         turn: &mut Turn<'_>,
     ) -> Result<(), PeerError> {
+        self.judge_client_message(Some(client), &message)?;
         match message {
             ClientMessage::Cancel { keys } => {
-                let keys = bounded(keys, MAX_KEYS, "keys of one message")?;
                 for key in keys {
                     self.on_cancel(client, key, turn);
                 }
             }
-            ClientMessage::Define { id, spec } => self.on_define(client, id, spec)?,
-            ClientMessage::Goodbye => self.release_all(client, turn),
+            ClientMessage::Define { id: _, spec } => self.on_define(client, spec),
+            ClientMessage::Goodbye => self.on_goodbye(client, turn),
             ClientMessage::Locate { key, failed } => self.on_locate(client, key, failed, turn),
-            ClientMessage::Query { id, query } => self.on_query(client, id, query, turn)?,
-            ClientMessage::Release { keys } => {
-                let keys = bounded(keys, MAX_KEYS, "keys of one message")?;
-                self.on_release(client, keys, turn);
-            }
+            ClientMessage::Query { id, query } => self.on_query(client, id, query, turn),
+            ClientMessage::Release { keys } => self.on_release(client, keys, turn),
             ClientMessage::Submit { submission, tasks } => {
-                self.on_submit(client, submission, tasks, turn)?;
+                let number = self.submission(client, submission);
+                for task in tasks {
+                    self.submit(client, number, task, turn);
+                }
             }
         }
         Ok(())
     }
 
-    fn on_define(&mut self, client: ClientId, id: SpecId, spec: TaskSpec) -> Result<(), PeerError> {
+    /// A process leaves at once; the client of a run stays as long as the run.
+    fn on_goodbye(&mut self, client: ClientId, turn: &mut Turn<'_>) {
+        match self.state.client(client).map(|client| client.channel) {
+            Some(Channel::Connection { connection, .. }) => {
+                self.close(connection, PeerError::Left, turn);
+            }
+            Some(Channel::Run { .. }) => self.release_all(client, turn),
+            None => {}
+        }
+    }
+
+    /// Whether a client may say this. One that is not known yet, a run before its first word, has
+    /// defined nothing.
+    pub(super) fn judge_client_message(
+        &self,
+        client: Option<ClientId>,
+        message: &ClientMessage,
+    ) -> Result<(), PeerError> {
+        let specs = client.and_then(|client| self.state.client(client));
+        let specs = specs.map_or(&[][..], |client| &client.specs);
+        match message {
+            ClientMessage::Cancel { keys } | ClientMessage::Release { keys } => {
+                bounded(keys.len(), MAX_KEYS, "keys of one message")
+            }
+            ClientMessage::Define { id, spec } => self.judge_definition(specs.len(), *id, spec),
+            ClientMessage::Goodbye | ClientMessage::Locate { .. } => Ok(()),
+            ClientMessage::Query { query, .. } => self.judge_query(query),
+            ClientMessage::Submit { tasks, .. } => {
+                bounded(tasks.len(), MAX_SUBMIT, "tasks of one message")?;
+                tasks.iter().try_for_each(|task| judge_task(specs.len(), task))
+            }
+        }
+    }
+
+    fn judge_definition(
+        &self,
+        defined: usize,
+        id: SpecId,
+        spec: &TaskSpec,
+    ) -> Result<(), PeerError> {
         let options = &spec.options.workers;
         let longest = options.iter().map(String::len).max().unwrap_or(0);
         if spec.function.name.len().max(longest) > MAX_NAME || options.len() > MAX_KEYS {
             return Err(PeerError::BeyondLimit("a name"));
         }
-        let defined = self.state.client(client).map_or(0, |client| client.specs.len());
         if id.0 as usize != defined {
             return Err(PeerError::UnknownSpec);
         }
-        if defined >= MAX_SPECS {
+        if defined >= MAX_SPECS || !self.state.specs().can_intern(spec) {
             return Err(PeerError::BeyondLimit("task specs"));
-        }
-        let spec = self.state.intern(spec).ok_or(PeerError::BeyondLimit("task specs"))?;
-        if let Some(client) = self.state.client_mut(client) {
-            client.specs.push(spec);
         }
         Ok(())
     }
 
-    /// New tasks. The whole message is judged before the first is taken in.
-    fn on_submit(
-        &mut self,
-        client: ClientId,
-        submission: u64,
-        tasks: Vec<NewTask>,
-        turn: &mut Turn<'_>,
-    ) -> Result<(), PeerError> {
-        let tasks = bounded(tasks, MAX_SUBMIT, "tasks of one message")?;
-        let Some(known) = self.state.client(client) else { return Ok(()) };
-        for task in &tasks {
-            if known.specs.get(task.spec.0 as usize).is_none() {
-                return Err(PeerError::UnknownSpec);
-            }
-            if task.args.len() > MAX_ARGS || task.dependencies.len() > MAX_DEPENDENCIES {
-                return Err(PeerError::BeyondLimit("arguments or dependencies of a task"));
-            }
+    fn on_define(&mut self, client: ClientId, spec: TaskSpec) {
+        let spec = self.state.intern(spec);
+        if let Some((client, spec)) = self.state.client_mut(client).zip(spec) {
+            client.specs.push(spec);
         }
-        let number = self.submission(client, submission);
-        for task in tasks {
-            self.submit(client, number, task, turn);
-        }
-        Ok(())
     }
 
     /// The scheduler's number for a submission of the client.
@@ -149,7 +162,7 @@ impl Scheduler {
     }
 
     /// Whether a task that is known is what `new` describes.
-    fn is_same(&self, task: TaskId, spec: SpecId, new: &NewTask) -> bool {
+    pub(super) fn is_same(&self, task: TaskId, spec: SpecId, new: &NewTask) -> bool {
         let task = self.state.task(task);
         let dependencies = task.dependencies.iter().map(|d| self.key(*d));
         task.spec == spec
@@ -285,6 +298,15 @@ impl Scheduler {
     }
 }
 
-fn bounded<T>(list: Vec<T>, limit: usize, what: &'static str) -> Result<Vec<T>, PeerError> {
-    if list.len() <= limit { Ok(list) } else { Err(PeerError::BeyondLimit(what)) }
+/// A task of a client that has defined so many specs.
+fn judge_task(defined: usize, task: &NewTask) -> Result<(), PeerError> {
+    if task.spec.0 as usize >= defined {
+        return Err(PeerError::UnknownSpec);
+    }
+    bounded(task.args.len(), MAX_ARGS, "arguments of a task")?;
+    bounded(task.dependencies.len(), MAX_DEPENDENCIES, "dependencies of a task")
+}
+
+fn bounded(length: usize, limit: usize, what: &'static str) -> Result<(), PeerError> {
+    if length <= limit { Ok(()) } else { Err(PeerError::BeyondLimit(what)) }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use raddle_net::messages::Failure;
-use raddle_net::names::WorkerId;
 
 use super::Scheduler;
+use super::effect::PeerError;
+use super::event::ConnectionId;
 use super::state::{Kind, TaskId};
 use super::turn::{Goal, Turn};
 use crate::time::Instant;
@@ -14,7 +15,9 @@ impl Scheduler {
     /// When to call `handle` with [`Event::Tick`](super::Event::Tick), and why.
     #[must_use]
     pub fn next_deadline(&self) -> Option<(Instant, Timer)> {
-        let grace = self.graces.iter().map(|(&worker, &at)| (at, Timer::WorkerGrace(worker))).min();
+        let graces = self.graces.iter();
+        let grace =
+            graces.map(|(&connection, grace)| (grace.until, Timer::Grace(connection))).min();
         let no_workers = self
             .no_workers_since
             .map(|since| (since + self.config.no_workers_timeout, Timer::NoWorkers));
@@ -27,8 +30,8 @@ impl Scheduler {
             && at <= turn.now
         {
             match timer {
+                Timer::Grace(connection) => self.close(connection, PeerError::Away, turn),
                 Timer::NoWorkers => self.give_up_on_workers(turn),
-                Timer::WorkerGrace(worker) => self.lose_worker(worker, turn),
             }
             self.settle(turn);
         }
@@ -65,8 +68,8 @@ impl Scheduler {
 /// What a deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
+    /// A client or worker did not come back in time.
+    Grace(ConnectionId),
     /// There has been work, and no worker, for long enough.
     NoWorkers,
-    /// A worker did not come back in time.
-    WorkerGrace(WorkerId),
 }

@@ -12,55 +12,40 @@ use raddle_net::payload::SmallValue;
 
 use super::effect::PeerError;
 use super::event::ConnectionId;
-use super::state::{Channel, Client, ClientId, TaskId, TaskState, Worker};
+use super::state::{Channel, Client, ClientId, Presence, TaskId, TaskState, Worker};
 use super::turn::{Goal, Turn};
 use super::{Peer, Scheduler};
 
 impl Scheduler {
-    /// A worker said hello; it registers next. A worker of the same session that is not connected is
-    /// the same process: what it had is given up, since its messages in between are lost.
+    /// A worker said hello; it registers next. Whoever had this session before, and does not resume
+    /// it, has lost what was said meanwhile: the newest is the one that counts.
     pub(super) fn on_worker_connected(
         &mut self,
         connection: ConnectionId,
         session: Session,
         turn: &mut Turn<'_>,
     ) {
-        let known = self.state.workers().find(|worker| worker.session == session);
-        match known.map(|worker| (worker.id, worker.connection)) {
-            Some((_, Some(_))) => return self.refuse(connection, PeerError::SessionTaken, turn),
-            Some((worker, None)) => self.lose_worker(worker, turn),
-            None => {}
+        if let Some(before) = self.worker_of_session(session) {
+            self.close(before, PeerError::Superseded, turn);
         }
         self.peers.insert(connection, Peer::Newcomer(session));
     }
 
-    /// The connection of a worker broke. It is lost when the grace is over.
-    pub(super) fn on_worker_disconnected(&mut self, connection: ConnectionId, turn: &mut Turn<'_>) {
-        let worker = match self.peers.get(&connection).copied() {
-            Some(Peer::Client(_)) | None => return,
-            Some(Peer::Newcomer(_)) => None,
-            Some(Peer::Worker(worker)) => Some(worker),
-        };
-        self.peers.remove(&connection);
-        let Some(worker) = worker else { return };
-        self.state.suspend_worker(worker);
-        if self.config.worker_grace.is_zero() {
-            self.lose_worker(worker, turn);
-        } else {
-            self.graces.insert(worker, turn.now + self.config.worker_grace);
-        }
+    /// The connection of the worker, registered or not, that has this session.
+    pub(super) fn worker_of_session(&self, session: Session) -> Option<ConnectionId> {
+        self.peers.iter().find_map(|(&connection, &peer)| match peer {
+            Peer::Client(_) => None,
+            Peer::Newcomer(other) => (other == session).then_some(connection),
+            Peer::Worker(worker) => {
+                let worker = self.state.worker(worker)?;
+                (worker.session == session).then_some(connection)
+            }
+        })
     }
 
     /// A worker is gone, and with it its runs and replicas.
     pub(super) fn lose_worker(&mut self, worker: WorkerId, turn: &mut Turn<'_>) {
-        let Some(connection) = self.state.worker(worker).map(|w| w.connection) else { return };
-        if let Some(connection) = connection {
-            self.peers.remove(&connection);
-            let reason = PeerError::DeclaredLost;
-            turn.out.push(super::Effect::Close { connection, reason });
-        }
-        self.graces.remove(&worker);
-        self.state.suspend_worker(worker);
+        self.state.suspend_worker(worker, Presence::Gone);
         let load = self.state.index().load(worker).cloned().unwrap_or_default();
         for task in load.values {
             self.lose_replica(task, worker, turn);
@@ -117,9 +102,7 @@ impl Scheduler {
             }
             WorkerMessage::Finished { key, run, nbytes, duration, value } => {
                 self.judge(worker, key, run)?;
-                if nbytes > MAX_VALUE {
-                    return Err(PeerError::BeyondLimit("bytes of a value"));
-                }
+                judge_size(nbytes)?;
                 self.on_finished(worker, (key, run), nbytes, duration, value, turn);
             }
             WorkerMessage::FromRun { key, run, message } => {
@@ -153,7 +136,7 @@ impl Scheduler {
         }
     }
 
-    fn judge_run(&self, run: RunId) -> Result<(), PeerError> {
+    pub(super) fn judge_run(&self, run: RunId) -> Result<(), PeerError> {
         let last = self.state.last_run();
         let given = run.epoch == last.epoch && run.counter <= last.counter && run.counter > 0;
         if given { Ok(()) } else { Err(PeerError::NotItsRun) }
@@ -308,13 +291,14 @@ impl Scheduler {
         registration: Registration,
         turn: &mut Turn<'_>,
     ) -> Result<(), PeerError> {
-        self.judge_registration(session, &registration)?;
+        self.judge_registration(&registration)?;
         self.lose_predecessors(&registration, turn);
         let Registration { name, address, nthreads, functions } = registration;
         let (worker, gained) = self.state.add_worker(|id| Worker {
             id,
             session,
-            connection: Some(connection),
+            connection,
+            presence: Presence::Here,
             name,
             address,
             nthreads,
@@ -324,35 +308,26 @@ impl Scheduler {
         });
         self.peers.insert(connection, Peer::Worker(worker));
         self.to_worker(worker, SchedulerToWorker::Registered { worker }, turn);
-        if self.state.index().open_workers() == 1 {
-            self.warn_of_unknown(&gained, turn);
-        }
-        for spec in gained {
-            for task in self.state.index().no_worker(spec) {
-                turn.recommend(task, Goal::Runnable);
-            }
-        }
-        self.answer_waiting(turn);
+        self.can_be_given_tasks(&gained, turn);
         Ok(())
     }
 
-    /// A worker that is not connected does not come back once another one has its name or address.
+    /// A worker that is away does not come back once another one has its name or address.
     fn lose_predecessors(&mut self, registration: &Registration, turn: &mut Turn<'_>) {
-        let gone = self.state.workers().filter(|worker| {
-            worker.connection.is_none()
-                && (worker.name == registration.name || worker.address == registration.address)
-        });
-        let gone: Vec<WorkerId> = gone.map(|worker| worker.id).collect();
-        for worker in gone {
-            self.lose_worker(worker, turn);
+        for connection in self.predecessors(registration) {
+            self.close(connection, PeerError::Superseded, turn);
         }
     }
 
-    fn judge_registration(
-        &self,
-        session: Session,
-        registration: &Registration,
-    ) -> Result<(), PeerError> {
+    pub(super) fn predecessors(&self, registration: &Registration) -> Vec<ConnectionId> {
+        let gone = self.state.workers().filter(|worker| {
+            worker.presence == Presence::Away
+                && (worker.name == registration.name || worker.address == registration.address)
+        });
+        gone.map(|worker| worker.connection).collect()
+    }
+
+    pub(super) fn judge_registration(&self, registration: &Registration) -> Result<(), PeerError> {
         let Registration { name, address, nthreads, functions } = registration;
         let longest = functions.iter().map(|function| function.name.len()).max().unwrap_or(0);
         if name.len().max(address.len()).max(longest) > MAX_NAME {
@@ -364,10 +339,7 @@ impl Scheduler {
         if *nthreads > MAX_THREADS {
             return Err(PeerError::BeyondLimit("threads of one worker"));
         }
-        for worker in self.state.workers().filter(|worker| worker.connection.is_some()) {
-            if worker.session == session {
-                return Err(PeerError::SessionTaken);
-            }
+        for worker in self.state.workers().filter(|worker| worker.presence == Presence::Here) {
             if worker.address == *address {
                 return Err(PeerError::AddressTaken(address.clone()));
             }
@@ -377,6 +349,11 @@ impl Scheduler {
         }
         Ok(())
     }
+}
+
+/// A value has a size that values may have.
+pub(super) fn judge_size(nbytes: u64) -> Result<(), PeerError> {
+    if nbytes <= MAX_VALUE { Ok(()) } else { Err(PeerError::BeyondLimit("bytes of a value")) }
 }
 
 /// Threads of one worker.

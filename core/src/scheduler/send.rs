@@ -1,13 +1,13 @@
 //! How messages reach clients and workers, each introduced to what the message names.
 //!
-//! A peer that cannot be reached is not told; what follows from that is not decided here.
+//! Who is away is told all the same: the driver keeps it.
 
 use raddle_net::messages::{SchedulerToClient, SchedulerToWorker};
 use raddle_net::names::{SpecId, WorkerId};
 
 use super::Scheduler;
 use super::effect::Effect;
-use super::state::{Channel, ClientId};
+use super::state::{Channel, ClientId, Presence};
 use super::turn::Turn;
 
 impl Scheduler {
@@ -34,8 +34,9 @@ impl Scheduler {
         message: SchedulerToWorker,
         turn: &mut Turn<'_>,
     ) {
-        if let Some(connection) = self.state.worker(worker).and_then(|w| w.connection) {
-            turn.out.push(Effect::ToWorker { connection, message });
+        let Some(worker) = self.state.worker(worker) else { return };
+        if worker.presence != Presence::Gone {
+            turn.out.push(Effect::ToWorker { connection: worker.connection, message });
         }
     }
 

@@ -10,6 +10,7 @@ mod compute;
 mod effect;
 mod event;
 mod gather;
+mod matrix;
 mod on_peer;
 mod on_scheduler;
 mod release;
@@ -27,6 +28,7 @@ use raddle_net::names::{RunId, WorkerId};
 
 pub use effect::{Effect, Execute, PeerError};
 pub use event::{Event, GatherOutcome, Outcome, RequestId};
+pub use matrix::{Cell, DatumEvent, DatumRow, Occasion, RunEvent, RunRow, Standing, Word};
 pub use transitions::transition_table;
 pub use violation::Violation;
 

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use raddle_net::limits::{MAX_ARGS, MAX_DEPENDENCIES, MAX_HOLDERS};
-use raddle_net::messages::{Compute, Input, Runtime, SchedulerToWorker, TaskSpec};
+use raddle_net::messages::{Compute, Input, Runtime, SchedulerToWorker};
 use raddle_net::names::{Key, RunId, WorkerId};
 use smallvec::SmallVec;
 
 use super::Worker;
 use super::effect::{Effect, PeerError};
+use super::session::Session;
 use super::state::NewRun;
 use super::turn::{DatumGoal, Turn};
 
@@ -19,53 +20,67 @@ impl Worker {
         if self.session.is_closing {
             return;
         }
-        if let Err(reason) = self.obey(message, turn) {
-            self.session.is_closing = true;
-            turn.out.push(Effect::Close { reason });
+        match self.judge(&message) {
+            Ok(()) => self.obey(message, turn),
+            Err(reason) => {
+                self.session.is_closing = true;
+                turn.out.push(Effect::Close { reason });
+            }
         }
     }
 
-    fn obey(&mut self, message: SchedulerToWorker, turn: &mut Turn<'_>) -> Result<(), PeerError> {
+    /// Whether the scheduler may say this.
+    pub(super) fn judge(&self, message: &SchedulerToWorker) -> Result<(), PeerError> {
+        match message {
+            SchedulerToWorker::Compute(compute) => self.judge_compute(compute),
+            SchedulerToWorker::Define { id, spec } => self.session.judge_definition(*id, spec),
+            SchedulerToWorker::Free { key, run } => self.judge_key(*run, *key),
+            SchedulerToWorker::Holders { key, run, workers } => {
+                if workers.len() > MAX_HOLDERS {
+                    return Err(PeerError::BeyondLimit("holders"));
+                }
+                self.judge_key(*run, *key)
+            }
+            SchedulerToWorker::Peer { id: _, address } => Session::judge_address(address),
+            SchedulerToWorker::Registered { worker } => self.session.judge_id(*worker),
+            SchedulerToWorker::ToRun { .. } => Ok(()),
+        }
+    }
+
+    fn obey(&mut self, message: SchedulerToWorker, turn: &mut Turn<'_>) {
         match message {
             SchedulerToWorker::Compute(compute) => self.on_compute(compute, turn),
             SchedulerToWorker::Define { id, spec } => self.session.define(id, spec),
-            SchedulerToWorker::Free { key, run } => {
-                self.judge_key(run, key)?;
-                self.free(run, turn);
-                Ok(())
-            }
-            SchedulerToWorker::Holders { key, run, workers } => {
-                self.on_holders(key, run, workers, turn)
+            SchedulerToWorker::Free { key: _, run } => self.free(run, turn),
+            SchedulerToWorker::Holders { key: _, run, workers } => {
+                self.on_holders(run, workers, turn);
             }
             SchedulerToWorker::Peer { id, address } => self.session.introduce(id, &address),
-            SchedulerToWorker::Registered { worker } => self.session.register(worker),
+            SchedulerToWorker::Registered { worker } => self.session.me = Some(worker),
             SchedulerToWorker::ToRun { run, message } => {
                 if self.state.run(run).is_some_and(super::state::Run::is_entered_and_wanted) {
                     turn.out.push(Effect::ToRun { run, message });
                 }
-                Ok(())
             }
         }
     }
 
-    fn on_compute(&mut self, compute: Compute, turn: &mut Turn<'_>) -> Result<(), PeerError> {
-        let spec = self.judge_compute(&compute)?;
-        let Compute { key, run, spec: _, priority, announce, inputs, args } = compute;
+    fn on_compute(&mut self, compute: Compute, turn: &mut Turn<'_>) {
+        let Compute { key, run, spec, priority, announce, inputs, args } = compute;
+        let spec = Arc::clone(self.session.spec(spec).expect("it was judged to be defined"));
         let receives = spec.function.runtime == Runtime::Receive;
         let mut new = NewRun { key, priority, announce, spec, inputs: SmallVec::new(), args };
         if receives {
-            self.state.insert_receiving(run, new);
-            return Ok(());
+            return self.state.insert_receiving(run, new);
         }
         for Input { key, run, nbytes, holders } in inputs {
             self.step_datum(run, DatumGoal::Want { key, nbytes, holders }, turn);
             new.inputs.push(run);
         }
         self.state.insert_run(run, new);
-        Ok(())
     }
 
-    fn judge_compute(&self, compute: &Compute) -> Result<Arc<TaskSpec>, PeerError> {
+    fn judge_compute(&self, compute: &Compute) -> Result<(), PeerError> {
         let Compute { key: _, run, spec, priority: _, announce: _, inputs, args } = compute;
         if self.session.me.is_none() {
             return Err(PeerError::NotRegistered);
@@ -82,7 +97,7 @@ impl Worker {
         for input in inputs {
             self.judge_input(*run, input)?;
         }
-        self.session.spec(*spec).map(Arc::clone).ok_or(PeerError::UnknownSpec(*spec))
+        self.session.spec(*spec).map(|_| ()).ok_or(PeerError::UnknownSpec(*spec))
     }
 
     fn judge_input(&self, user: RunId, input: &Input) -> Result<(), PeerError> {
@@ -116,17 +131,11 @@ impl Worker {
     /// gone since.
     fn on_holders(
         &mut self,
-        key: Key,
         run: RunId,
         mut workers: SmallVec<[WorkerId; 2]>,
         turn: &mut Turn<'_>,
-    ) -> Result<(), PeerError> {
-        if workers.len() > MAX_HOLDERS {
-            return Err(PeerError::BeyondLimit("holders"));
-        }
-        self.judge_key(run, key)?;
+    ) {
         workers.retain(|peer| self.session.is_peer(*peer));
         self.step_datum(run, DatumGoal::Hold(workers), turn);
-        Ok(())
     }
 }

@@ -1,7 +1,6 @@
 //! What the scheduler has defined on the current connection. This module must not know runs or data.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use raddle_net::limits::{MAX_NAME, MAX_SPECS};
@@ -22,39 +21,34 @@ pub struct Session {
 }
 
 impl Session {
-    /// Learns this worker's id.
-    pub fn register(&mut self, worker: WorkerId) -> Result<(), PeerError> {
-        match self.me {
-            Some(me) if me != worker => Err(PeerError::Registered),
-            Some(_) | None => {
-                self.me = Some(worker);
-                Ok(())
-            }
+    /// Whether this may be the worker's id.
+    pub fn judge_id(&self, worker: WorkerId) -> Result<(), PeerError> {
+        if self.me.is_none_or(|me| me == worker) { Ok(()) } else { Err(PeerError::Registered) }
+    }
+
+    /// Whether `id` may stand for `spec`.
+    pub fn judge_definition(&self, id: SpecId, spec: &TaskSpec) -> Result<(), PeerError> {
+        match self.specs.get(&id) {
+            Some(known) if **known == *spec => Ok(()),
+            Some(_) => Err(PeerError::RepeatedSpec(id)),
+            None if self.specs.len() >= MAX_SPECS => Err(PeerError::BeyondLimit("specs")),
+            None => Ok(()),
         }
+    }
+
+    /// Whether a peer may listen there.
+    pub fn judge_address(address: &str) -> Result<(), PeerError> {
+        if address.len() <= MAX_NAME { Ok(()) } else { Err(PeerError::BeyondLimit("an address")) }
     }
 
     /// Learns what `id` stands for.
-    pub fn define(&mut self, id: SpecId, spec: TaskSpec) -> Result<(), PeerError> {
-        if self.specs.len() >= MAX_SPECS {
-            return Err(PeerError::BeyondLimit("specs"));
-        }
-        match self.specs.entry(id) {
-            Entry::Occupied(known) if **known.get() != spec => Err(PeerError::RepeatedSpec(id)),
-            Entry::Occupied(_) => Ok(()),
-            Entry::Vacant(place) => {
-                place.insert(Arc::new(spec));
-                Ok(())
-            }
-        }
+    pub fn define(&mut self, id: SpecId, spec: TaskSpec) {
+        self.specs.entry(id).or_insert_with(|| Arc::new(spec));
     }
 
     /// Learns where a peer listens. It may have moved.
-    pub fn introduce(&mut self, peer: WorkerId, address: &str) -> Result<(), PeerError> {
-        if address.len() > MAX_NAME {
-            return Err(PeerError::BeyondLimit("an address"));
-        }
+    pub fn introduce(&mut self, peer: WorkerId, address: &str) {
         self.addresses.insert(peer, Arc::from(address));
-        Ok(())
     }
 
     /// What `id` stands for.

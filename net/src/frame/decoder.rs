@@ -31,6 +31,8 @@ pub struct Frame {
     pub seq: u64,
     /// The last of our own frames that the peer has received, 0 if none.
     pub ack: u64,
+    /// The session ends with this frame.
+    pub last: bool,
     /// Its raw segments.
     pub segments: Vec<Bytes>,
     messages: Bytes,
@@ -38,6 +40,12 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Bytes of its messages, encoded.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.messages.len()
+    }
+
     /// All of its messages. None is to be used if one is bad.
     ///
     /// # Errors
@@ -189,6 +197,7 @@ impl FrameDecoder {
         let frame = Frame {
             seq: header.seq,
             ack: header.ack,
+            last: header.last,
             segments: Vec::with_capacity(entries.len()),
             messages: checked.slice(HEADER..table),
             count: header.messages,

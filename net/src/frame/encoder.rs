@@ -30,17 +30,17 @@ pub struct FrameEncoder {
     chunks: Vec<Bytes>,
     /// Bytes of `chunks`.
     chunked: usize,
-    /// Closed frames, then the open one.
+    /// The open frame.
     buffer: Vec<u8>,
     open: Option<OpenFrame>,
 }
 
-/// The frame that takes messages.
+/// The frame that takes messages: they follow the room for its header in the buffer.
 #[derive(Debug)]
 struct OpenFrame {
-    /// Where its header will be in the buffer; the messages follow.
-    start: usize,
     messages: u32,
+    /// The session ends with it.
+    last: bool,
     segments: Vec<Bytes>,
     /// Bytes of the segments and of their table.
     extra: usize,
@@ -86,8 +86,8 @@ impl FrameEncoder {
             return Ok(());
         }
         self.buffer.truncate(before);
-        if frame.messages == 0 {
-            self.buffer.truncate(frame.start);
+        if frame.messages == 0 && !frame.last {
+            self.buffer.clear();
             self.open = None;
         }
         result
@@ -130,52 +130,65 @@ impl FrameEncoder {
         self.ack = ack;
     }
 
+    /// Makes sure that a frame leaves, with the acknowledgement, even if nothing else is said.
+    pub fn acknowledge(&mut self) {
+        if self.open.is_none() {
+            self.open_frame();
+        }
+    }
+
+    /// The session ends with the open frame, or one without messages.
+    pub fn end(&mut self) {
+        self.acknowledge();
+        let frame = self.open.as_mut().expect("it was opened above");
+        frame.last = true;
+    }
+
     /// The number of the last frame that was closed, 0 if none was.
     #[must_use]
     pub fn last_seq(&self) -> u64 {
         self.seq - 1
     }
 
-    /// Closes the open frame and gives all that waits, in the order in which it is to be written.
+    /// Closes the open frame and gives all that waits, in the order in which it is to be written. A
+    /// frame without segments is one chunk.
     /// Large segments are the very `Bytes` that were pushed.
     #[must_use]
     pub fn take(&mut self) -> Vec<Bytes> {
         self.close();
-        self.cut();
         self.chunked = 0;
         mem::take(&mut self.chunks)
     }
 
     fn open_frame(&mut self) {
-        let start = self.buffer.len();
-        self.buffer.resize(start + HEADER, 0);
-        self.open = Some(OpenFrame { start, messages: 0, segments: Vec::new(), extra: 0 });
+        self.buffer.resize(HEADER, 0);
+        self.open = Some(OpenFrame { messages: 0, last: false, segments: Vec::new(), extra: 0 });
     }
 
     fn close(&mut self) {
-        let Some(OpenFrame { start, messages, segments, .. }) = self.open.take() else { return };
+        let Some(open) = self.open.take() else { return };
+        let OpenFrame { messages, last, segments, .. } = open;
         let checksums = self.options.segment_checksums;
-        let length = self.buffer.len() - start - HEADER;
+        let length = self.buffer.len() - HEADER;
         for segment in &segments {
             let crc = checksums.then(|| crc32c::crc32c(segment));
             Entry { length: segment.len() as u64, crc }.write(&mut self.buffer);
         }
         let header = Header {
             checksums,
+            last,
             length: u32::try_from(length).expect("push bounds a frame's messages"),
             messages,
             segments: u32::try_from(segments.len()).expect("push_segment bounds their number"),
             seq: self.seq,
             ack: self.ack,
         };
-        header.write(&mut self.buffer[start..]);
+        header.write(&mut self.buffer);
         self.seq += 1;
         for segment in segments {
             self.place(segment);
         }
-        if self.buffer.len() >= FRAME_TARGET {
-            self.cut();
-        }
+        self.cut();
     }
 
     fn place(&mut self, segment: Bytes) {
@@ -208,7 +221,7 @@ impl FrameEncoder {
 
 impl OpenFrame {
     fn is_full(&self, end: usize) -> bool {
-        end - self.start - HEADER >= FRAME_TARGET || self.messages as usize == MAX_MESSAGES
+        end - HEADER >= FRAME_TARGET || self.messages as usize == MAX_MESSAGES
     }
 }
 

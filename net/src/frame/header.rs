@@ -10,12 +10,16 @@ pub(super) const HEADER: usize = 36;
 const CRC: usize = 32;
 /// The segment table has checksums.
 const CHECKSUMS: u16 = 1;
+/// The session ends with this frame.
+const LAST: u16 = 2;
 
 /// The fixed part of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     /// The segment table has checksums.
     pub(super) checksums: bool,
+    /// The session ends with this frame.
+    pub(super) last: bool,
     /// Bytes of the messages.
     pub(super) length: u32,
     /// How many messages.
@@ -44,13 +48,14 @@ impl Header {
         let flags = u16::from_le_bytes(take(&mut bytes));
         let header = Self {
             checksums: flags & CHECKSUMS != 0,
+            last: flags & LAST != 0,
             length: u32::from_le_bytes(take(&mut bytes)),
             messages: u32::from_le_bytes(take(&mut bytes)),
             segments: u32::from_le_bytes(take(&mut bytes)),
             seq: u64::from_le_bytes(take(&mut bytes)),
             ack: u64::from_le_bytes(take(&mut bytes)),
         };
-        if flags & !CHECKSUMS != 0 {
+        if flags & !(CHECKSUMS | LAST) != 0 {
             return Err(FrameError::UnknownFlags { flags });
         }
         header.check().map(|()| Some(header))
@@ -81,7 +86,9 @@ impl Header {
         let (header, rest) = frame.split_at_mut(HEADER);
         header[0] = FRAME_MAGIC;
         header[1] = FRAME_VERSION;
-        header[2..4].copy_from_slice(&u16::from(self.checksums).to_le_bytes());
+        let checksums = if self.checksums { CHECKSUMS } else { 0 };
+        let last = if self.last { LAST } else { 0 };
+        header[2..4].copy_from_slice(&(checksums | last).to_le_bytes());
         header[4..8].copy_from_slice(&self.length.to_le_bytes());
         header[8..12].copy_from_slice(&self.messages.to_le_bytes());
         header[12..16].copy_from_slice(&self.segments.to_le_bytes());

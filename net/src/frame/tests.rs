@@ -255,6 +255,7 @@ fn claim(lengths: &[u64]) -> Vec<u8> {
     let mut bytes = vec![0; HEADER];
     bytes.extend(lengths.iter().flat_map(|length| length.to_le_bytes()));
     let header = Header {
+        last: false,
         checksums: false,
         length: 0,
         messages: 0,
@@ -359,4 +360,41 @@ fn a_frame_with_a_bad_message_gives_none() {
     decoder.set_expected(2);
     let frames = hear(&mut decoder, &encoder.take().concat(), &[usize::MAX]).unwrap();
     assert_eq!(frames[0].messages::<u8>(), Err(FrameError::Trailing { left: 1 }));
+}
+
+#[test]
+fn an_acknowledgement_needs_no_message() {
+    let mut encoder = FrameEncoder::new(UNCHECKED);
+    encoder.set_ack(7);
+    encoder.acknowledge();
+    encoder.acknowledge();
+    assert_eq!(encoder.len(), HEADER);
+    let frames = hear_all(&encoder.take().concat()).unwrap();
+    let said: Vec<_> = frames.iter().map(|frame| (frame.seq, frame.ack, frame.last)).collect();
+    assert_eq!((said, frames[0].size()), (vec![(1, 7, false)], 0));
+    assert_eq!(frames[0].messages::<u8>(), Ok(vec![]));
+}
+
+#[test]
+fn the_last_frame_of_a_session_says_so() {
+    let mut encoder = FrameEncoder::new(UNCHECKED);
+    encoder.push(&1_u8).unwrap();
+    let first = encoder.take().concat();
+    encoder.push(&2_u8).unwrap();
+    encoder.end();
+    let mut decoder = FrameDecoder::new(UNCHECKED);
+    let frames = hear(&mut decoder, &[first, encoder.take().concat()].concat(), &[9]).unwrap();
+    assert_eq!(frames.iter().map(|frame| frame.last).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(frames[1].messages(), Ok(vec![2_u8]));
+}
+
+#[test]
+fn frames_without_segments_are_chunks_of_their_own() {
+    let mut encoder = FrameEncoder::new(UNCHECKED);
+    for _ in 0..=MAX_MESSAGES {
+        encoder.push(&1_u8).unwrap();
+    }
+    let chunks = encoder.take();
+    assert_eq!((chunks.len(), encoder.last_seq()), (2, 2));
+    assert!(chunks.iter().all(|chunk| chunk[0] == FRAME_MAGIC));
 }

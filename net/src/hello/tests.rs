@@ -20,7 +20,7 @@ fn hello() -> Hello {
 }
 
 fn welcome() -> Welcome {
-    Welcome { version: PROTOCOL_VERSION, epoch: 2, received: 9, build: "0.1.0".into() }
+    Welcome { version: PROTOCOL_VERSION, epoch: 2, received: 9, grace: 5, build: "0.1.0".into() }
 }
 
 fn split(bytes: &[u8]) -> ([u8; PREFIX], &[u8]) {
@@ -45,7 +45,7 @@ fn a_reply_is_heard_as_it_was_said() {
         RefusedReason::Closing,
         RefusedReason::Full,
         RefusedReason::NameTaken,
-        RefusedReason::SessionOver,
+        RefusedReason::SessionUnknown,
         RefusedReason::Superseded,
         RefusedReason::WrongRole,
     ];

@@ -53,6 +53,9 @@ async fn converse(connection: &mut Connection) -> Result<Option<SchedulerInfo>, 
     while let Some(frame) = connection.reader.next().await? {
         for message in frame.messages()? {
             if let SchedulerToClient::Answer { answer: QueryAnswer::Info(info), .. } = message {
+                // Nobody is to wait for us.
+                encoder.push(&ClientMessage::Goodbye).expect("a word is small");
+                connection.writer.write(&mut encoder).await?;
                 // We are a client, too, but nobody wants to know.
                 let clients = info.clients.saturating_sub(1);
                 return Ok(Some(SchedulerInfo { clients, ..info }));

@@ -1,23 +1,25 @@
 //! The thread that carries a client's words: it reads frames and writes batches, and pulls and
 //! pushes values.
 //!
-//! It keeps its hub only while it uses it. When the program has dropped the last handle, the hub's
-//! last words are sent and the thread ends. This module must not know what the words mean.
+//! It keeps its hub only while it uses it. When a connection breaks, it dials again and goes on. When
+//! the program has dropped the last handle, the hub's last words are sent, and the thread ends when
+//! the scheduler has heard them. This module must not know what the words mean.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use raddle_net::frame::FrameEncoder;
-use raddle_net::hello::{Hello, Role};
+use raddle_net::hello::{Hello, Role, Welcome};
 use raddle_net::messages::{ClientMessage, Item, SchedulerToClient};
 use raddle_net::names::{Session, WorkerId};
 
 use super::pulls::Pulls;
 use crate::clock;
-use crate::conn::{self, ConnectError, Connection, FrameReader, FrameWriter};
+use crate::conn::{self, ConnError, ConnectError, Connection, FrameReader, FrameWriter};
 use crate::error::{Error, Result};
 use crate::hub::{Hub, Link, lock};
+use crate::redial::redial;
 use crate::rt::{self, Handle, Notify, oneshot};
+use crate::stream::{Heard, Number, Stream};
 use crate::transfer::Peers;
 use crate::value::Value;
 
@@ -25,6 +27,8 @@ use crate::value::Value;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// How long the last words may take to reach a scheduler that has gone, or is busy.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(5);
 
 /// Connects, on a thread of its own; for at most `limit`, and the time of one try. The receiver
 /// hears of the end of that thread.
@@ -54,22 +58,82 @@ async fn carry(
             return;
         }
     };
+    let (welcome, connection) = connection;
     let carrier = Arc::new(Carrier::new(session));
     let link: Arc<dyn Link> = Arc::clone(&carrier) as Arc<dyn Link>;
     let hub = Hub::new(session, link);
     let weak = Arc::downgrade(&hub);
     // Nobody waits for it any more: then the hub goes at once, and says goodbye below.
     let _ = tell.send(Ok(hub));
-    let Connection { reader, writer, options, .. } = connection;
+    let line = Line {
+        hello: Hello { epoch: welcome.epoch, ..Hello::new(Role::Client, session) },
+        grace: Duration::from_millis(welcome.grace),
+        address,
+    };
     let reason = rt::select! {
         biased;
-        reason = write(&weak, &carrier, writer, FrameEncoder::new(options)) => reason,
-        reason = read(&weak, reader) => Some(reason),
+        reason = converse(&weak, &carrier, &line, connection) => reason,
+        () = carrier.said_farewell() => return,
     };
-    if let (Some(reason), Some(hub)) = (reason, weak.upgrade()) {
-        tracing::warn!(scheduler = address, reason, "the client is disconnected");
+    if let Some(hub) = weak.upgrade()
+        && hub.why_closed().is_none()
+    {
+        tracing::warn!(scheduler = line.address, reason, "the client is disconnected");
         hub.closed(&reason);
     }
+}
+
+/// The way back to the scheduler.
+struct Line {
+    address: String,
+    /// What is said there, but for how far the scheduler was heard.
+    hello: Hello,
+    /// How long the scheduler waits.
+    grace: Duration,
+}
+
+/// Talks to the scheduler, on one connection after the other. Returns why the session is over.
+async fn converse(
+    hub: &Weak<Hub>,
+    carrier: &Carrier,
+    line: &Line,
+    mut connection: Connection,
+) -> String {
+    let stream = Mutex::new(Stream::new());
+    loop {
+        let Connection { reader, writer, .. } = connection;
+        let end = rt::select! {
+            biased;
+            end = write(hub, carrier, &stream, writer) => end,
+            end = read(hub, carrier, &stream, reader) => end,
+        };
+        let reason = match end {
+            End::Broken(error) if !error.ends_session() => error.to_string(),
+            End::Broken(error) => return error.to_string(),
+            End::Over(reason) => return reason,
+        };
+        tracing::warn!(scheduler = line.address, reason, "the connection broke");
+        let hello = Hello { received: lock(&stream).received(), ..line.hello.clone() };
+        connection = match redial(&line.address, &hello, line.grace).await {
+            Ok((welcome, mut back)) => {
+                if let Err(error) = lock(&stream).resume(welcome.received) {
+                    return error.to_string();
+                }
+                back.reader.expect_frame(hello.received + 1);
+                back
+            }
+            Err(lost) => return format!("{reason}, and {lost}"),
+        };
+        tracing::info!(scheduler = line.address, "connected again");
+    }
+}
+
+/// How a connection ended.
+enum End {
+    /// It broke.
+    Broken(ConnError),
+    /// The session is over, for this reason.
+    Over(String),
 }
 
 /// Dials until somebody answers, or there is no time for another try.
@@ -77,12 +141,12 @@ async fn dial(
     address: &str,
     session: Session,
     limit: Duration,
-) -> Result<Connection, ConnectError> {
+) -> Result<(Welcome, Connection), ConnectError> {
     let give_up = rt::Instant::now() + limit;
     let mut pause = FIRST_PAUSE;
     loop {
         match conn::connect(address, Hello::new(Role::Client, session)).await {
-            Ok((_welcome, connection)) => return Ok(connection),
+            Ok(connected) => return Ok(connected),
             Err(ConnectError::Unreachable { .. }) if rt::Instant::now() + pause < give_up => {
                 rt::sleep(pause).await;
                 pause = (2 * pause).min(LONGEST_PAUSE);
@@ -93,66 +157,93 @@ async fn dial(
 }
 
 /// Hands what the scheduler says to the hub, a frame at a time. Returns why it ends.
-async fn read(hub: &Weak<Hub>, mut reader: FrameReader) -> String {
+async fn read(
+    hub: &Weak<Hub>,
+    carrier: &Carrier,
+    stream: &Mutex<Stream>,
+    mut reader: FrameReader,
+) -> End {
     loop {
         let frame = match reader.next().await {
             Ok(Some(frame)) => frame,
-            Ok(None) => return "the scheduler closed the connection".to_owned(),
-            Err(error) => return error.to_string(),
+            Ok(None) => return End::Broken(ConnError::Closed),
+            Err(error) => return End::Broken(error),
         };
+        let heard = lock(stream).heard(Number::from(&frame));
+        let Heard { is_new, wakes } = match heard {
+            Ok(heard) => heard,
+            Err(error) => return End::Broken(error.into()),
+        };
+        if wakes {
+            carrier.notify.notify_one();
+        }
+        if !is_new {
+            continue;
+        }
         let messages = match frame.messages::<SchedulerToClient>() {
             Ok(messages) => messages,
-            Err(error) => return format!("the scheduler cannot be understood: {error}"),
+            Err(error) => return End::Over(format!("the scheduler cannot be understood: {error}")),
         };
         if let Some(hub) = hub.upgrade() {
             hub.received(messages);
         }
+        if frame.last {
+            return End::Over("the scheduler ended the session".to_owned());
+        }
     }
 }
 
-/// Writes what the hub says. While a write is under way, the next batch grows. Returns why it
-/// ends, or nothing after the last words.
+/// Writes what the hub says. While a write is under way, the next batch grows. Returns why it ends.
+/// After the last words it is the scheduler who ends the session.
 async fn write(
     hub: &Weak<Hub>,
     carrier: &Carrier,
+    stream: &Mutex<Stream>,
     mut writer: FrameWriter,
-    mut encoder: FrameEncoder,
-) -> Option<String> {
+) -> End {
     let mut batch = Vec::new();
     loop {
-        let last = lock(&carrier.last).take();
-        let ends = last.is_some();
-        match last {
-            Some(last) => batch = last,
-            None => {
-                if let Some(hub) = hub.upgrade() {
-                    hub.flush(&mut batch);
-                }
+        carrier.take_words(hub, &mut batch);
+        let taken = {
+            let mut stream = lock(stream);
+            if let Err(error) = batch.drain(..).try_for_each(|message| stream.push(&message)) {
+                return End::Over(format!("a message cannot be sent: {error}"));
             }
-        }
-        if batch.is_empty() && !ends {
-            carrier.wait(hub).await;
-            continue;
-        }
-        for message in batch.drain(..) {
-            if let Err(error) = encoder.push::<ClientMessage>(&message) {
-                return Some(format!("a message cannot be sent: {error}"));
+            stream.take()
+        };
+        let written = match taken {
+            Ok(chunks) if chunks.is_empty() => {
+                carrier.wait(hub).await;
+                continue;
             }
-        }
-        if let Err(error) = writer.write(&mut encoder).await {
-            return Some(error.to_string());
-        }
-        if ends {
-            return None;
+            Ok(chunks) => writer.write_chunks(chunks).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = written {
+            return End::Broken(error);
         }
     }
+}
+
+/// What the hub says when it goes. Nothing follows.
+#[derive(Default)]
+enum LastWords {
+    /// It has not gone.
+    #[default]
+    Unsaid,
+    /// They are to be sent.
+    Said(Vec<ClientMessage>),
+    /// They were taken, to be sent.
+    Taken,
 }
 
 /// The link between a hub and its connection.
 struct Carrier {
     /// There is something to flush, or there are last words.
     notify: Notify,
-    last: Mutex<Option<Vec<ClientMessage>>>,
+    last: Mutex<LastWords>,
+    /// There were last words.
+    leaves: Notify,
     /// Of the thread that carries.
     runtime: Handle,
     peers: Arc<Peers>,
@@ -166,15 +257,40 @@ impl Carrier {
         Self {
             notify: Notify::new(),
             last: Mutex::default(),
+            leaves: Notify::new(),
             runtime: Handle::current(),
             pulls: Arc::new(Pulls::new(Arc::clone(&peers))),
             peers,
         }
     }
 
+    /// Moves what is to be said to `batch`: the last words, if there are any.
+    fn take_words(&self, hub: &Weak<Hub>, batch: &mut Vec<ClientMessage>) {
+        if let Some(hub) = self.speaker(hub) {
+            return hub.flush(batch);
+        }
+        let mut last = lock(&self.last);
+        if let LastWords::Said(words) = &mut *last {
+            batch.append(words);
+            *last = LastWords::Taken;
+        }
+    }
+
+    /// The hub, unless it has gone or said its last words.
+    fn speaker(&self, hub: &Weak<Hub>) -> Option<Arc<Hub>> {
+        let speaks = matches!(*lock(&self.last), LastWords::Unsaid);
+        if speaks { hub.upgrade() } else { None }
+    }
+
+    /// A while after the last words: whoever has not heard them by then will miss us.
+    async fn said_farewell(&self) {
+        self.leaves.notified().await;
+        rt::sleep(FAREWELL_LIMIT).await;
+    }
+
     /// Until the hub has something to say, or the time of its machine's deadline has come.
     async fn wait(&self, hub: &Weak<Hub>) {
-        let deadline = hub.upgrade().and_then(|hub| hub.next_deadline());
+        let deadline = self.speaker(hub).and_then(|hub| hub.next_deadline());
         let Some(deadline) = deadline else {
             self.notify.notified().await;
             return;
@@ -183,7 +299,7 @@ impl Carrier {
             biased;
             () = self.notify.notified() => {}
             () = rt::sleep_until(clock::at(deadline)) => {
-                if let Some(hub) = hub.upgrade() {
+                if let Some(hub) = self.speaker(hub) {
                     hub.tick();
                 }
             }
@@ -216,7 +332,8 @@ impl Link for Carrier {
     }
 
     fn farewell(&self, last: Vec<ClientMessage>) {
-        *lock(&self.last) = Some(last);
+        *lock(&self.last) = LastWords::Said(last);
         self.notify.notify_one();
+        self.leaves.notify_one();
     }
 }

@@ -18,9 +18,12 @@ async fn door() -> (String, mpsc::UnboundedReceiver<(Hello, Connection)>) {
     let listener = Listener::bind("127.0.0.1", 0).await.expect("a loopback port");
     let address = listener.address().to_owned();
     let (sender, arrivals) = mpsc::unbounded_channel();
-    rt::spawn(listener.serve(&[Role::Client], 3, move |hello, connection| {
+    rt::spawn(listener.serve(&[Role::Client], move |hello, visitor| {
         let sender = sender.clone();
-        async move { drop(sender.send((hello, connection))) }
+        async move {
+            let connection = visitor.welcome(Welcome::new(3)).await.expect("it waits");
+            drop(sender.send((hello, connection)));
+        }
     }));
     (address, arrivals)
 }

@@ -187,6 +187,11 @@ impl Driver {
         self.machine.handle(now, event, &mut effects);
         let mut wanted = Vec::new();
         loop {
+            if cfg!(madsim)
+                && let Err(violation) = self.machine.check()
+            {
+                panic!("client-check: {violation:?}");
+            }
             for effect in effects.drain(..) {
                 self.apply(effect, &mut wanted, later);
             }
@@ -275,7 +280,7 @@ impl Later {
         }
         if let Some(reason) = self.close {
             hub.closed(&reason);
-            hub.link.farewell(Vec::new());
+            hub.link.farewell(vec![ClientMessage::Goodbye]);
         }
         // Before anybody is woken, who might hold the last handle then, and take the value.
         drop((self.slots, self.values));

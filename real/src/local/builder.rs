@@ -1,6 +1,7 @@
 //! What a local cluster is to be like.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::LocalCluster;
 use crate::error::{Error, Result};
@@ -16,6 +17,7 @@ pub struct LocalClusterBuilder {
     processes: bool,
     program: Option<PathBuf>,
     restart: bool,
+    scheduler: SchedulerOptions,
 }
 
 /// What all workers of a cluster have in common.
@@ -33,7 +35,14 @@ pub(super) struct Settings {
 
 impl Default for LocalClusterBuilder {
     fn default() -> Self {
-        Self { workers: None, threads: None, processes: false, program: None, restart: true }
+        Self {
+            workers: None,
+            threads: None,
+            processes: false,
+            program: None,
+            restart: true,
+            scheduler: SchedulerOptions::default(),
+        }
     }
 }
 
@@ -75,6 +84,21 @@ impl LocalClusterBuilder {
         self
     }
 
+    /// How long a worker whose connection broke is waited for: 5 s, unless this says otherwise. Until
+    /// then it keeps its tasks and values, and goes on with them when it is back. A worker of which
+    /// the process has ended is not waited for.
+    pub const fn worker_grace(mut self, grace: Duration) -> Self {
+        self.scheduler.config.worker_grace = grace;
+        self
+    }
+
+    /// How long a client whose connection broke is waited for: 60 s, unless this says otherwise. What
+    /// it wanted is released then; until then it may come back, and goes on.
+    pub const fn client_grace(mut self, grace: Duration) -> Self {
+        self.scheduler.config.client_grace = grace;
+        self
+    }
+
     /// Starts the cluster; returns when all its workers are registered.
     ///
     /// # Errors
@@ -102,7 +126,7 @@ impl LocalClusterBuilder {
             None => workers.max(1),
         };
         let settings = Settings {
-            scheduler: SchedulerOptions::default(),
+            scheduler: self.scheduler,
             threads: threads.max(1),
             program,
             restart: self.restart,

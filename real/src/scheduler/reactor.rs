@@ -4,26 +4,31 @@
 //! more to handle, or often enough that answers begin to flow. This module must not know how tasks
 //! are scheduled.
 
-use std::collections::BTreeMap;
+mod sessions;
 
-use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, PeerError, Scheduler};
-use raddle_net::hello::{Hello, Role};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, Scheduler};
+use raddle_net::hello::{Role, Welcome};
 use raddle_net::messages::{ClientMessage, SchedulerToWorker, WorkerMessage};
-use raddle_net::names::WorkerId;
+use raddle_net::names::{Session, WorkerId};
 use serde::Serialize;
 
-use super::peer::{Kind, Mail, Peer, Words};
+use super::peer::{Kind, Link, Mail, Peer, Words};
 use crate::clock;
-use crate::conn::Connection;
 use crate::listener::Listener;
 use crate::rt::{self, mpsc};
+use crate::stream::{Heard, MAX_KEPT_AWAY, Number};
 
 /// Frames that wait for the machine, of all peers together; further ones wait in their sockets.
 const MAILBOX: usize = 64;
 /// Messages handled, tasks counted singly, before the writers get a turn.
 const TURN: usize = 4096;
-/// Bytes said to a peer and not yet taken by the network, beyond which the peer is given up.
-const MAX_UNSENT: usize = 1 << 30;
+/// Bytes said to a peer that is connected, and that it may not have, beyond which it is given up.
+const MAX_KEPT: usize = 1 << 30;
+/// How long all peers together may take to hear that the scheduler ends.
+const FAREWELL_LIMIT: Duration = Duration::from_millis(500);
 
 /// What the reactor is told by its own process.
 pub(super) enum Command {
@@ -52,9 +57,14 @@ type Told = Box<dyn FnMut(WorkerId, &str) + Send>;
 pub(super) struct Reactor {
     machine: Scheduler,
     peers: BTreeMap<ConnectionId, Peer>,
+    /// The same, by their own names.
+    sessions: BTreeMap<(Kind, Session), ConnectionId>,
     followers: BTreeMap<String, Told>,
-    /// Which life of the scheduler this is.
-    epoch: u32,
+    /// How those who come are welcomed, by kind.
+    welcomes: [Welcome; 2],
+    /// Where peers' tasks send what they hear.
+    door: mpsc::Sender<Mail>,
+    mailbox: mpsc::Receiver<Mail>,
     /// Peers whose writers are to be woken.
     dirty: Vec<ConnectionId>,
     /// Of the event being handled; kept for its memory.
@@ -68,10 +78,18 @@ pub(super) struct Reactor {
 impl Reactor {
     /// A reactor that nobody talks to.
     pub(super) fn new(config: Config) -> Self {
+        let (door, mailbox) = mpsc::channel(MAILBOX);
+        let welcome = |grace: Duration| {
+            let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+            Welcome { grace, ..Welcome::new(config.epoch) }
+        };
         Self {
-            epoch: config.epoch,
+            welcomes: [welcome(config.client_grace), welcome(config.worker_grace)],
+            door,
+            mailbox,
             machine: Scheduler::new(config),
             peers: BTreeMap::new(),
+            sessions: BTreeMap::new(),
             followers: BTreeMap::new(),
             dirty: Vec::new(),
             effects: Vec::new(),
@@ -87,14 +105,13 @@ impl Reactor {
         listener: Listener,
         mut commands: mpsc::UnboundedReceiver<Command>,
     ) {
-        let (sender, mut mailbox) = mpsc::channel(MAILBOX);
-        let door = sender.clone();
+        let door = self.door.clone();
         let roles = &[Role::Client, Role::Worker];
-        let listening = rt::spawn(listener.serve(roles, self.epoch, move |hello, connection| {
+        let listening = rt::spawn(listener.serve(roles, move |hello, visitor| {
             let door = door.clone();
             async move {
                 // An error means that the reactor has ended; so does the connection.
-                let _ = door.send(Mail::Arrived(Box::new(hello), Box::new(connection))).await;
+                let _ = door.send(Mail::Arrived(Box::new(hello), Box::new(visitor))).await;
             }
         }));
         let mut mail = Vec::with_capacity(MAILBOX);
@@ -106,9 +123,9 @@ impl Reactor {
                     None | Some(Command::Close) => break,
                     Some(command) => self.command(command),
                 },
-                _ = mailbox.recv_many(&mut mail, MAILBOX) => {
+                _ = self.mailbox.recv_many(&mut mail, MAILBOX) => {
                     for mail in mail.drain(..) {
-                        self.receive(mail, &sender).await;
+                        self.receive(mail).await;
                     }
                 }
                 () = at(deadline) => self.handle(Event::Tick),
@@ -116,6 +133,22 @@ impl Reactor {
             self.wake();
         }
         listening.abort();
+        self.say_farewell().await;
+    }
+
+    /// Tells everybody that it is over: they need not come back.
+    async fn say_farewell(self) {
+        // Nobody is heard any more, or waits to be.
+        drop(self.mailbox);
+        let closing: Vec<_> = self.peers.into_values().filter_map(Peer::close).collect();
+        let all_closed = async {
+            for closed in closing {
+                // An error means that its task panicked: it has ended, too.
+                let _ = closed.await;
+            }
+        };
+        // Who does not listen will see that nobody answers.
+        let _ = rt::within(FAREWELL_LIMIT, all_closed).await;
     }
 
     fn command(&mut self, command: Command) {
@@ -131,45 +164,58 @@ impl Reactor {
         }
     }
 
-    async fn receive(&mut self, mail: Mail, mailbox: &mpsc::Sender<Mail>) {
+    async fn receive(&mut self, mail: Mail) {
         match mail {
-            Mail::Arrived(hello, connection) => self.arrived(*hello, *connection, mailbox),
-            Mail::Words(connection, Words::Client(messages)) => {
+            Mail::Arrived(hello, visitor) => self.arrived(&hello, *visitor),
+            Mail::Broken(link, ended) => self.broken(link, ended),
+            Mail::Refuses(connection) => {
+                if self.peers.get(&connection).is_some_and(|peer| !peer.is_linked()) {
+                    self.give_up(connection, "nobody listens any more where it did".to_owned());
+                }
+            }
+            Mail::Words(link, number, words) => {
+                if self.is_new(link, number) {
+                    self.hear(link.0, words).await;
+                }
+            }
+        }
+    }
+
+    /// Whether a frame is to be heard: it comes from the present connection of its session, and has
+    /// not come before.
+    fn is_new(&mut self, link: Link, number: Number) -> bool {
+        let Some(peer) = self.peers.get_mut(&link.0) else { return false };
+        if !peer.is_linked_by(link) {
+            return false;
+        }
+        match peer.outbox.heard(number) {
+            Ok(Heard { is_new, wakes }) => {
+                if wakes && !peer.dirty {
+                    peer.dirty = true;
+                    self.dirty.push(link.0);
+                }
+                is_new
+            }
+            Err(error) => {
+                self.give_up(link.0, error.to_string());
+                false
+            }
+        }
+    }
+
+    async fn hear(&mut self, connection: ConnectionId, words: Words) {
+        match words {
+            Words::Client(messages) => {
                 for message in messages {
                     self.hear_client(connection, message).await;
                 }
             }
-            Mail::Words(connection, Words::Worker(messages)) => {
+            Words::Worker(messages) => {
                 for message in messages {
                     self.hear_worker(connection, message).await;
                 }
             }
-            Mail::Broken(connection, reason) => self.broken(connection, reason),
         }
-    }
-
-    fn arrived(&mut self, hello: Hello, stream: Connection, mailbox: &mpsc::Sender<Mail>) {
-        let connection = ConnectionId(self.next);
-        self.next += 1;
-        let (kind, event) = match hello.role {
-            Role::Client => (
-                Kind::Client,
-                Event::ClientConnected {
-                    connection,
-                    session: hello.session,
-                    name: hello.name.clone(),
-                },
-            ),
-            Role::Worker => {
-                (Kind::Worker, Event::WorkerConnected { connection, session: hello.session })
-            }
-            // The listener lets nobody in who comes for data: there is none here.
-            Role::Data => return,
-        };
-        let peer = Peer::start(connection, kind, &hello.name, stream, mailbox.clone());
-        tracing::debug!(peer = peer.label, ?kind, "connected");
-        self.peers.insert(connection, peer);
-        self.handle(event);
     }
 
     async fn hear_client(&mut self, connection: ConnectionId, message: ClientMessage) {
@@ -208,17 +254,13 @@ impl Reactor {
         }
     }
 
-    fn broken(&mut self, connection: ConnectionId, reason: String) {
-        let Some(peer) = self.peers.remove(&connection) else { return };
-        tracing::debug!(peer = peer.label, reason, "disconnected");
-        self.handle(match peer.kind {
-            Kind::Client => Event::ClientDisconnected { connection },
-            Kind::Worker => Event::WorkerDisconnected { connection, reason },
-        });
-    }
-
     fn handle(&mut self, event: Event) {
         self.machine.handle(clock::now(), event, &mut self.effects);
+        if cfg!(madsim)
+            && let Err(violation) = self.machine.check()
+        {
+            panic!("scheduler-check: {violation:?}");
+        }
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             match effect {
@@ -260,16 +302,6 @@ impl Reactor {
         }
     }
 
-    fn close(&mut self, connection: ConnectionId, reason: &PeerError) {
-        let Some(peer) = self.peers.remove(&connection) else { return };
-        if *reason == PeerError::DeclaredLost {
-            tracing::debug!(peer = peer.label, "the connection of a lost worker is closed");
-        } else {
-            tracing::warn!(peer = peer.label, %reason, "a peer is wrong; its connection is closed");
-        }
-        peer.close();
-    }
-
     /// Has everything that was said written.
     fn wake(&mut self) {
         self.handled = 0;
@@ -277,26 +309,16 @@ impl Reactor {
         while let Some(connection) = self.dirty.pop() {
             let Some(peer) = self.peers.get_mut(&connection) else { continue };
             peer.dirty = false;
-            let unsent = peer.outbox.unsent();
+            let kept = peer.outbox.kept();
+            let limit = if peer.is_linked() { MAX_KEPT } else { MAX_KEPT_AWAY };
             if let Some(reason) = peer.failed.take() {
                 self.give_up(connection, format!("a message cannot be sent to it: {reason}"));
-            } else if unsent > MAX_UNSENT {
-                self.give_up(connection, format!("it leaves {unsent} bytes unread"));
+            } else if kept > limit {
+                self.give_up(connection, format!("it leaves {kept} bytes unread"));
             } else {
                 peer.outbox.wake();
             }
         }
-    }
-
-    fn give_up(&mut self, connection: ConnectionId, reason: String) {
-        let Some(peer) = self.peers.remove(&connection) else { return };
-        tracing::warn!(peer = peer.label, reason, "a peer is given up");
-        let kind = peer.kind;
-        peer.abort();
-        self.handle(match kind {
-            Kind::Client => Event::ClientDisconnected { connection },
-            Kind::Worker => Event::WorkerDisconnected { connection, reason },
-        });
     }
 }
 

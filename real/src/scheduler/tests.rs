@@ -38,6 +38,13 @@ fn assert_closed(mut stream: TcpStream) {
     let _ = stream.read_to_end(&mut rest);
 }
 
+/// The next that is heard is the end of the session.
+async fn assert_ended(peer: &mut Connection) {
+    let last = peer.reader.next().await.expect("the scheduler writes").expect("it says so");
+    assert!(last.last && last.size() == 0, "{last:?}");
+    assert!(matches!(peer.reader.next().await, Ok(None)));
+}
+
 async fn info(client: &mut Connection) -> SchedulerInfo {
     let mut encoder = FrameEncoder::new(client.options);
     encoder.push(&ClientMessage::Query { id: 9, query: Query::Info }).expect("it is small");
@@ -93,7 +100,7 @@ fn a_worker_that_reports_before_it_has_registered_is_closed() {
         let started = WorkerMessage::Started { key: Key::default(), run: RunId::default() };
         encoder.push(&started).expect("it is small");
         worker.writer.write(&mut encoder).await.expect("the scheduler reads");
-        assert!(matches!(worker.reader.next().await, Ok(None)));
+        assert_ended(&mut worker).await;
         scheduler.close().await;
     });
 }
@@ -145,6 +152,6 @@ fn an_ended_scheduler_closes_its_connections() {
         let scheduler = start().await;
         let mut client = client(&scheduler, 1).await;
         scheduler.close().await;
-        assert!(matches!(client.reader.next().await, Ok(None)));
+        assert_ended(&mut client).await;
     });
 }

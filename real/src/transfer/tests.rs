@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use raddle_core::worker::RequestId;
-use raddle_net::hello::Role;
+use raddle_net::hello::{Role, Welcome};
 use raddle_net::names::{Key, RunId, Session};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -66,9 +66,12 @@ fn with_server<F: Future<Output = ()>>(
         let listener = Listener::bind("127.0.0.1", 0).await.unwrap();
         let address = listener.address().to_owned();
         let holder = Arc::clone(holder);
-        let serving = listener.serve(&[Role::Data], 0, move |_, connection| {
+        let serving = listener.serve(&[Role::Data], move |_, visitor| {
             let holder = Arc::clone(&holder);
-            async move { serve::serve(&*holder, connection).await }
+            async move {
+                let connection = visitor.welcome(Welcome::new(0)).await.unwrap();
+                serve::serve(&*holder, connection).await;
+            }
         });
         rt::select! {
             biased;

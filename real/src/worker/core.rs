@@ -3,13 +3,12 @@
 //! This module must not know who takes the lock, or why.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use raddle_core::time::Instant;
 use raddle_core::worker::{Config, Effect, RequestId, Worker};
-use raddle_net::frame::{FrameEncoder, FrameOptions};
+use raddle_net::error::SessionError;
 use raddle_net::names::RunId;
 
 use super::functions::Functions;
@@ -17,13 +16,14 @@ use crate::context::Run;
 use crate::rt::oneshot;
 use crate::serve::Answer;
 use crate::store::Store;
+use crate::stream::Stream;
 use crate::value::Value;
 
 /// What is behind the lock.
 pub(super) struct Core {
     pub(super) machine: Worker,
-    /// Words for the scheduler.
-    pub(super) encoder: FrameEncoder,
+    /// Words for the scheduler, and how far it was heard.
+    pub(super) stream: Stream,
     /// The writer was woken, and has not looked.
     pub(super) told: bool,
     /// The writer looks again soon, told or not.
@@ -60,10 +60,10 @@ pub(super) enum Request {
 
 /// What is to be written.
 pub(super) struct Words {
-    /// The bytes.
-    pub(super) chunks: Vec<Bytes>,
-    /// Announced runs that may begin after that.
-    pub(super) flushes: Vec<RunId>,
+    /// The bytes; or why there can be none any more.
+    pub(super) chunks: Result<Vec<Bytes>, SessionError>,
+    /// How many announced runs may begin after that.
+    pub(super) flushes: usize,
     /// Why the connection ends after that.
     pub(super) broken: Option<String>,
     /// The writer must look again soon.
@@ -72,10 +72,10 @@ pub(super) struct Words {
 
 impl Core {
     /// A worker of `threads` slots that was given nothing.
-    pub(super) fn new(threads: usize, frames: FrameOptions) -> Self {
+    pub(super) fn new(threads: usize) -> Self {
         Self {
             machine: Worker::new(Config { nthreads: threads, ..Config::default() }),
-            encoder: FrameEncoder::new(frames),
+            stream: Stream::new(),
             told: false,
             looks_again: false,
             words_since: Instant::ZERO,
@@ -95,17 +95,17 @@ impl Core {
 
     /// Whether there is something to write.
     pub(super) fn has_words(&self) -> bool {
-        !self.encoder.is_empty() || !self.flushes.is_empty() || self.broken.is_some()
+        self.stream.has_words() || !self.flushes.is_empty() || self.broken.is_some()
     }
 
     /// For the writer. If there is something now and bodies run, there will be more: the writer then
     /// looks again by itself, so that not every short body has to wake it.
     pub(super) fn take_words(&mut self) -> Words {
         self.told = false;
-        self.looks_again = !self.runs.is_empty() && !self.encoder.is_empty();
+        self.looks_again = !self.runs.is_empty() && self.stream.has_words();
         Words {
-            chunks: self.encoder.take(),
-            flushes: mem::take(&mut self.flushes),
+            chunks: self.stream.take(),
+            flushes: self.flushes.len(),
             broken: self.broken.take(),
             looks_again: self.looks_again,
         }

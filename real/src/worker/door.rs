@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use raddle_net::hello::Role;
+use raddle_net::hello::{Role, Welcome};
 
 use super::shell::Shell;
 use crate::error::{Error, Result};
@@ -56,9 +56,14 @@ async fn keep(host: String, tell: oneshot::Sender<Result<Door>>) {
     let _ = tell.send(Ok(Door { address, runtime, open }));
     let Ok(shell) = opened.await else { return };
     let serving = Arc::clone(&shell);
-    let accept = listener.serve(&[Role::Data], 0, move |_, connection| {
+    let accept = listener.serve(&[Role::Data], move |_, visitor| {
         let shell = Arc::clone(&serving);
-        async move { shell.until_end(serve::serve(&shell, connection)).await }
+        async move {
+            // An error means that it has gone again.
+            if let Ok(connection) = visitor.welcome(Welcome::new(0)).await {
+                shell.until_end(serve::serve(&shell, connection)).await;
+            }
+        }
     });
     shell.until_end(accept).await;
 }

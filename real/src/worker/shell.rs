@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use raddle_core::time::Instant;
 use raddle_core::worker::{Event, RequestId};
-use raddle_net::frame::FrameOptions;
+use raddle_net::error::SessionError;
 use raddle_net::messages::{Item, WorkerMessage};
 use raddle_net::names::{RunId, Session};
 
@@ -24,6 +24,7 @@ use crate::executor::{Executor, panics};
 use crate::hub::{Hub, lock};
 use crate::rt::{self, Handle, Notify, oneshot};
 use crate::serve::{Asked, Holder};
+use crate::stream::{Heard, MAX_KEPT_AWAY, Number};
 use crate::transfer::Peers;
 use crate::value::Value;
 
@@ -47,6 +48,8 @@ pub(super) struct Shell {
     words: Notify,
     /// Something was written.
     room: Notify,
+    /// More is kept for the scheduler than may be while it is away.
+    too_much: Notify,
     /// The next deadline is earlier than it was.
     timer: Notify,
     ended: Ended,
@@ -60,7 +63,6 @@ impl Shell {
         address: String,
         threads: usize,
         session: Session,
-        frames: FrameOptions,
         runtime: Handle,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -69,10 +71,11 @@ impl Shell {
             executor: Executor::new(threads),
             pool: Pool::new(threads),
             seed: rt::random(),
-            core: Mutex::new(Core::new(threads, frames)),
+            core: Mutex::new(Core::new(threads)),
             speaking: Mutex::default(),
             words: Notify::new(),
             room: Notify::new(),
+            too_much: Notify::new(),
             timer: Notify::new(),
             ended: Ended::default(),
             runtime,
@@ -186,11 +189,12 @@ impl Shell {
         lock(&self.core).take_words()
     }
 
-    /// What was taken was written.
-    pub(super) fn written(self: &Arc<Self>, flushed: Vec<RunId>) {
+    /// What was taken was written, and so many announced runs may begin.
+    pub(super) fn written(self: &Arc<Self>, flushes: usize) {
         self.room.notify_one();
-        if !flushed.is_empty() {
+        if flushes > 0 {
             let mut turn = self.turn();
+            let flushed: Vec<RunId> = turn.core().flushes.drain(..flushes).collect();
             for run in flushed {
                 turn.handle(Event::Flushed { run });
             }
@@ -210,8 +214,39 @@ impl Shell {
 
     /// Until little enough waits to be written.
     pub(super) async fn room(&self) {
-        while lock(&self.core).encoder.len() > MAX_UNSENT {
+        while lock(&self.core).stream.unsent() > MAX_UNSENT {
             self.room.notified().await;
+        }
+    }
+
+    /// A frame of the scheduler came; whether it is to be heard.
+    pub(super) fn heard(&self, number: Number) -> Result<bool, SessionError> {
+        let Heard { is_new, wakes } = lock(&self.core).stream.heard(number)?;
+        if wakes {
+            self.wake_writer();
+        }
+        Ok(is_new)
+    }
+
+    /// The number of the last frame that came.
+    pub(super) fn received(&self) -> u64 {
+        lock(&self.core).stream.received()
+    }
+
+    /// There is a new connection, to a scheduler that has everything up to frame `received`.
+    pub(super) fn resume(&self, received: u64) -> Result<(), SessionError> {
+        lock(&self.core).stream.resume(received)
+    }
+
+    /// More is kept for the scheduler than may be while it is away.
+    pub(super) fn tell_too_much(&self) {
+        self.too_much.notify_one();
+    }
+
+    /// Until more is kept for the scheduler than may be while it is away.
+    pub(super) async fn too_much(&self) {
+        while lock(&self.core).stream.kept() <= MAX_KEPT_AWAY {
+            self.too_much.notified().await;
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use raddle_net::frame::FrameEncoder;
+use raddle_net::hello::Welcome;
 use raddle_net::messages::{
     ClientMessage, Compute, Failure, Input, Item, NewTask, SchedulerToClient, TaskSpec,
 };
@@ -62,6 +63,51 @@ struct Scheduler {
 }
 
 impl Scheduler {
+    /// Of a worker that has just come, and is registered.
+    async fn over(connection: Connection) -> Self {
+        let mut scheduler = Self::resumed(connection, 0);
+        let WorkerMessage::Register(registration) = scheduler.hear().await else {
+            panic!("the first words are not a registration")
+        };
+        assert_eq!((registration.nthreads, &registration.name), (1, &registration.address));
+        assert_eq!(registration.functions, registry::functions());
+        scheduler.address = registration.address;
+        scheduler.say([SchedulerToWorker::Registered { worker: WorkerId(0) }]).await;
+        scheduler
+    }
+
+    /// Of a worker that has heard so many frames.
+    fn resumed(connection: Connection, frames: u64) -> Self {
+        let Connection { reader, writer, options, .. } = connection;
+        let mut encoder = FrameEncoder::new(options);
+        for _ in 0..frames {
+            encoder.acknowledge();
+            drop(encoder.take());
+        }
+        Self {
+            reader,
+            writer,
+            encoder,
+            inbox: VecDeque::new(),
+            address: String::new(),
+            next_run: 0,
+            next_spec: 0,
+        }
+    }
+
+    /// Has the worker run `call`, and say so before; returns what was said, too.
+    async fn compute_announced<T>(&mut self, call: Call<T>) -> (Item, [SchedulerToWorker; 2]) {
+        let parts = call.into_parts();
+        let (run, id) = (self.new_run(), SpecId(0));
+        let item = Item { key: Key::hashed(u128::from(run.counter)), run };
+        let (spec, args) = ((*parts.spec).clone(), Blob::from(parts.args));
+        let compute =
+            Compute { key: item.key, run, spec: id, args, announce: true, ..Compute::default() };
+        let words = [SchedulerToWorker::Define { id, spec }, SchedulerToWorker::Compute(compute)];
+        self.say(words.clone()).await;
+        (item, words)
+    }
+
     async fn hear(&mut self) -> WorkerMessage {
         while self.inbox.is_empty() {
             let frame = self.reader.next().await.unwrap().expect("the worker is connected");
@@ -135,28 +181,12 @@ fn with_worker<R>(test: impl AsyncFnOnce(&mut Scheduler) -> R) -> R {
         let listener = Listener::bind("127.0.0.1", 0).await.unwrap();
         let options = WorkerOptions::new(listener.address().to_owned());
         let (sender, mut arrived) = mpsc::unbounded_channel();
-        let door = listener.serve(&[Role::Worker], 1, move |_, connection| {
-            sender.send(connection).unwrap();
-            std::future::ready(())
+        let door = listener.serve(&[Role::Worker], move |_, visitor| {
+            let sender = sender.clone();
+            async move { sender.send(visitor.welcome(Welcome::new(1)).await.unwrap()).unwrap() }
         });
         let greeted = async {
-            let Connection { reader, writer, options, .. } = arrived.recv().await.unwrap();
-            let mut scheduler = Scheduler {
-                reader,
-                writer,
-                encoder: FrameEncoder::new(options),
-                inbox: VecDeque::new(),
-                address: String::new(),
-                next_run: 0,
-                next_spec: 0,
-            };
-            let WorkerMessage::Register(registration) = scheduler.hear().await else {
-                panic!("the first words are not a registration")
-            };
-            assert_eq!((registration.nthreads, &registration.name), (1, &registration.address));
-            assert_eq!(registration.functions, registry::functions());
-            scheduler.address = registration.address;
-            scheduler.say([SchedulerToWorker::Registered { worker: WorkerId(0) }]).await;
+            let mut scheduler = Scheduler::over(arrived.recv().await.unwrap()).await;
             test(&mut scheduler).await
         };
         rt::select! {
@@ -167,6 +197,49 @@ fn with_worker<R>(test: impl AsyncFnOnce(&mut Scheduler) -> R) -> R {
         }
     })
     .unwrap()
+}
+
+#[test]
+fn a_worker_that_is_cut_off_says_again_what_was_not_heard() {
+    rt::block_on(async {
+        let listener = Listener::bind("127.0.0.1", 0).await.unwrap();
+        let options = WorkerOptions::new(listener.address().to_owned());
+        let (sender, mut arrived) = mpsc::unbounded_channel();
+        let door = listener.serve(&[Role::Worker], move |hello, visitor| {
+            let sender = sender.clone();
+            async move { sender.send((hello, visitor)).unwrap() }
+        });
+        let cut_off = async {
+            let (hello, visitor) = arrived.recv().await.unwrap();
+            assert_eq!((hello.epoch, hello.received), (0, 0));
+            let welcome = Welcome { grace: 60_000, ..Welcome::new(1) };
+            let connection = visitor.welcome(welcome.clone()).await.unwrap();
+            let mut scheduler = Scheduler::over(connection).await;
+            let compute = scheduler.compute_announced(twice(21)).await;
+            // Nothing more is read: the connection breaks.
+            drop(scheduler);
+            let (again, visitor) = arrived.recv().await.unwrap();
+            assert_eq!((again.session, again.epoch), (hello.session, 1));
+            assert!([1, 2].contains(&again.received), "{again:?}");
+            let welcome = Welcome { received: 1, ..welcome };
+            let mut connection = visitor.welcome(welcome).await.unwrap();
+            connection.reader.expect_frame(2);
+            let mut scheduler = Scheduler::resumed(connection, again.received);
+            if again.received == 1 {
+                scheduler.say(compute.1).await;
+            }
+            let Item { key, run } = compute.0;
+            assert_eq!(scheduler.hear().await, WorkerMessage::Started { key, run });
+            assert_eq!(scheduler.finished(compute.0).await, 42);
+        };
+        rt::select! {
+            biased;
+            () = cut_off => {}
+            end = run_worker(options) => panic!("the worker ended: {end:?}"),
+            () = door => unreachable!("a listener does not end"),
+        }
+    })
+    .unwrap();
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::context::{Run, TaskContext};
 use crate::executor::Job;
 use crate::executor::body::{Made, Unmade};
 use crate::serve::Answer;
+use crate::stream::MAX_KEPT_AWAY;
 use crate::task::{Body, BodyFuture, Invocation};
 use crate::transfer::TransferError;
 use crate::value::Value;
@@ -99,6 +100,11 @@ impl<'a> Turn<'a> {
         }
         let mut effects = mem::take(&mut self.core.effects);
         self.core.machine.handle(self.now, event, &mut effects);
+        if cfg!(madsim)
+            && let Err(violation) = self.core.machine.check()
+        {
+            panic!("worker-check: {violation:?}");
+        }
         for effect in effects.drain(..) {
             self.apply(effect);
         }
@@ -111,7 +117,7 @@ impl<'a> Turn<'a> {
 
     /// Says `message` to the scheduler.
     pub(super) fn say(&mut self, message: &WorkerMessage) {
-        if let Err(error) = self.core.encoder.push(message) {
+        if let Err(error) = self.core.stream.push(message) {
             self.core.broken = Some(error.to_string());
         }
     }
@@ -194,7 +200,11 @@ impl<'a> Turn<'a> {
         if earlier {
             self.core.armed = next;
         }
+        let is_too_much = self.core.stream.kept() > MAX_KEPT_AWAY;
         drop(self.core);
+        if is_too_much {
+            self.shell.tell_too_much();
+        }
         if tells {
             self.shell.wake_writer();
         }
@@ -218,7 +228,7 @@ impl<'a> Turn<'a> {
             && self.later.job.is_some()
             && self.body.is_some_and(|body| body < SHORT_BODY)
             && self.now - core.words_since < WORDS_WAIT
-            && core.encoder.len() < WORDS_BATCH;
+            && core.stream.unsent() < WORDS_BATCH;
         core.told = !can_wait;
         core.told
     }

@@ -29,12 +29,17 @@ impl Watch {
                     log.waiting.remove(&(priority, *run));
                 }
             }
+            Event::Disconnected => {
+                let log = self.workers.entry(worker).or_default();
+                log.waiting.clear();
+                log.priorities.clear();
+                log.flushing.clear();
+            }
             Event::Flushed { run } => {
                 self.workers.entry(worker).or_default().flushing.remove(run);
             }
             Event::Asked { .. }
             | Event::Blocked { .. }
-            | Event::Disconnected
             | Event::Executed { .. }
             | Event::FromRun { .. }
             | Event::FromScheduler(_)

@@ -2,13 +2,13 @@
 //!
 //! It must not know what the scheduler makes of it.
 
-use raddle_core::scheduler::{ConnectionId, Event, Kind, Scheduler};
+use raddle_core::scheduler::{ConnectionId, Event, Kind, PeerError, Scheduler};
 use raddle_core::time::Instant;
 use raddle_net::messages::{ClientMessage, Runtime, WorkerMessage};
 use raddle_net::names::{Key, RunId};
 
 use super::log::{RunState, TaskLog, Want, Who};
-use super::{Watch, census};
+use super::{Breach, Watch, census, ensure};
 use crate::property::Property;
 use crate::world::Node;
 
@@ -63,11 +63,22 @@ impl Watch {
                 self.open.insert(*connection);
                 Cause::Other
             }
-            (Event::ClientDisconnected { connection }, _) => {
-                self.open.remove(connection);
+            (
+                Event::ClientDisconnected { connection }
+                | Event::WorkerDisconnected { connection, .. },
+                _,
+            ) => {
                 self.disturbances += 1;
-                self.let_go_of_all(Who::Client(*connection));
-                Cause::LetGo(Who::Client(*connection))
+                self.away.entry(*connection).or_insert(now + self.grace);
+                Cause::Other
+            }
+            (Event::ClientResumed { connection } | Event::WorkerResumed { connection }, _) => {
+                self.away.remove(connection);
+                Cause::Other
+            }
+            (Event::SessionEnded { connection, .. }, _) => {
+                self.end_session(*connection, node);
+                Cause::Other
             }
             (Event::FromClient { connection, message }, _) if self.open.contains(connection) => {
                 self.hear_client(Who::Client(*connection), message)
@@ -76,31 +87,9 @@ impl Watch {
                 self.hear_worker(worker, *connection, message)
             }
             (Event::FromClient { .. } | Event::FromWorker { .. }, _) => Cause::Unheard,
-            (Event::Tick, _) => {
-                let late = self
-                    .workers
-                    .iter()
-                    .filter(|(_, worker)| worker.deadline.is_some_and(|deadline| deadline <= now));
-                let late: Vec<u32> = late.map(|(number, _)| *number).collect();
-                late.into_iter().for_each(|worker| self.lose(worker));
+            (Event::Tick | Event::WorkerConnected { .. } | Event::WorkerLost { .. }, _) => {
                 Cause::Other
             }
-            (Event::WorkerConnected { .. }, Some(Node::Worker(worker))) => {
-                if self.workers.get(&worker).is_some_and(|log| log.deadline.is_some()) {
-                    self.lose(worker);
-                }
-                self.workers.entry(worker).or_default();
-                Cause::Other
-            }
-            (Event::WorkerDisconnected { connection, .. }, Some(Node::Worker(worker))) => {
-                self.hear_disconnected(now, worker, *connection)
-            }
-            (
-                Event::WorkerConnected { .. }
-                | Event::WorkerDisconnected { .. }
-                | Event::WorkerLost { .. },
-                _,
-            ) => Cause::Other,
         };
         self.note_emptiness(now);
         Heard { cause, census: census(machine), transitions: machine.transitions() }
@@ -114,19 +103,43 @@ impl Watch {
         }
     }
 
-    fn hear_disconnected(&mut self, now: Instant, worker: u32, over: ConnectionId) -> Cause {
-        let grace = self.grace;
-        let Some(log) = self.workers.get_mut(&worker) else { return Cause::Other };
-        if log.connection != Some(over) {
-            return Cause::Other;
-        }
+    /// The scheduler ends a session.
+    pub(super) fn gives_up(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        reason: &PeerError,
+        node: Option<Node>,
+    ) -> Result<(), Breach> {
+        let registered = |worker: &u32| {
+            self.workers.get(worker).is_some_and(|log| log.connection == Some(connection))
+        };
+        // A worker that has not registered has nothing, and is not waited for.
+        let is_new = matches!(node, Some(Node::Worker(worker)) if !registered(&worker));
+        let waited = is_new || self.away.get(&connection).is_none_or(|until| *until <= now);
+        self.end_session(connection, node);
+        ensure(waited || *reason != PeerError::Away, Property::Patience, || {
+            format!("{node:?} is given up")
+        })
+    }
+
+    /// A session is over, and what its process was to the scheduler goes with it.
+    fn end_session(&mut self, connection: ConnectionId, node: Option<Node>) {
+        self.away.remove(&connection);
         self.disturbances += 1;
-        log.connection = None;
-        log.deadline = Some(now + grace);
-        if grace.is_zero() {
-            self.lose(worker);
+        match node {
+            Some(Node::Client(_)) => {
+                self.open.remove(&connection);
+                self.let_go_of_all(Who::Client(connection));
+            }
+            Some(Node::Worker(worker)) => {
+                let log = self.workers.get(&worker);
+                if log.is_some_and(|log| log.connection == Some(connection)) {
+                    self.lose(worker);
+                }
+            }
+            Some(Node::Scheduler) | None => {}
         }
-        Cause::Other
     }
 
     /// A client says something, be it a process or a run.
@@ -204,7 +217,7 @@ impl Watch {
     ) -> Cause {
         if let WorkerMessage::Register(_) = message {
             let log = self.workers.entry(worker).or_default();
-            (log.connection, log.deadline) = (Some(connection), None);
+            log.connection = Some(connection);
             return Cause::Other;
         }
         if self.workers.get(&worker).is_none_or(|log| log.connection != Some(connection)) {
@@ -278,7 +291,7 @@ impl Watch {
     /// The scheduler gives a worker up, with its runs and values.
     fn lose(&mut self, worker: u32) {
         let Some(log) = self.workers.get_mut(&worker) else { return };
-        (log.connection, log.deadline) = (None, None);
+        log.connection = None;
         for run in std::mem::take(&mut log.runs) {
             let Some(log) = self.run(run) else { continue };
             let task = log.task;

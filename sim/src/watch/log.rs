@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use raddle_core::scheduler::ConnectionId;
-use raddle_core::time::Instant;
 use raddle_net::messages::NewTask;
 use raddle_net::names::{Key, Priority, RunId, WorkerId};
 
@@ -110,8 +109,6 @@ pub(super) struct WorkerLog {
     pub(super) id: Option<WorkerId>,
     /// The connection on which it is registered.
     pub(super) connection: Option<ConnectionId>,
-    /// When it is given up, if it does not come back.
-    pub(super) deadline: Option<Instant>,
     /// Runs that were given to it or whose values it got; some are over.
     pub(super) runs: Vec<RunId>,
     /// Runs that it has been told of and has not started.

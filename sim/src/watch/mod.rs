@@ -44,6 +44,8 @@ pub(crate) struct Watch {
     /// By the run's number, from 1.
     runs: Vec<RunLog>,
     workers: BTreeMap<u32, WorkerLog>,
+    /// Until when each connection that broke is waited for.
+    away: BTreeMap<ConnectionId, Instant>,
     /// Connections of clients that are not over.
     open: BTreeSet<ConnectionId>,
     /// What each run that is a client wants.
@@ -70,6 +72,7 @@ impl Watch {
             tasks: Vec::new(),
             runs: Vec::new(),
             workers: BTreeMap::new(),
+            away: BTreeMap::new(),
             open: BTreeSet::new(),
             speakers: BTreeMap::new(),
             specs: BTreeMap::new(),
@@ -92,7 +95,10 @@ impl Watch {
     ) -> Result<(), Breach> {
         for effect in out {
             match effect {
-                Effect::Close { .. } | Effect::Warn { .. } => {}
+                Effect::Warn { .. } => {}
+                Effect::Close { connection, reason } => {
+                    self.gives_up(now, *connection, reason, behind(*connection))?;
+                }
                 Effect::ToClient { connection, message } => {
                     if !self.open.contains(connection) {
                         return breach(Property::Gone, || format!("a client is told {message:?}"));
@@ -174,14 +180,10 @@ impl Watch {
         self.run(run).map(|log| self.task(log.task).key)
     }
 
-    /// Whether a run may still end, or its value is there, as far as the scheduler can know: on a
-    /// worker whose connection broke nothing is certain.
+    /// Whether a run may still end, or its value is there.
     fn is_valid(&self, run: &RunLog) -> bool {
-        let connected =
-            |n: &u32| self.workers.get(n).is_some_and(|worker| worker.connection.is_some());
         match &run.state {
-            RunState::Given => connected(&run.worker),
-            RunState::Finished(holders) => holders.iter().any(connected),
+            RunState::Given | RunState::Finished(_) => true,
             RunState::Over => false,
         }
     }

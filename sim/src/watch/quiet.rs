@@ -91,6 +91,7 @@ impl World {
             Op::Clog(..) | Op::Join(_) | Op::Pause(..) | Op::Query(..) | Op::Scatter(..) => true,
             Op::Ambush(..)
             | Op::Cancel(..)
+            | Op::Cut(..)
             | Op::Goodbye(_)
             | Op::Kill(_)
             | Op::Leave(_)
@@ -111,7 +112,7 @@ impl World {
         for (number, worker) in &self.workers {
             full(&format!("worker {number}"), &worker.sizes())?;
         }
-        let here = || self.clients.iter().filter(|client| !client.gone);
+        let here = || self.clients.iter().filter(|client| !client.gone && !client.cut_off);
         for client in here() {
             full("a client", &client.machine.sizes())?;
         }

@@ -29,7 +29,7 @@ pub use spec::{Spec, Specs};
 pub use task::{Kind, Task, TaskId, TaskState};
 pub use touched::Touched;
 pub use violation::Violation;
-pub use worker::Worker;
+pub use worker::{Presence, Worker};
 
 use super::event::ConnectionId;
 use crate::keys::KeyTable;
@@ -357,20 +357,29 @@ impl State {
     }
 
     /// Changes what is known of a worker. Whether it can be given tasks changes by
-    /// [`suspend_worker`](Self::suspend_worker) only.
+    /// [`suspend_worker`](Self::suspend_worker) and [`restore_worker`](Self::restore_worker) only.
     pub fn worker_mut(&mut self, id: WorkerId) -> Option<&mut Worker> {
         self.touched.workers.note(id);
         self.workers.get_mut(&id)
     }
 
-    /// The worker has no connection: it keeps what it has and is given nothing.
-    pub fn suspend_worker(&mut self, id: WorkerId) {
+    /// The worker is away, or even gone: it keeps what it has and is given nothing.
+    pub fn suspend_worker(&mut self, id: WorkerId, presence: Presence) {
         if let Some(worker) = self.workers.get_mut(&id) {
             self.touched.moved.note(id);
-            worker.connection = None;
+            worker.presence = presence;
             self.index.close(id);
             self.specs.worker_left(id);
         }
+    }
+
+    /// The worker is back: it can be given tasks. Returns the specs for which it qualifies.
+    pub fn restore_worker(&mut self, id: WorkerId) -> Vec<SpecId> {
+        let Some(worker) = self.workers.get_mut(&id) else { return Vec::new() };
+        self.touched.moved.note(id);
+        worker.presence = Presence::Here;
+        self.index.open(id, worker.nthreads);
+        self.specs.worker_joined(worker)
     }
 
     /// Removes a suspended worker that has nothing and holds nothing any more.

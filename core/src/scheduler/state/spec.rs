@@ -9,7 +9,7 @@ use raddle_net::limits::MAX_SPECS;
 use raddle_net::messages::{Runtime, TaskSpec};
 use raddle_net::names::{SpecId, WorkerId};
 
-use super::worker::Worker;
+use super::worker::{Presence, Worker};
 
 /// A spec with what is known of its tasks.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +47,11 @@ impl Specs {
         (0..).map(SpecId).zip(&self.list)
     }
 
+    /// Whether there is room for this spec, or it is known.
+    pub fn can_intern(&self, spec: &TaskSpec) -> bool {
+        self.list.len() < MAX_SPECS || self.ids.contains_key(spec)
+    }
+
     /// The id of `spec`, known before or not; `None` if there are too many.
     pub fn intern<'a>(
         &mut self,
@@ -60,7 +65,7 @@ impl Specs {
             return None;
         }
         let id = SpecId(u32::try_from(self.list.len()).ok()?);
-        let qualified = workers.filter(|w| w.connection.is_some() && w.qualifies(&spec));
+        let qualified = workers.filter(|w| w.presence == Presence::Here && w.qualifies(&spec));
         let qualified = qualified.map(|w| w.id).collect();
         let spec = Arc::new(spec);
         self.list.push(Spec { spec: Arc::clone(&spec), qualified, duration: None });

@@ -21,7 +21,7 @@ pub enum Violation {
     /// A task is active and one of its inputs is neither in memory nor on its way. (L2, IS5, IS8)
     InputOutOfPlay(Key),
     /// A worker without a connection is not waited for, or one with a connection is. (L9)
-    Grace(WorkerId),
+    Grace(ConnectionId),
     /// The index is not what the states of the tasks say. (S19, IS17, IS25–27, IS35, IS43)
     IndexIsStale,
     /// The key table and the tasks disagree. (S15)

@@ -16,8 +16,10 @@ pub struct Worker {
     pub id: WorkerId,
     /// Its own name for its life.
     pub session: Session,
-    /// How it is reached; `None` while it is disconnected.
-    pub connection: Option<ConnectionId>,
+    /// How it is reached.
+    pub connection: ConnectionId,
+    /// Whether it is there.
+    pub presence: Presence,
     /// Its name, unique.
     pub name: String,
     /// Where it serves values, unique.
@@ -30,6 +32,17 @@ pub struct Worker {
     pub specs: BTreeSet<SpecId>,
     /// Workers whose address it was told.
     pub peers: BTreeSet<WorkerId>,
+}
+
+/// Whether a worker is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Its connection broke, and it is waited for: it keeps what it has and is given nothing.
+    Away,
+    /// It is being given up: nothing is said to it any more.
+    Gone,
+    /// It is connected.
+    Here,
 }
 
 impl Worker {

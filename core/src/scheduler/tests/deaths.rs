@@ -110,7 +110,8 @@ fn dependents_of_a_task_that_killed_too_often_fail_with_it() {
 #[test]
 fn nothing_is_made_again_for_a_task_that_fails_in_the_same_event() {
     for seed in 0..8 {
-        let config = Config { policy: Policy::Random, seed, ..Config::default() };
+        let worker_grace = Duration::ZERO;
+        let config = Config { policy: Policy::Random, seed, worker_grace, ..Config::default() };
         let mut cluster = Cluster::with(config, &[1]);
         cluster.submit(ANN, &[task(1, &[]), task_of(FRAGILE, 2, &[]), task(3, &[1, 2])]);
         cluster.drop_worker(1);

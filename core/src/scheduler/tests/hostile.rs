@@ -149,8 +149,7 @@ fn strangers_are_not_heard() {
     assert_eq!(cluster.hang_up(stranger), vec![]);
     assert_eq!(cluster.drop_worker(9), vec![]);
     assert_eq!(cluster.finish(9, 1, 1), vec![]);
-    assert_eq!(cluster.hang_up(wire(1)), vec![], "a worker is no client");
-    let (connection, reason) = (ANN, "reset".to_owned());
-    let out = cluster.handle(Event::WorkerDisconnected { connection, reason });
-    assert_eq!(out, vec![], "a client is no worker");
+    assert_eq!(cluster.handle(Event::WorkerResumed { connection: wire(9) }), vec![]);
+    let (connection, reason) = (stranger, "it talks nonsense".to_owned());
+    assert_eq!(cluster.handle(Event::SessionEnded { connection, reason }), vec![]);
 }

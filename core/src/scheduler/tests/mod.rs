@@ -13,6 +13,7 @@ use raddle_net::names::{Key, Priority, RunId, Session, SpecId, WorkerId};
 use raddle_net::payload::{Blob, SmallValue};
 
 use super::*;
+use random::matrix::Prediction;
 
 mod cancel;
 mod deaths;
@@ -59,9 +60,10 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// Workers `w1`, `w2`, … with so many threads each.
+    /// Workers `w1`, `w2`, … with so many threads each. Nobody is waited for.
     fn of(threads: &[u32]) -> Self {
-        Self::with(Config::default(), threads)
+        let (client_grace, worker_grace) = (Duration::ZERO, Duration::ZERO);
+        Self::with(Config { client_grace, worker_grace, ..Config::default() }, threads)
     }
 
     fn with(config: Config, threads: &[u32]) -> Self {
@@ -83,7 +85,9 @@ impl Cluster {
     /// Handles an event; says what came out. Every invariant holds before and after.
     fn handle(&mut self, event: Event) -> Vec<Effect> {
         let mut out = Vec::new();
-        self.scheduler.handle(self.now, event, &mut out);
+        let prediction = Prediction::of(&self.scheduler, self.now, &event);
+        self.scheduler.handle(self.now, event.clone(), &mut out);
+        prediction.holds(&self.scheduler, &event, &out).expect("it does what its cells say");
         assert_eq!(self.scheduler.check_touched(), Ok(()));
         assert_eq!(self.scheduler.check(), Ok(()));
         out
@@ -94,8 +98,11 @@ impl Cluster {
         self.handle(Event::ClientConnected { connection, session, name: "client".to_owned() })
     }
 
+    /// The client's connection breaks: what came out, but for the end of its session.
     fn hang_up(&mut self, client: ConnectionId) -> Vec<Effect> {
-        self.handle(Event::ClientDisconnected { connection: client })
+        let mut out = self.handle(Event::ClientDisconnected { connection: client });
+        out.retain(|effect| *effect != close(client, PeerError::Away));
+        out
     }
 
     fn says(&mut self, client: ConnectionId, message: ClientMessage) -> Vec<Effect> {
@@ -136,9 +143,17 @@ impl Cluster {
         self.reports(worker, WorkerMessage::Register(registration(worker, nthreads)))
     }
 
+    /// The worker's connection breaks: what came out, but for the end of its session.
     fn drop_worker(&mut self, worker: u32) -> Vec<Effect> {
         let (connection, reason) = (wire(worker), "reset".to_owned());
-        self.handle(Event::WorkerDisconnected { connection, reason })
+        let mut out = self.handle(Event::WorkerDisconnected { connection, reason });
+        out.retain(|effect| *effect != close(connection, PeerError::Away));
+        out
+    }
+
+    /// The worker is connected again, and goes on.
+    fn resume(&mut self, worker: u32) -> Vec<Effect> {
+        self.handle(Event::WorkerResumed { connection: wire(worker) })
     }
 
     fn reports(&mut self, worker: u32, message: WorkerMessage) -> Vec<Effect> {

@@ -89,7 +89,8 @@ fn what_a_run_wants_ends_with_its_worker() {
 #[test]
 fn what_a_run_wanted_and_had_is_not_made_again_when_both_go_with_their_worker() {
     for seed in 0..8 {
-        let config = Config { policy: Policy::Random, seed, ..Config::default() };
+        let worker_grace = Duration::ZERO;
+        let config = Config { policy: Policy::Random, seed, worker_grace, ..Config::default() };
         let mut cluster = parent_and_child_in(Cluster::with(config, &[1]));
         cluster.finish(1, 2, 2);
         let welcome = SchedulerToWorker::Registered { worker: WorkerId(2) };

@@ -9,12 +9,15 @@ use proptest::test_runner::Config as Runs;
 use super::super::state::{Channel, Index, TaskState};
 use super::*;
 use audience::{Audience, Sense, Told};
+use matrix::Prediction;
 use plan::{Joins, Plan, plan};
 use steps::is_process;
 
 mod audience;
 mod corrupted;
+pub mod matrix;
 mod plan;
+mod probes;
 mod steps;
 
 proptest! {
@@ -53,7 +56,9 @@ impl<'a> Play<'a> {
     /// Handles an event that is the doing of `from`: nobody else is closed for it.
     fn handle(&mut self, event: Event, from: Option<ConnectionId>) -> Sense {
         let mut out = Vec::new();
+        let prediction = Prediction::of(&self.scheduler, self.now, &event);
         self.scheduler.handle(self.now, event.clone(), &mut out);
+        prediction.holds(&self.scheduler, &event, &out)?;
         for effect in &out {
             self.audience.hear(effect)?;
         }
@@ -113,8 +118,9 @@ impl<'a> Play<'a> {
     /// Once a worker has come that can run anything, and those that went have been given up, honest
     /// workers finish all there is to do.
     fn all_that_is_wanted_gets_done(&mut self) -> Sense {
-        for name in [2, 200] {
-            let joins = Joins { session: 200, name, address: 200, nthreads: 1, registers: true };
+        for (session, name) in [(200, 2), (201, 200)] {
+            let address = session;
+            let joins = Joins { session, name, address, nthreads: 1, registers: true };
             self.worker_joins(joins, "adt")?;
         }
         self.wait_for_all_timers()?;
@@ -168,6 +174,7 @@ impl<'a> Play<'a> {
             }
             self.client_breaks(client)?;
         }
+        self.wait_for_all_timers()?;
         prop_assert_eq!(self.scheduler.tasks(), 0);
         for worker in self.workers() {
             self.worker_breaks(worker)?;

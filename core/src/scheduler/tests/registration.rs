@@ -68,28 +68,19 @@ fn a_worker_has_threads_and_names_of_bounded_length() {
 }
 
 #[test]
-fn a_session_is_connected_once() {
+fn a_session_that_begins_anew_ends_what_it_was() {
     let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[])]);
     let connection = ConnectionId(50);
     let session = Session::truncate(wire(1).0);
     let out = cluster.handle(Event::WorkerConnected { connection, session });
-    assert_eq!(out, vec![close(connection, PeerError::SessionTaken)]);
-    let session = Session::truncate(ANN.0);
+    assert_eq!(out, vec![close(wire(1), PeerError::Superseded)]);
+    let again = Event::WorkerConnected { connection: ConnectionId(51), session };
+    assert_eq!(cluster.handle(again), vec![close(connection, PeerError::Superseded)]);
+    let (connection, session) = (ConnectionId(52), Session::truncate(ANN.0));
     let out = cluster.handle(Event::ClientConnected { connection, session, name: String::new() });
-    assert_eq!(out, vec![close(connection, PeerError::SessionTaken)]);
-}
-
-#[test]
-fn of_two_connections_of_one_session_the_first_to_register_counts() {
-    let mut cluster = Cluster::of(&[]);
-    cluster.dial(1);
-    let connection = ConnectionId(50);
-    let session = Session::truncate(wire(1).0);
-    assert_eq!(cluster.handle(Event::WorkerConnected { connection, session }), vec![]);
-    cluster.reports(1, WorkerMessage::Register(registration(1, 1)));
-    let message = WorkerMessage::Register(registration(2, 1));
-    let out = cluster.handle(Event::FromWorker { connection, message });
-    assert_eq!(out, vec![close(connection, PeerError::SessionTaken)]);
+    assert_eq!(out, vec![close(ANN, PeerError::Superseded)]);
+    assert_eq!(cluster.scheduler.tasks(), 0);
 }
 
 #[test]

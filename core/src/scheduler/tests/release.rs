@@ -85,7 +85,8 @@ fn a_client_that_is_gone_wants_nothing() {
 fn a_client_that_says_goodbye_wants_nothing() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[])]);
-    assert_eq!(cluster.says(ANN, ClientMessage::Goodbye), vec![free(1, 1, 1)]);
+    let out = cluster.says(ANN, ClientMessage::Goodbye);
+    assert_eq!(out, vec![close(ANN, PeerError::Left), free(1, 1, 1)]);
     assert_eq!(cluster.hang_up(ANN), vec![]);
 }
 
@@ -117,4 +118,12 @@ fn a_release_of_hashed_keys_is_answered_since_they_may_be_submitted_again() {
     assert_eq!(cluster.says(ANN, message), vec![tells(ANN, released)]);
     let message = ClientMessage::Release { keys: vec![number] };
     assert_eq!(cluster.says(ANN, message), vec![]);
+}
+
+#[test]
+fn who_does_not_want_a_queued_task_cannot_release_it() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[]), task(2, &[]), task(3, &[])]);
+    assert_eq!(cluster.scheduler.count(Kind::Queued), 1);
+    assert_eq!(cluster.release(BOB, &[3]), vec![]);
 }

@@ -77,3 +77,19 @@ fn a_run_that_has_ended_submits_nothing() {
     assert_eq!(cluster.run_says(1, 1, 1, late), vec![]);
     assert_eq!(cluster.scheduler.tasks(), 1);
 }
+
+#[test]
+fn late_reports_of_a_task_that_no_worker_may_run_any_more_change_nothing() {
+    let mut cluster = Cluster::of(&[1, 1]);
+    cluster.submit(ANN, &[task_of(ONLY_W2, 1, &[])]);
+    cluster.drop_worker(2);
+    assert_eq!(cluster.scheduler.count(Kind::NoWorker), 1);
+    assert_eq!(cluster.finish(1, 1, 1), vec![free(1, 1, 1)]);
+    assert_eq!(cluster.fetch(1, 1, 1), vec![free(1, 1, 1)]);
+    assert_eq!(cluster.fail(1, 1, 1), vec![]);
+    assert_eq!(cluster.start(1, 1, 1), vec![]);
+    assert_eq!(cluster.run_says(1, 1, 1, ClientMessage::Goodbye), vec![]);
+    let (key, run, workers) = (key(1), run_id(1), smallvec::smallvec![]);
+    let nowhere = SchedulerToWorker::Holders { key, run, workers };
+    assert_eq!(cluster.reports(1, WorkerMessage::Locate { key, run }), vec![told(1, nowhere)]);
+}

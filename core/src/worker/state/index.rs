@@ -141,6 +141,11 @@ impl Index {
         queued + peers + self.users.len() + self.timers.len()
     }
 
+    /// What is due by now.
+    pub fn due(&self, now: Instant) -> impl Iterator<Item = Timer> + '_ {
+        self.timers.iter().take_while(move |(at, _)| *at <= now).map(|&(_, timer)| timer)
+    }
+
     /// Slots taken.
     pub fn slots(&self) -> usize {
         self.slots

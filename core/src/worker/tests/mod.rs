@@ -3,6 +3,7 @@
 
 mod compute;
 mod gather;
+mod matrix;
 mod nested;
 mod peers;
 mod protocol;
@@ -22,6 +23,7 @@ use smallvec::SmallVec;
 
 use super::{Config, Effect, Event, Execute, GatherOutcome, Outcome, Timer, Worker};
 use crate::time::{Duration, Instant};
+use matrix::Prediction;
 
 /// The worker under test.
 const ME: WorkerId = WorkerId(0);
@@ -65,7 +67,9 @@ impl Rig {
 
     fn event(&mut self, event: Event) -> Vec<Effect> {
         let mut out = Vec::new();
+        let prediction = Prediction::of(&self.worker, self.now, &event);
         self.worker.handle(self.now, event, &mut out);
+        prediction.holds(&self.worker, &out);
         assert_eq!(self.worker.check_touched(), Ok(()));
         assert_eq!(self.worker.check(), Ok(()));
         out

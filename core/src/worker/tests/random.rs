@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
 use raddle_net::messages::{ClientMessage, SchedulerToClient};
 
 use super::*;
 use crate::worker::RequestId;
-use crate::worker::state::Corruption;
+
+mod cells;
+mod corrupted;
 
 const THREADS: usize = 2;
 /// Runs of other workers are numbered from here.
@@ -419,35 +419,4 @@ proptest! {
         prop_assert!(driver.rig.worker.is_empty(), "{:?}", driver.rig.worker);
         prop_assert!(driver.store.is_empty());
     }
-}
-
-/// Whatever is spoilt of one run or datum is found, by either check.
-#[test]
-fn what_is_corrupt_is_found_by_both_checks() {
-    let mut found: BTreeMap<Corruption, usize> = BTreeMap::new();
-    let mut runner = TestRunner::deterministic();
-    let steps = prop::collection::vec(step(), 20..60);
-    for _ in 0..60 {
-        let mut driver = Driver::new();
-        steps.new_tree(&mut runner).unwrap().current().into_iter().for_each(|s| driver.take(s));
-        for corruption in Corruption::ALL {
-            *found.entry(corruption).or_default() += spoil_each(&driver.rig.worker, corruption);
-        }
-    }
-    assert!(found.values().all(|times| *times > 0), "{found:?}");
-}
-
-/// How many runs and data could be spoilt.
-fn spoil_each(worker: &Worker, corruption: Corruption) -> usize {
-    let mut spoilt = 0;
-    for id in worker.state.ids() {
-        let mut worker = worker.clone();
-        worker.state.begin_event();
-        if worker.state.corrupt(corruption, id).is_some() {
-            spoilt += 1;
-            assert!(worker.check_touched().is_err(), "{corruption:?} of {id}");
-            assert!(worker.check().is_err(), "{corruption:?} of {id}");
-        }
-    }
-    spoilt
 }

@@ -11,7 +11,7 @@ use raddle_net::messages::{
 };
 use raddle_net::names::{Key, KeyKind, RunId, SpecId, WorkerId};
 
-use super::super::super::{ConnectionId, Effect};
+use super::super::super::{ConnectionId, Effect, PeerError};
 
 /// Whether what was heard made sense.
 pub type Sense = Result<(), TestCaseError>;
@@ -25,7 +25,10 @@ pub struct Audience {
     pub workers: BTreeMap<ConnectionId, Worker>,
     /// Every run that was ever given out, in order.
     pub given: Vec<(Key, RunId)>,
-    /// Connections that were closed since it was last looked.
+    /// Whose connection is broken: they hear what is said when they are back.
+    pub away: BTreeSet<ConnectionId>,
+    /// Sessions that were ended since it was last looked, but for those of who was away,
+    /// or has come anew.
     pub closed: Vec<ConnectionId>,
     addresses: Addresses,
 }
@@ -76,11 +79,14 @@ impl Audience {
     /// Somebody hears something, or is cut off.
     pub fn hear(&mut self, effect: &Effect) -> Sense {
         match effect {
-            Effect::Close { connection, .. } => {
+            Effect::Close { connection, reason } => {
                 let client = self.clients.remove(connection).is_some();
                 let worker = self.workers.remove(connection).is_some();
                 prop_assert!(client || worker, "{effect:?} closes what is closed");
-                self.closed.push(*connection);
+                let is_away = self.away.remove(connection);
+                if !is_away && *reason != PeerError::Superseded {
+                    self.closed.push(*connection);
+                }
             }
             Effect::ToClient { connection, message } => {
                 let client = self.clients.get_mut(connection);

@@ -49,13 +49,16 @@ pub struct Recipe {
 pub enum Step {
     ClientBreaks { client: u8 },
     ClientJoins { session: u8 },
+    ClientResumes { client: u8 },
     ClientSays { client: u8, says: Says },
     RunSays { worker: u8, run: u8, says: Says },
+    SessionEnds { worker: u8 },
     Tick { millis: u64 },
     WorkerBreaks { worker: u8 },
     WorkerJoins { joins: Joins },
     WorkerLost { worker: u8 },
     WorkerReports { worker: u8, age: Age, report: Report },
+    WorkerResumes { worker: u8 },
     WorkersWork { runs: u8 },
 }
 
@@ -99,19 +102,26 @@ pub enum Age {
     Current(u8),
     /// One that another worker has.
     Foreign(u8),
-    /// One that was not given out yet.
-    Future,
+    /// One that was not given out yet, said to be of this key.
+    Future(u8),
     /// Any that was ever given out.
     Past(u8),
 }
 
 #[derive(Clone, Copy, Debug)]
 pub enum Report {
-    Failed { blame: Option<u8> },
+    Failed {
+        blame: Option<u8>,
+    },
     Fetched,
-    Finished { nbytes: u64, duration: u64 },
+    Finished {
+        nbytes: u64,
+        duration: u64,
+    },
     Locate,
     Register,
+    /// The run says goodbye as a client, if it is not current.
+    Speaks,
     Started,
 }
 
@@ -131,14 +141,17 @@ fn config() -> impl Strategy<Value = Config> {
         1 => Just((Policy::EarliestStart, 0)),
         2 => any::<u64>().prop_map(|seed| (Policy::Random, seed)),
     ];
-    (policy, 0..3_u32, 0..2_u64).prop_map(|((policy, seed), allowed_failures, grace)| Config {
-        allowed_failures,
-        policy,
-        seed,
-        track_touched: true,
-        worker_grace: Duration::from_secs(grace),
-        ..Config::default()
-    })
+    (policy, 0..3_u32, 0..2_u64, 0..2_u64).prop_map(
+        |((policy, seed), allowed_failures, clients, workers)| Config {
+            allowed_failures,
+            policy,
+            seed,
+            track_touched: true,
+            client_grace: Duration::from_secs(clients),
+            worker_grace: Duration::from_secs(workers),
+            ..Config::default()
+        },
+    )
 }
 
 fn recipe(key: u8) -> impl Strategy<Value = Recipe> {
@@ -170,12 +183,15 @@ fn step() -> impl Strategy<Value = Step> {
     let nobody = any::<u8>;
     prop_oneof![
         1 => nobody().prop_map(|client| Step::ClientBreaks { client }),
+        1 => nobody().prop_map(|client| Step::ClientResumes { client }),
         2 => (0..4_u8).prop_map(|session| Step::ClientJoins { session }),
         16 => (nobody(), says()).prop_map(|(client, says)| Step::ClientSays { client, says }),
         6 => (nobody(), nobody(), says())
             .prop_map(|(worker, run, says)| Step::RunSays { worker, run, says }),
         1 => (0..40_000_u64).prop_map(|millis| Step::Tick { millis }),
+        1 => nobody().prop_map(|worker| Step::SessionEnds { worker }),
         2 => nobody().prop_map(|worker| Step::WorkerBreaks { worker }),
+        2 => nobody().prop_map(|worker| Step::WorkerResumes { worker }),
         4 => joins().prop_map(|joins| Step::WorkerJoins { joins }),
         1 => nobody().prop_map(|worker| Step::WorkerLost { worker }),
         24 => (nobody(), age(), report())
@@ -220,7 +236,7 @@ fn age() -> impl Strategy<Value = Age> {
     prop_oneof![
         20 => any::<u8>().prop_map(Age::Current),
         1 => any::<u8>().prop_map(Age::Foreign),
-        1 => Just(Age::Future),
+        1 => (0..KEYS).prop_map(Age::Future),
         6 => any::<u8>().prop_map(Age::Past),
     ]
 }
@@ -233,6 +249,7 @@ fn report() -> impl Strategy<Value = Report> {
             .prop_map(|(nbytes, duration)| Report::Finished { nbytes, duration }),
         4 => option::weighted(0.2, 0..KEYS).prop_map(|blame| Report::Failed { blame }),
         3 => Just(Report::Started),
+        2 => Just(Report::Speaks),
         4 => Just(Report::Fetched),
         3 => Just(Report::Locate),
         1 => Just(Report::Register),

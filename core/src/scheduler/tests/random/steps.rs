@@ -14,6 +14,9 @@ impl Play<'_> {
             Step::ClientBreaks { client } => {
                 self.client(*client).map_or(Ok(()), |client| self.client_breaks(client))
             }
+            Step::ClientResumes { client } => {
+                self.client(*client).map_or(Ok(()), |client| self.client_resumes(client))
+            }
             Step::ClientJoins { session } => self.client_joins(*session),
             Step::ClientSays { client, says } => {
                 let message = self.message(says);
@@ -30,6 +33,12 @@ impl Play<'_> {
             }
             Step::WorkerBreaks { worker } => {
                 self.worker(*worker).map_or(Ok(()), |worker| self.worker_breaks(worker))
+            }
+            Step::WorkerResumes { worker } => {
+                self.worker(*worker).map_or(Ok(()), |worker| self.worker_resumes(worker))
+            }
+            Step::SessionEnds { worker } => {
+                self.worker(*worker).map_or(Ok(()), |worker| self.session_ends(worker))
             }
             Step::WorkerJoins { joins } => self.worker_joins(*joins, "subtract"),
             Step::WorkerLost { worker } => self.worker_is_lost(WorkerId((*worker % 8).into())),
@@ -84,8 +93,13 @@ impl Play<'_> {
     }
 
     pub fn client_breaks(&mut self, connection: ConnectionId) -> Sense {
-        self.audience.clients.remove(&connection);
+        self.audience.away.insert(connection);
         self.handle(Event::ClientDisconnected { connection }, None)
+    }
+
+    fn client_resumes(&mut self, connection: ConnectionId) -> Sense {
+        self.audience.away.remove(&connection);
+        self.handle(Event::ClientResumed { connection }, None)
     }
 
     pub fn client_says(&mut self, connection: ConnectionId, message: ClientMessage) -> Sense {
@@ -133,10 +147,22 @@ impl Play<'_> {
         self.handle(Event::FromWorker { connection, message }, Some(connection))
     }
 
+    fn worker_resumes(&mut self, connection: ConnectionId) -> Sense {
+        self.audience.away.remove(&connection);
+        self.handle(Event::WorkerResumed { connection }, None)
+    }
+
     pub fn worker_breaks(&mut self, connection: ConnectionId) -> Sense {
-        self.audience.workers.remove(&connection);
+        self.audience.away.insert(connection);
         let reason = "reset".to_owned();
         self.handle(Event::WorkerDisconnected { connection, reason }, None)
+    }
+
+    fn session_ends(&mut self, connection: ConnectionId) -> Sense {
+        self.audience.away.remove(&connection);
+        self.audience.workers.remove(&connection);
+        let reason = "it talks nonsense".to_owned();
+        self.handle(Event::SessionEnded { connection, reason }, None)
     }
 
     fn worker_is_lost(&mut self, worker: WorkerId) -> Sense {
@@ -171,6 +197,8 @@ impl Play<'_> {
                 let address = worker.address.clone();
                 WorkerMessage::Register(Registration { address, ..registration(1, 1) })
             }
+            Report::Speaks if worker.runs.contains_key(&run) => return Ok(()),
+            Report::Speaks => WorkerMessage::FromRun { key, run, message: ClientMessage::Goodbye },
             Report::Started => WorkerMessage::Started { key, run },
         };
         self.handle(Event::FromWorker { connection, message }, Some(connection))
@@ -187,9 +215,9 @@ impl Play<'_> {
                 let others = workers.iter().filter(|(other, _)| **other != connection);
                 pick(others.flat_map(|(_, other)| runs_of(other)).collect::<Vec<_>>(), which)
             }
-            Age::Future => {
+            Age::Future(key) => {
                 let last = given.last().map_or(0, |(_, run)| run.counter);
-                Some((key_of(0), run_id(last + 1)))
+                Some((key_of(key), run_id(last + 1)))
             }
             Age::Past(which) => pick(given, which).copied(),
         }
@@ -235,7 +263,7 @@ impl Play<'_> {
         ClientMessage::Submit { submission: submit.submission, tasks }
     }
 
-    fn new_task(&self, key: u8) -> NewTask {
+    pub fn new_task(&self, key: u8) -> NewTask {
         let recipe = &self.plan.recipes[usize::from(key)];
         NewTask {
             key: key_of(key),
@@ -249,7 +277,7 @@ impl Play<'_> {
 }
 
 /// Numbered and hashed keys.
-fn key_of(key: u8) -> Key {
+pub fn key_of(key: u8) -> Key {
     if key.is_multiple_of(2) { Key::hashed(key.into()) } else { super::key(key.into()) }
 }
 

@@ -1,0 +1,123 @@
+//! A network between two programs that breaks when the test wants it to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use raddle::Result;
+use raddle_core::random::{below, hash};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+/// Passes on what comes to its address, both ways.
+pub struct Proxy {
+    address: String,
+    network: Arc<Network>,
+}
+
+struct Network {
+    target: String,
+    /// Connections that break by themselves, after so many bytes each.
+    fragile: usize,
+    bytes: usize,
+    /// Connections that broke by themselves.
+    broken: AtomicUsize,
+    /// Whether connections are passed on at all.
+    up: AtomicBool,
+    cut: Notify,
+}
+
+impl Proxy {
+    /// To `target`. The first `fragile` connections break after about `bytes` bytes, in the middle of
+    /// whatever is passed on then.
+    pub async fn new(target: &str, fragile: usize, bytes: usize) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = format!("tcp://{}", listener.local_addr()?);
+        let network = Arc::new(Network {
+            target: target.trim_start_matches("tcp://").to_owned(),
+            fragile,
+            bytes,
+            broken: AtomicUsize::new(0),
+            up: AtomicBool::new(true),
+            cut: Notify::new(),
+        });
+        tokio::spawn(Arc::clone(&network).accept(listener));
+        Ok(Self { address, network })
+    }
+
+    /// Where it listens, `tcp://host:port`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// How many connections broke by themselves.
+    pub fn broken(&self) -> usize {
+        self.network.broken.load(Ordering::SeqCst)
+    }
+
+    /// Breaks the connections that there are.
+    pub fn cut(&self) {
+        self.network.cut.notify_waiters();
+    }
+
+    /// As [`Self::cut`], and for now nobody gets through.
+    pub fn go_down(&self) {
+        self.network.up.store(false, Ordering::SeqCst);
+        self.cut();
+    }
+
+    /// Whoever comes now gets through.
+    pub fn go_up(&self) {
+        self.network.up.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Network {
+    async fn accept(self: Arc<Self>, listener: TcpListener) {
+        for number in 0.. {
+            let Ok((stream, _)) = listener.accept().await else { return };
+            let network = Arc::clone(&self);
+            tokio::spawn(async move {
+                let cut = network.cut.notified();
+                if !network.up.load(Ordering::SeqCst) {
+                    return;
+                }
+                tokio::select! {
+                    biased;
+                    () = cut => {}
+                    // However it ends, the connection is dropped.
+                    _ = network.pass_on(number, stream) => {}
+                }
+            });
+        }
+    }
+
+    async fn pass_on(&self, number: usize, mut near: TcpStream) -> Result<()> {
+        let mut far = TcpStream::connect(&self.target).await?;
+        let mut left = usize::MAX;
+        if number < self.fragile {
+            let more = below(hash(7, 0, number as u64, 0), self.bytes as u64);
+            left = self.bytes / 2 + usize::try_from(more).expect("below a usize");
+        }
+        let (mut there, mut back) = (vec![0; 16 << 10], vec![0; 16 << 10]);
+        while left > 0 {
+            let passed = tokio::select! {
+                biased;
+                read = near.read(&mut there) => pass(&there[..read?], left, &mut far).await?,
+                read = far.read(&mut back) => pass(&back[..read?], left, &mut near).await?,
+            };
+            if passed == 0 {
+                return Ok(());
+            }
+            left -= passed;
+        }
+        self.broken.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+async fn pass(bytes: &[u8], left: usize, to: &mut TcpStream) -> Result<usize> {
+    let passed = bytes.len().min(left);
+    to.write_all(&bytes[..passed]).await?;
+    Ok(passed)
+}
