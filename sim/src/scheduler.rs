@@ -9,9 +9,11 @@ use raddle_core::worker::Event as WorkerEvent;
 use raddle_net::messages::ClientMessage;
 use raddle_net::names::Key;
 
+use crate::corrupt::Cause;
 use crate::failure::Failure;
 use crate::plan::Plan;
-use crate::world::{Delivery, Depth, Node, Settings, World};
+use crate::plant::Plant;
+use crate::world::{Delivery, Depth, Node, Settings, World, node_behind};
 
 /// The scheduler.
 #[derive(Clone, Debug)]
@@ -29,12 +31,17 @@ pub(crate) struct SimScheduler {
 
 impl SimScheduler {
     pub(crate) fn new(settings: &Settings, plan: &Plan) -> Self {
+        let charge_early = settings.plant == Some(Plant::ChargeEarly);
+        let allowed_failures = if charge_early { 0 } else { Config::default().allowed_failures };
+        let ignored = settings.plant == Some(Plant::IgnoreGrace);
+        let grace = if ignored { plan.grace / 2 } else { plan.grace };
         let config = Config {
+            allowed_failures,
             policy: settings.policy,
             seed: settings.seed,
             track_touched: settings.mode.depth == Depth::Touched,
-            client_grace: Duration::from_micros(plan.grace),
-            worker_grace: Duration::from_micros(plan.grace),
+            client_grace: Duration::from_micros(grace),
+            worker_grace: Duration::from_micros(grace),
             no_workers_timeout: match plan.patience {
                 0 => Config::default().no_workers_timeout,
                 micros => Duration::from_micros(micros),
@@ -57,6 +64,9 @@ impl World {
         self.visit_scheduler(&event);
         self.note_report(&event);
         self.note_desertion();
+        let heard = self.watch_scheduler_hear(&event);
+        let cause = Cause::of(&event, self.settings.plant);
+        let event = self.corrupt_event(event);
         let sim = &mut self.scheduler;
         if event == Event::Tick {
             sim.alarm = sim.alarm.filter(|at| *at > self.now);
@@ -70,6 +80,16 @@ impl World {
         if let Err(violation) = checked {
             self.fail(Failure::Scheduler(violation));
         }
+        self.corrupt_effects(&cause, &mut out);
+        let connections = &self.connections;
+        let behind = |connection| node_behind(connections, connection);
+        let machine = &self.scheduler.machine;
+        let observation = self.watch.scheduler_did(self.now, &heard, &out, machine, behind);
+        let observation = observation.and_then(|()| match &mut self.reference {
+            Some(reference) => reference.see(self.now, &out, machine),
+            None => Ok(()),
+        });
+        self.must(observation);
         for effect in out.drain(..) {
             self.scheduler_effect(effect);
         }

@@ -26,6 +26,7 @@ mod release;
 mod send;
 mod session;
 mod state;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod transitions;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use raddle_sim::{
-    Case, Class, Coverage, Failure, Mode, ParseError, Plant, Report, diagram, minimise,
-    policy_name, why_unvisited,
+    Case, Class, Coverage, Failure, Find, Mode, ParseError, Plant, Property, Report, diagram,
+    minimise, policy_name, why_unvisited,
 };
 
 use crate::fleet::{Clock, Total};
@@ -124,6 +124,33 @@ pub(crate) fn say(text: &str) -> u8 {
 pub(crate) fn plants() -> u8 {
     Plant::ALL.iter().for_each(|plant| line(plant.name()));
     0
+}
+
+/// Seeds with which a planted bug is hunted, and runs to make what was found small.
+const HUNT: (u64, u64) = (10_000, 400);
+
+/// Hunts every planted bug, and says how long it took.
+pub(crate) fn hunt() -> u8 {
+    let (mut sizes, mut missed) = (Vec::new(), 0);
+    line("| bug | found by | seeds | operations | tasks |\n|---|---|---|---|---|");
+    for &plant in Plant::ALL {
+        let (name, property) = (plant.name(), plant.found_by().map_or("", Property::id));
+        match (plant.found_by(), plant.hunt(HUNT.0, HUNT.1)) {
+            (_, Some(Find { seeds, ops, tasks })) => {
+                line(&format!("| `{name}` | `{property}` | {seeds} | {ops} | {tasks} |"));
+                sizes.push(ops);
+            }
+            (None, None) => line(&format!("| `{name}` | borne | | | |")),
+            (Some(_), None) => {
+                line(&format!("| `{name}` | `{property}` | not found | | |"));
+                missed += 1;
+            }
+        }
+    }
+    sizes.sort_unstable();
+    let median = sizes.get(sizes.len() / 2).copied().unwrap_or(0);
+    line(&format!("{} found, {missed} missed, median of {median} operations", sizes.len()));
+    if missed > 0 { 129 } else { 0 }
 }
 
 pub(crate) fn coverage(coverage: &Coverage) {
