@@ -17,6 +17,7 @@ use raddle_net::names::{Key, RunId};
 use crate::bystander::is_rejected;
 use crate::plan::Plan;
 use crate::property::Property;
+use crate::scheduler::patience;
 use crate::watch::Breach;
 use crate::world::{Depth, Settings};
 
@@ -85,17 +86,17 @@ impl Reference {
             Depth::Sampled => false,
             Depth::Touched => settings.seed.is_multiple_of(RUNS),
         };
-        (chosen && plan.tasks() <= TASKS).then(Self::new)
+        (chosen && plan.tasks() <= TASKS).then(|| Self::new(plan))
     }
 
-    fn new() -> Self {
+    fn new(plan: &Plan) -> Self {
         Self {
             tasks: BTreeMap::new(),
             specs: BTreeMap::new(),
             clients: BTreeSet::new(),
             workers: BTreeMap::new(),
             no_workers_since: None,
-            config: Config::default(),
+            config: Config { no_workers_timeout: patience(plan), ..Config::default() },
         }
     }
 

@@ -42,10 +42,7 @@ impl SimScheduler {
             track_touched: settings.mode.depth == Depth::Touched,
             client_grace: Duration::from_micros(grace),
             worker_grace: Duration::from_micros(grace),
-            no_workers_timeout: match plan.patience {
-                0 => Config::default().no_workers_timeout,
-                micros => Duration::from_micros(micros),
-            },
+            no_workers_timeout: patience(plan),
             ..Config::default()
         };
         Self {
@@ -103,13 +100,13 @@ impl World {
 
     /// Work that has no worker for as long as the plan says may fail.
     fn note_desertion(&mut self) {
-        let patience = Duration::from_micros(self.plan().patience);
+        let patience = patience(self.plan());
         if self.scheduler.machine.open_workers() > 0 {
             self.scheduler.deserted = None;
             return;
         }
         let since = *self.scheduler.deserted.get_or_insert(self.now);
-        if !patience.is_zero() && self.now - since >= patience {
+        if self.now - since >= patience {
             self.oracle.deserted();
         }
     }
@@ -169,6 +166,14 @@ impl World {
     /// Why a key is not done, as the scheduler sees it.
     pub(crate) fn explain(&self, key: Key) -> String {
         self.scheduler.machine.explain(key)
+    }
+}
+
+/// How long work waits without any worker.
+pub(crate) fn patience(plan: &Plan) -> Duration {
+    match plan.patience {
+        0 => Config::default().no_workers_timeout,
+        micros => Duration::from_micros(micros),
     }
 }
 

@@ -87,6 +87,8 @@ impl Watch {
             (Event::FromWorker { connection, message }, Some(Node::Worker(worker))) => {
                 self.hear_worker(worker, *connection, message)
             }
+            // A stranger that would be a worker is turned away, whatever it says.
+            (Event::FromWorker { .. }, Some(Node::Scheduler)) => Cause::Other,
             (Event::FromClient { .. } | Event::FromWorker { .. }, _) => Cause::Unheard,
             (Event::Tick | Event::WorkerConnected { .. } | Event::WorkerLost { .. }, _) => {
                 Cause::Other
@@ -96,11 +98,13 @@ impl Watch {
         Heard { cause, census: census(machine), transitions: machine.transitions() }
     }
 
-    fn note_emptiness(&mut self, now: Instant) {
-        if self.workers.values().any(|worker| worker.connection.is_some()) {
+    pub(super) fn note_emptiness(&mut self, now: Instant) {
+        let here = |connection: ConnectionId| !self.away.contains_key(&connection);
+        if self.workers.values().any(|worker| worker.connection.is_some_and(here)) {
             self.empty_since = None;
         } else {
-            self.empty_since.get_or_insert(now);
+            let since = *self.empty_since.get_or_insert(now);
+            self.longest_empty = self.longest_empty.max(now - since);
         }
     }
 

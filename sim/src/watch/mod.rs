@@ -29,6 +29,7 @@ use raddle_net::names::{Key, RunId};
 use crate::plan::Plan;
 use crate::property::Property;
 use crate::requests::Asker;
+use crate::scheduler::patience;
 use crate::world::Node;
 pub(crate) use hears::Heard;
 use log::{RunLog, RunState, TaskLog, Who, WorkerLog};
@@ -54,6 +55,10 @@ pub(crate) struct Watch {
     specs: BTreeMap<Who, Vec<(u32, bool)>>,
     /// How long the scheduler waits for a worker.
     grace: Duration,
+    /// How long work waits without any worker.
+    patience: Duration,
+    /// For how long there was no worker, at most.
+    longest_empty: Duration,
     /// Since when no worker has been registered.
     empty_since: Option<Instant>,
     /// Who asks whom for what, and has no answer yet.
@@ -77,6 +82,8 @@ impl Watch {
             speakers: BTreeMap::new(),
             specs: BTreeMap::new(),
             grace: Duration::from_micros(plan.grace),
+            patience: patience(plan),
+            longest_empty: Duration::ZERO,
             empty_since: Some(Instant::ZERO),
             asking: BTreeSet::new(),
             disturbances: 0,
@@ -123,6 +130,7 @@ impl Watch {
                 }
             }
         }
+        self.note_emptiness(now);
         self.check_stale(heard, out, machine)?;
         self.check_effort(heard, machine)
     }
@@ -212,10 +220,13 @@ fn breach<T>(property: Property, what: impl FnOnce() -> String) -> Result<T, Bre
 impl crate::world::World {
     /// The scheduler is about to handle this.
     pub(crate) fn watch_scheduler_hear(&mut self, event: &Event) -> Heard {
-        if let Some(reference) = &mut self.reference {
+        let node = event.connection().and_then(|connection| self.behind(connection));
+        let is_stranger = node == Some(Node::Scheduler);
+        let registers = is_stranger && matches!(event, Event::FromWorker { .. });
+        // A stranger that would be a worker is turned away.
+        if let Some(reference) = self.reference.as_mut().filter(|_| !registers) {
             reference.hear(self.now, event);
         }
-        let node = event.connection().and_then(|connection| self.behind(connection));
         self.watch.hear(self.now, event, node, &self.scheduler.machine)
     }
 

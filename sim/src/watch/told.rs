@@ -28,7 +28,7 @@ impl Watch {
             | SchedulerToClient::Peer { .. }
             | SchedulerToClient::Released { .. } => Ok(()),
             SchedulerToClient::Erred { key, blame, failure } => {
-                self.told_failure(now, *key, *blame, failure)?;
+                self.told_failure(*key, *blame, failure)?;
                 let answers = match &heard.cause {
                     Cause::Cancelled(by, keys) => *by == who && keys.contains(key),
                     Cause::Located(by, of) => *by == who && of == key,
@@ -99,13 +99,7 @@ impl Watch {
     }
 
     /// The failure of a task has happened to it, or may be asked of it.
-    fn told_failure(
-        &self,
-        now: Instant,
-        key: Key,
-        blame: Key,
-        failure: &Failure,
-    ) -> Result<(), Breach> {
+    fn told_failure(&self, key: Key, blame: Key, failure: &Failure) -> Result<(), Breach> {
         let Some(log) = self.find(blame).map(|task| self.task(task)) else { return Ok(()) };
         let says = || format!("{key} blames {blame} for {failure:?}, of which is known {log:?}");
         let config = Config::default();
@@ -116,8 +110,7 @@ impl Watch {
                 ensure(log.losses > 0 || let_go, Property::Scatter, says)
             }
             Failure::NoWorker { .. } => {
-                let waited = self.empty_since.map_or_else(Default::default, |since| now - since);
-                ensure(waited >= config.no_workers_timeout, Property::WorkersReturn, says)
+                ensure(self.longest_empty >= self.patience, Property::WorkersReturn, says)
             }
             Failure::WorkerDied { deaths, .. } => {
                 let charged = *deaths > config.allowed_failures && *deaths <= log.deaths;
