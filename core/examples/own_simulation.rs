@@ -31,7 +31,13 @@ fn beginning() -> Vec<Event> {
     for connection in (1..=WORKERS).map(ConnectionId) {
         let (name, nthreads) = (format!("w{}", connection.0), 1);
         let functions = vec![Default::default()];
-        let registration = Registration { address: name.clone(), name, nthreads, functions };
+        let registration = Registration {
+            address: name.clone(),
+            name,
+            nthreads,
+            functions,
+            resources: Vec::new(),
+        };
         let message = WorkerMessage::Register(registration);
         let session = Session::truncate(connection.0);
         events.push(Event::WorkerConnected { connection, session });
