@@ -36,7 +36,7 @@ fn beginning() -> Vec<Event> {
             name,
             nthreads,
             functions,
-            resources: Vec::new(),
+            ..Registration::default()
         };
         let message = WorkerMessage::Register(registration);
         let session = Session::truncate(connection.0);

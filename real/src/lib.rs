@@ -61,6 +61,9 @@ mod resources;
 mod rt;
 mod scheduler;
 mod serve;
+#[cfg(madsim)]
+#[doc(hidden)]
+pub mod simulated;
 mod store;
 mod stream;
 mod task;

@@ -3,11 +3,17 @@
 //!
 //! This module must not know what the tasks and threads are for.
 
+#[cfg(madsim)]
+mod faulty;
+#[cfg(madsim)]
+pub mod network;
+
 use std::future::Future;
 use std::io;
 use std::time::Duration;
 
 pub(crate) use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+#[cfg(not(madsim))]
 pub(crate) use tokio::net::{TcpListener, TcpStream};
 pub(crate) use tokio::runtime::Handle;
 pub(crate) use tokio::select;
@@ -15,6 +21,9 @@ pub(crate) use tokio::signal::ctrl_c;
 pub(crate) use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 pub(crate) use tokio::task::{JoinHandle, spawn, yield_now};
 pub(crate) use tokio::time::{Instant, sleep, sleep_until};
+
+#[cfg(madsim)]
+pub(crate) use self::faulty::{FaultyListener as TcpListener, FaultyStream as TcpStream, pause};
 
 /// Runs `future` on a current-thread runtime of its own, on a new operating-system thread. When the
 /// future ends, everything that it spawned there is dropped. The receiver gets the output, or an

@@ -32,6 +32,12 @@ impl Store {
         self.values.remove(&run)
     }
 
+    /// How many there are.
+    #[cfg(madsim)]
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
     /// Gives up everything.
     pub(crate) fn take_all(&mut self) -> Vec<Arc<Value>> {
         std::mem::take(&mut self.values).into_values().collect()

@@ -12,6 +12,8 @@ mod shell;
 #[expect(unsafe_code, reason = "the linker's section, where the macros are not of another crate")]
 mod tests;
 mod turn;
+#[cfg(madsim)]
+pub(crate) mod watch;
 
 use std::mem;
 use std::net::IpAddr;
@@ -132,6 +134,8 @@ async fn live(
     let runtime = door.runtime.clone();
     let shell = Shell::new(address.clone(), options.threads, line.hello.session, runtime);
     let _end = CloseOnDrop(Arc::clone(&shell));
+    #[cfg(madsim)]
+    watch::begin(&shell);
     shell.say(&WorkerMessage::Register(Registration {
         name: options.name.clone().unwrap_or_else(|| address.clone()),
         address: address.clone(),

@@ -20,6 +20,7 @@ use raddle_net::payload::{SmallValue, ValueType};
 use crate::body::Body;
 use crate::digest::Digest;
 use crate::failure::Failure;
+use crate::history::{End, History};
 use crate::oracle::Verdict;
 use crate::plan::{Question, TaskDef};
 use crate::requests::Asker;
@@ -57,6 +58,8 @@ pub(crate) struct SimClient {
     flushes: bool,
     /// The kind of its last event.
     last: usize,
+    /// How what is held ended, as far as it has.
+    ends: BTreeMap<Key, End>,
 }
 
 /// What the user knows of a future.
@@ -87,6 +90,7 @@ impl SimClient {
             alarm: None,
             flushes: false,
             last: 0,
+            ends: BTreeMap::new(),
         }
     }
 
@@ -414,12 +418,14 @@ impl World {
                     false => self.oracle.judge_failure(key, blame, &failure, allowed),
                 };
                 self.judge(verdict, Failure::WrongFailure);
+                self.clients[client].ends.insert(key, End::error(blame, &failure));
                 Seen::Erred
             }
             Settled::InMemory { value: Some(value), .. } => {
                 let value = unpack(&value);
                 let verdict = self.oracle.judge_value(key, value);
                 self.judge(verdict, Failure::WrongValue);
+                self.clients[client].ends.insert(key, End::Value(value));
                 Seen::Value(value)
             }
             Settled::InMemory { value: None, .. } => Seen::Done,
@@ -435,7 +441,17 @@ impl World {
         self.judge(verdict, Failure::WrongValue);
         if let Some(seen) = self.clients[client].held.get_mut(&key) {
             *seen = Seen::Value(value);
+            self.clients[client].ends.insert(key, End::Value(value));
         }
+    }
+
+    /// How what is held ended.
+    pub(crate) fn history(&self) -> History {
+        let held = |client: &SimClient| {
+            let ends = client.ends.iter().filter(|(key, _)| client.held.contains_key(*key));
+            ends.map(|(key, end)| (*key, end.clone())).collect()
+        };
+        self.clients.iter().map(held).collect()
     }
 
     fn judge(&mut self, verdict: Verdict, wrong: fn(String) -> Failure) {

@@ -162,7 +162,7 @@ macro_rules! kinds {
 
 kinds! {
     "operation" Op:
-        Ambush Cancel Clog Cut Goodbye Join Kill Leave Pause Query Release Scatter Submit Vanish;
+        Ambush Cancel Clog Cut Goodbye Join Kill Leave Meddle Pause Query Release Scatter Submit Vanish;
     "client event" ClientEvent:
         Adopt Await Cancel Detach Disconnected Flush Fetched FromScheduler Query Release Retry Scatter Sent
         Submit Tick;

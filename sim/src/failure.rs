@@ -6,6 +6,7 @@ use raddle_core::scheduler::Violation as SchedulerViolation;
 use raddle_core::time::Duration;
 
 use crate::coverage::Coverage;
+use crate::history::History;
 
 /// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +136,8 @@ pub struct Report {
     pub digest: u64,
     /// What was seen.
     pub coverage: Coverage,
+    /// What each client saw of what it held at the end.
+    pub history: History,
 }
 
 impl Report {

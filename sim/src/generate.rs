@@ -72,6 +72,7 @@ enum Choice {
     Join,
     Kill,
     Leave,
+    Meddle,
     Pause,
     Query,
     Release,
@@ -81,13 +82,14 @@ enum Choice {
 }
 
 /// Choices that are faults of processes and of the network.
-const FAULTS: [Choice; 8] = [
+const FAULTS: [Choice; 9] = [
     Choice::Ambush,
     Choice::Clog,
     Choice::Cut,
     Choice::Join,
     Choice::Kill,
     Choice::Leave,
+    Choice::Meddle,
     Choice::Pause,
     Choice::Vanish,
 ];
@@ -261,6 +263,7 @@ impl Generator {
             Choice::Join => Op::Join(1 + self.draw(3) as u32),
             Choice::Kill => Op::Kill(self.draw(8) as usize),
             Choice::Leave => Op::Leave(self.draw(8) as usize),
+            Choice::Meddle => Op::Meddle(self.draw(1_000_000)),
             Choice::Pause => Op::Pause(self.draw(8) as usize, self.standstill()),
             Choice::Query => Op::Query(client, self.question(client)),
             Choice::Release => Op::Release(client, self.some(client, true)),

@@ -16,6 +16,8 @@
 //! | `session.rs` | connections that break, and what is said again |
 //! | `network.rs`, `wire.rs`, `requests.rs` | links, and what stands still; messages as bytes; pulls of values |
 //! | `scheduler.rs`, `worker.rs`, `nested.rs`, `client.rs` | what a driver does around each machine |
+//! | `tier2.rs` | the shell in place of the drivers, on madsim |
+//! | `history.rs` | what clients saw, the same on both tiers |
 //! | `oracle.rs`, `failure.rs` | what each future may hold; what a run comes to |
 //! | `record.rs`, `digest.rs` | what happened, to be read; what runs came to |
 //! | `coverage.rs`, `probe.rs`, `novelty.rs` | what runs have seen; rare moments; how much may be unseen |
@@ -24,12 +26,14 @@
 
 mod body;
 mod bulk;
+mod bystander;
 mod case;
 mod client;
 mod coverage;
 mod digest;
 mod failure;
 mod generate;
+mod history;
 mod matrix;
 mod minimise;
 mod nested;
@@ -46,6 +50,7 @@ mod requests;
 mod scheduler;
 mod session;
 mod text;
+pub mod tier2;
 mod wire;
 mod worker;
 mod world;
@@ -55,6 +60,7 @@ pub use case::{Case, policy_name, policy_named};
 pub use coverage::Coverage;
 pub use failure::{Class, Failure, Report};
 pub use generate::Mix;
+pub use history::{End, History};
 pub use matrix::Visits;
 pub use minimise::minimise;
 pub use novelty::Novelty;

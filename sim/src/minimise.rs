@@ -160,6 +160,7 @@ impl Shrinker<'_> {
                 Op::Join(nthreads) => *nthreads = 1,
                 Op::Cancel(..)
                 | Op::Goodbye(_)
+                | Op::Meddle(_)
                 | Op::Query(..)
                 | Op::Release(..)
                 | Op::Scatter(..)
@@ -219,6 +220,7 @@ fn tasks_of(op: &Op) -> &[TaskDef] {
         | Op::Join(_)
         | Op::Kill(_)
         | Op::Leave(_)
+        | Op::Meddle(_)
         | Op::Pause(..)
         | Op::Query(..)
         | Op::Release(..)
@@ -243,6 +245,7 @@ fn named(case: &mut Case, key: Key) -> impl Iterator<Item = &mut TaskDef> {
         | Op::Join(_)
         | Op::Kill(_)
         | Op::Leave(_)
+        | Op::Meddle(_)
         | Op::Pause(..)
         | Op::Query(..)
         | Op::Release(..)
@@ -263,6 +266,7 @@ fn forget(case: &mut Case, keys: &[Key]) {
         | Op::Join(_)
         | Op::Kill(_)
         | Op::Leave(_)
+        | Op::Meddle(_)
         | Op::Pause(..)
         | Op::Query(..)
         | Op::Release(..)
@@ -289,6 +293,7 @@ fn lists_of_keys(op: &mut Op) -> Vec<&mut Vec<Key>> {
         | Op::Join(_)
         | Op::Kill(_)
         | Op::Leave(_)
+        | Op::Meddle(_)
         | Op::Pause(..)
         | Op::Query(..)
         | Op::Scatter(..)
@@ -319,6 +324,11 @@ fn clients_of(op: &mut Op) -> Vec<&mut usize> {
         }
         Op::Cut(Place::Client(client), ..) => vec![client],
         Op::Cut(Place::Scheduler | Place::Worker(_), ..) => Vec::new(),
-        Op::Ambush(..) | Op::Join(_) | Op::Kill(_) | Op::Leave(_) | Op::Pause(..) => Vec::new(),
+        Op::Ambush(..)
+        | Op::Join(_)
+        | Op::Kill(_)
+        | Op::Leave(_)
+        | Op::Meddle(_)
+        | Op::Pause(..) => Vec::new(),
     }
 }

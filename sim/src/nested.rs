@@ -64,8 +64,8 @@ impl World {
             resuming: false,
         };
         node.nested.insert(run, nested);
-        self.worker_event(worker, Event::Blocked { run });
         self.nested_event(worker, run, ClientEvent::Submit { tasks });
+        self.worker_event(worker, Event::Blocked { run });
         for (key, _) in children {
             self.nested_event(worker, run, ClientEvent::Await { key });
         }

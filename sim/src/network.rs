@@ -149,6 +149,7 @@ impl World {
             Delivery::Broken(_, Side::Scheduler, _)
             | Delivery::Client(..)
             | Delivery::Die(_)
+            | Delivery::Ended(_)
             | Delivery::Heal
             | Delivery::Join(_)
             | Delivery::Resume(_)

@@ -40,6 +40,7 @@ impl Plan {
             | Op::Join(_)
             | Op::Kill(_)
             | Op::Leave(_)
+            | Op::Meddle(_)
             | Op::Pause(..)
             | Op::Query(..)
             | Op::Release(..)
@@ -112,6 +113,9 @@ pub enum Op {
     Kill(usize),
     /// The worker dies, and is not restarted.
     Leave(usize),
+    /// Somebody with no business here does odd things, chosen by this number; they must change
+    /// nothing for anybody else.
+    Meddle(u64),
     /// The worker's process stands still for so many microseconds.
     Pause(usize, u64),
     /// The client asks the scheduler.
@@ -143,6 +147,7 @@ impl Op {
             | Self::Join(_)
             | Self::Kill(_)
             | Self::Leave(_)
+            | Self::Meddle(_)
             | Self::Pause(..) => None,
         }
     }

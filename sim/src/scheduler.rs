@@ -43,6 +43,7 @@ impl World {
     pub(crate) fn scheduler_event(&mut self, event: Event) {
         self.see_scheduler_event(&event);
         self.visit_scheduler(&event);
+        self.note_report(&event);
         let sim = &mut self.scheduler;
         if event == Event::Tick {
             sim.alarm = sim.alarm.filter(|at| *at > self.now);
@@ -69,6 +70,9 @@ impl World {
     fn scheduler_effect(&mut self, effect: Effect) {
         self.report.coverage.see(&effect);
         match effect {
+            // Nobody minds what becomes of a stranger.
+            Effect::Close { connection, .. }
+                if self.behind(connection) == Some(Node::Scheduler) => {}
             // Who died is waited for, and given up in the end; who left is let go.
             Effect::Close {
                 connection,

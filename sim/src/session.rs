@@ -107,6 +107,7 @@ impl World {
             | Delivery::Depart(_)
             | Delivery::Dial(_)
             | Delivery::Die(_)
+            | Delivery::Ended(_)
             | Delivery::Heal
             | Delivery::Join(_)
             | Delivery::Reply(..)
@@ -263,7 +264,28 @@ impl World {
         let soon = Duration::from_micros(self.chance(node.number(), 2_000));
         self.at(self.now + soon, Delivery::Broken(node, Side::Peer, on));
         self.at(self.now + soon + away, Delivery::Dial(node));
+        // Now and then the scheduler's side cannot go on, before or after it notices the break.
+        match self.chance(node.number(), 16) {
+            0 => return self.end_line(node),
+            1 => self.at(self.now + noticed, Delivery::Ended(node)),
+            2.. => {}
+        }
         self.at(self.now + noticed, Delivery::Broken(node, Side::Scheduler, on));
+    }
+
+    /// The scheduler's side of a session cannot go on.
+    pub(crate) fn end_line(&mut self, node: Node) {
+        let Some(line) = self.lines.get_mut(&node).filter(|line| !line.over) else { return };
+        line.over = true;
+        let (connection, reason) = (line.connection, "too much was kept".to_owned());
+        let on = line.scheduler.on.take();
+        if matches!(node, Node::Worker(_)) {
+            self.oracle.killed();
+        }
+        if let Some(on) = on {
+            self.transmit(node, Side::Scheduler, on, Wire::Refused);
+        }
+        self.scheduler_event(SchedulerEvent::SessionEnded { connection, reason });
     }
 
     /// A process is no more, and the scheduler hears so, behind all that it had said.

@@ -21,6 +21,7 @@
 //! 9 @250 cut w0 100 5000               its connection breaks; the scheduler notices after 100 µs, the
 //!                                      worker dials again after 5,000
 //! 9 @300 join 2                        a worker with 2 threads joins
+//! 10 @300 meddle 7                     odd words, chosen by the number, that must change nothing
 //! 10 @300 query 0 1-2                  client 0 asks why this is not done; or: info, workers
 //! 11 @300 ambush gathered 2            the worker that hears of values it asked for for the second time
 //!                                      from now on dies of it, before it can say anything
@@ -110,6 +111,7 @@ impl fmt::Display for Op {
             Self::Join(nthreads) => write!(f, "join {nthreads}"),
             Self::Kill(worker) => write!(f, "kill {worker}"),
             Self::Leave(worker) => write!(f, "leave {worker}"),
+            Self::Meddle(bits) => write!(f, "meddle {bits}"),
             Self::Pause(worker, micros) => write!(f, "pause {worker} {micros}"),
             Self::Query(client, question) => write!(f, "query {client} {question}"),
             Self::Release(client, keys) => keyed(f, "release", client, keys),
@@ -223,6 +225,7 @@ impl Plan {
                 | Op::Join(_)
                 | Op::Kill(_)
                 | Op::Leave(_)
+                | Op::Meddle(_)
                 | Op::Pause(..)
                 | Op::Query(..)
                 | Op::Release(..)
@@ -300,6 +303,7 @@ impl<'a> Words<'a> {
             "join" => Op::Join(self.next("a number of threads")?),
             "kill" => Op::Kill(self.next("a number of a worker")?),
             "leave" => Op::Leave(self.next("a number of a worker")?),
+            "meddle" => Op::Meddle(self.next("a number")?),
             "pause" => Op::Pause(self.next("a number of a worker")?, self.next(MICROS)?),
             "query" => Op::Query(self.client(clients)?, self.question()?),
             "release" => Op::Release(self.client(clients)?, self.rest("a key")?),

@@ -31,7 +31,7 @@ pub(crate) struct SimWorker {
     pub(crate) machine: Worker,
     /// What the scheduler calls it.
     id: Option<WorkerId>,
-    connection: ConnectionId,
+    pub(crate) connection: ConnectionId,
     nthreads: u32,
     pub(crate) store: BTreeMap<RunId, (u64, u32)>,
     /// Scattered values that have come and were not judged yet.
@@ -175,6 +175,7 @@ impl World {
         let now = self.now;
         self.probe_worker_event(worker, &event);
         self.visit_worker(worker, &event);
+        self.note_word(worker, &event);
         let Some(node) = self.workers.get_mut(&worker) else {
             return self.undeliverable(event);
         };

@@ -15,6 +15,7 @@ use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::{Effect as WorkerEffect, Event as WorkerEvent, RequestId};
 use raddle_net::names::{Key, RunId};
 
+use crate::bystander::Echoes;
 use crate::client::SimClient;
 use crate::digest::Digest;
 use crate::failure::{Failure, Report};
@@ -106,6 +107,8 @@ pub(crate) enum Delivery {
     Dial(Node),
     /// A worker's process dies.
     Die(u32),
+    /// The scheduler's side of a session cannot go on.
+    Ended(Node),
     /// The faults are over.
     Heal,
     /// A worker joins.
@@ -132,6 +135,9 @@ pub struct World {
     pub(crate) workers: BTreeMap<u32, SimWorker>,
     pub(crate) network: Network,
     pub(crate) lines: BTreeMap<Node, Line>,
+    pub(crate) echoes: Echoes,
+    /// Whether somebody meddles in this plan.
+    pub(crate) has_bystanders: bool,
     /// Whether connections break in this plan.
     pub(crate) has_sessions: bool,
     pub(crate) oracle: Oracle,
@@ -172,6 +178,8 @@ impl World {
             workers: BTreeMap::new(),
             network: Network::new(settings.seed, &plan),
             lines: BTreeMap::new(),
+            echoes: Echoes::default(),
+            has_bystanders: plan.ops.iter().any(|step| matches!(step.op, Op::Meddle(_))),
             has_sessions: plan.ops.iter().any(|step| matches!(step.op, Op::Cut(..))),
             oracle: Oracle::default(),
             requests: BTreeMap::new(),
@@ -215,6 +223,7 @@ impl World {
         self.await_all();
         self.settle()?;
         self.judge_all()?;
+        self.report.history = self.history();
         self.submit_fresh();
         self.settle()?;
         self.judge_all()?;
@@ -273,6 +282,7 @@ impl World {
             Delivery::Depart(worker) => self.depart(worker),
             Delivery::Dial(node) => self.dial(node),
             Delivery::Die(worker) => self.die(worker),
+            Delivery::Ended(node) => self.end_line(node),
             Delivery::Heal => self.heal(),
             Delivery::Join(nthreads) => self.join(nthreads),
             Delivery::Reply(request, reply) => self.reply(request, reply),
@@ -304,6 +314,7 @@ impl World {
             Op::Join(nthreads) => self.join(*nthreads),
             Op::Kill(number) => self.alive(*number).into_iter().for_each(|w| self.die(w)),
             Op::Leave(number) => self.alive(*number).into_iter().for_each(|w| self.leave(w)),
+            Op::Meddle(bits) => self.meddle(*bits),
             Op::Pause(number, micros) => {
                 let duration = Duration::from_micros(*micros);
                 self.alive(*number).into_iter().for_each(|w| self.pause(w, duration));

@@ -51,6 +51,7 @@ fn ops() -> impl Strategy<Value = Op> {
         any::<u32>().prop_map(Op::Join),
         any::<usize>().prop_map(Op::Kill),
         any::<usize>().prop_map(Op::Leave),
+        any::<u64>().prop_map(Op::Meddle),
         any::<(usize, u64)>().prop_map(|(worker, micros)| Op::Pause(worker, micros)),
         (client.clone(), questions()).prop_map(|(client, asks)| Op::Query(client, asks)),
         (client.clone(), some()).prop_map(|(client, keys)| Op::Release(client, keys)),

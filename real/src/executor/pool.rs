@@ -68,28 +68,34 @@ impl Pool {
     }
 }
 
-/// In the simulation there is one runtime for all.
+/// In the simulation there is one runtime for all; this is what the pool has spawned there.
 #[cfg(madsim)]
 #[derive(Debug)]
-pub(crate) struct Pool;
+pub(crate) struct Pool(std::sync::Mutex<Option<Vec<crate::rt::JoinHandle<()>>>>);
 
 #[cfg(madsim)]
 impl Pool {
-    /// The runtime that there is.
+    /// A pool that has spawned nothing.
     pub(crate) fn new(_threads: usize) -> Self {
-        Self
+        Self(std::sync::Mutex::new(Some(Vec::new())))
     }
 
-    /// Runs `future`.
+    /// Runs `future`; drops it, if the pool is closed.
     #[expect(clippy::unnecessary_wraps, reason = "the real one can fail")]
     pub(crate) fn spawn(
         &self,
         future: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        drop(crate::rt::spawn(future));
+        if let Some(spawned) = &mut *crate::hub::lock(&self.0) {
+            spawned.retain(|task| !task.is_finished());
+            spawned.push(crate::rt::spawn(future));
+        }
         Ok(())
     }
 
-    /// The node ends with its runtime.
-    pub(crate) fn close(&self) {}
+    /// Ends what runs, as a runtime does that is shut down.
+    pub(crate) fn close(&self) {
+        let spawned = crate::hub::lock(&self.0).take();
+        spawned.into_iter().flatten().for_each(|task| task.abort());
+    }
 }

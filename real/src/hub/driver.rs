@@ -201,6 +201,11 @@ impl Driver {
         self.machine.handle(now, event, &mut effects);
         let mut wanted = Vec::new();
         loop {
+            if cfg!(madsim)
+                && let Err(violation) = self.machine.check()
+            {
+                panic!("client-check: {violation:?}");
+            }
             for effect in effects.drain(..) {
                 self.apply(effect, &mut wanted, later);
             }

@@ -259,6 +259,11 @@ impl Reactor {
 
     fn handle(&mut self, event: Event) {
         self.machine.handle(clock::now(), event, &mut self.effects);
+        if cfg!(madsim)
+            && let Err(violation) = self.machine.check()
+        {
+            panic!("scheduler-check: {violation:?}");
+        }
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             match effect {

@@ -100,6 +100,11 @@ impl<'a> Turn<'a> {
         }
         let mut effects = mem::take(&mut self.core.effects);
         self.core.machine.handle(self.now, event, &mut effects);
+        if cfg!(madsim)
+            && let Err(violation) = self.core.machine.check()
+        {
+            panic!("worker-check: {violation:?}");
+        }
         for effect in effects.drain(..) {
             self.apply(effect);
         }

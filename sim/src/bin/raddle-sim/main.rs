@@ -19,8 +19,12 @@ pub(crate) const NOT_DETERMINISTIC: u8 = 125;
 pub(crate) const SIMULATOR_WRONG: u8 = 126;
 
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(code) = raddle_sim::tier2::main(&arguments) {
+        return code;
+    }
     outcome::keep_panics_quiet();
-    let code = match Options::parse(std::env::args().skip(1)) {
+    let code = match Options::parse(arguments.into_iter()) {
         Ok(Command::Help) => tell::say(options::USAGE),
         Ok(Command::Plants) => tell::plants(),
         Ok(Command::Replay(path, options)) => replay(&path, &options),

@@ -13,6 +13,7 @@ use raddle_sim::{Case, Depth, Mode, Plant, Profile, policy_name, policy_named};
 pub(crate) const USAGE: &str = "\
 usage: cargo sim -- [--seed N | A..B] [--commit HASH] [--profile NAME] [--time 10m] [--jobs N] …
        cargo sim -- --replay FILE
+       cargo sim -- --tier madsim | both [--help]: the shell itself, in simulated clusters
 
 which runs
   --seed N | A..B      one seed, or a range without its end (default 0..100)

@@ -1,0 +1,391 @@
+//! Somebody with no business here: odd but lawful words, said too late, twice, by strangers, or of
+//! what they do not want. They must change nothing that anybody else sees.
+//!
+//! What is said comes at once, without a link. It must not know what the machines do about it, but
+//! for what their matrices say: a word that would have consequences is not said.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use raddle_core::matrix::Class;
+use raddle_core::random::{below, hash};
+use raddle_core::scheduler::{Age, Cell, ConnectionId, Event};
+use raddle_core::worker::{Cell as WorkerCell, Event as WorkerEvent, RequestId, RunRow};
+use raddle_net::messages::{
+    ClientMessage, Failure as TaskFailure, Item, NewTask, Query, Registration, SchedulerToClient,
+    SchedulerToWorker, WorkerMessage,
+};
+use raddle_net::names::{Key, RunId, Session, SpecId};
+use raddle_net::payload::Blob;
+
+use crate::client::spec;
+use crate::plan::{Op, TaskDef};
+use crate::world::{Node, World};
+
+/// The stream of chance that belongs to bystanders.
+const ODD: u64 = 0x006f_6464;
+/// Odd things of one operation.
+const BURST: u64 = 12;
+/// Words of each machine that are remembered, to be said again.
+const REMEMBERED: usize = 24;
+/// Sessions of strangers begin here.
+const STRANGERS: u64 = 1 << 50;
+
+/// What was said lately, and can be said again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Echoes {
+    reports: VecDeque<(ConnectionId, WorkerMessage)>,
+    words: VecDeque<(u32, SchedulerToWorker)>,
+    strangers: u64,
+}
+
+fn remember<T>(list: &mut VecDeque<T>, word: T) {
+    if list.len() == REMEMBERED {
+        list.pop_front();
+    }
+    list.push_back(word);
+}
+
+impl World {
+    /// Somebody with no business here does odd things.
+    pub(crate) fn meddle(&mut self, bits: u64) {
+        for n in 0..BURST {
+            let bits = hash(bits, ODD, n, 0);
+            match below(hash(bits, ODD, 0, 1), 9) {
+                0 => self.stranger_asks(bits),
+                1 => self.stranger_submits(bits),
+                2 => self.stranger_leaves(bits),
+                3 => self.newcomer(bits),
+                4 => self.report_again(bits),
+                5 => self.say_again(bits),
+                6 => self.pull_anything(bits),
+                7 => self.presence_again(bits),
+                8.. => self.bodies_speak(bits),
+            }
+        }
+    }
+
+    /// A worker has reported this, or is told this: it may be said again.
+    pub(crate) fn note_report(&mut self, event: &Event) {
+        if self.has_bystanders
+            && let Event::FromWorker { connection, message } = event
+            && !matches!(message, WorkerMessage::Register(_) | WorkerMessage::Fetched { .. })
+        {
+            remember(&mut self.echoes.reports, (*connection, message.clone()));
+        }
+    }
+
+    /// A worker is told this: it may be told again.
+    pub(crate) fn note_word(&mut self, worker: u32, event: &WorkerEvent) {
+        if self.has_bystanders
+            && let WorkerEvent::FromScheduler(message) = event
+        {
+            remember(&mut self.echoes.words, (worker, message.clone()));
+        }
+    }
+
+    /// A client that nobody awaits, which has defined the function of all tasks, as two recipes.
+    fn stranger(&mut self) -> ConnectionId {
+        let connection = self.connect(Node::Scheduler);
+        self.echoes.strangers += 1;
+        let session = Session::truncate(STRANGERS + self.echoes.strangers);
+        let name = "stranger".to_owned();
+        self.scheduler_event(Event::ClientConnected { connection, session, name });
+        for retries in 0..=3 {
+            let spec = (*spec(retries)).clone();
+            self.stranger_says(connection, ClientMessage::Define { id: SpecId(retries), spec });
+        }
+        connection
+    }
+
+    fn stranger_says(&mut self, connection: ConnectionId, message: ClientMessage) {
+        self.scheduler_event(Event::FromClient { connection, message });
+    }
+
+    /// A task of the plan.
+    fn some_task(&self, bits: u64) -> Option<TaskDef> {
+        let ops = &self.plan().ops;
+        (0..8).find_map(|n| {
+            let at = below(hash(bits, ODD, n, 2), ops.len() as u64) as usize;
+            let Op::Submit(_, tasks) = &ops[at].op else { return None };
+            tasks.get(below(hash(bits, ODD, n, 3), tasks.len() as u64) as usize).cloned()
+        })
+    }
+
+    /// It wants nothing, and asks for everything.
+    fn stranger_asks(&mut self, bits: u64) {
+        let Some(TaskDef { key, .. }) = self.some_task(bits) else { return };
+        let stranger = self.stranger();
+        let keys = || vec![key];
+        self.stranger_says(stranger, ClientMessage::Cancel { keys: keys(), force: false });
+        self.stranger_says(stranger, ClientMessage::Locate { key, failed: None });
+        self.stranger_says(stranger, ClientMessage::Release { keys: keys(), answer: false });
+        self.stranger_says(stranger, ClientMessage::Query { id: 1, query: Query::Explain(key) });
+        self.stranger_says(stranger, ClientMessage::Goodbye);
+    }
+
+    /// It submits what is known, with another recipe, and with the same one twice.
+    fn stranger_submits(&mut self, bits: u64) {
+        let Some(task) = self.some_task(bits) else { return };
+        let stranger = self.stranger();
+        let new = NewTask {
+            key: task.key,
+            spec: SpecId(task.retries.min(3)),
+            dependencies: task.dependencies.iter().copied().collect(),
+            args: task.body.encode(),
+            ..NewTask::default()
+        };
+        let other = NewTask { args: Blob::from(&b"other"[..]), ..new.clone() };
+        for task in [other, new.clone(), new] {
+            let key = task.key;
+            let message = ClientMessage::Submit { submission: 1, tasks: vec![task] };
+            let event = Event::FromClient { connection: stranger, message };
+            if self.names_the_known(&event, key) {
+                self.scheduler_event(event);
+            }
+        }
+        self.stranger_says(
+            stranger,
+            ClientMessage::Release { keys: vec![task.key], answer: false },
+        );
+        self.stranger_says(stranger, ClientMessage::Goodbye);
+    }
+
+    /// Whether the task that this submits is there, so that the stranger makes none.
+    fn names_the_known(&self, event: &Event, key: Key) -> bool {
+        let mut known = true;
+        let absent = |cell: Cell| cell.to_string().starts_with("absent");
+        self.scheduler.machine.cells(self.now, event, &mut |cell| known &= !absent(cell));
+        known && !self.explain(key).contains("not known")
+    }
+
+    /// It goes, and speaks when it has gone.
+    fn stranger_leaves(&mut self, bits: u64) {
+        let connection = self.stranger();
+        let reason = "a stranger".to_owned();
+        match bits % 3 {
+            0 => self.scheduler_event(Event::SessionEnded { connection, reason: reason.clone() }),
+            1 => {
+                self.scheduler_event(Event::ClientDisconnected { connection });
+                self.scheduler_event(Event::ClientDisconnected { connection });
+                let ended = Event::SessionEnded { connection, reason: reason.clone() };
+                self.scheduler_event(ended);
+            }
+            2.. => {
+                let again = self.connect(Node::Scheduler);
+                let session = Session::truncate(STRANGERS + self.echoes.strangers);
+                let (connection, name) = (again, "stranger".to_owned());
+                self.scheduler_event(Event::ClientConnected { connection, session, name });
+                self.stranger_says(again, ClientMessage::Goodbye);
+            }
+        }
+        let key = Key::numbered(Session::truncate(STRANGERS), 1);
+        let define = ClientMessage::Define { id: SpecId(0), spec: (*spec(0)).clone() };
+        for message in [
+            define,
+            ClientMessage::Submit { submission: 1, tasks: Vec::new() },
+            ClientMessage::Cancel { keys: vec![key], force: false },
+            ClientMessage::Locate { key, failed: None },
+            ClientMessage::Release { keys: vec![key], answer: false },
+            ClientMessage::Query { id: 1, query: Query::Info },
+            ClientMessage::Goodbye,
+        ] {
+            self.stranger_says(connection, message);
+        }
+        self.scheduler_event(Event::ClientResumed { connection });
+        self.scheduler_event(Event::SessionEnded { connection, reason });
+    }
+
+    /// A worker that never gets to work: its name is taken, or it is gone first.
+    fn newcomer(&mut self, bits: u64) {
+        let name = self.workers.keys().next().map(|number| format!("worker {number}"));
+        let connection = self.connect(Node::Scheduler);
+        self.echoes.strangers += 1;
+        let session = Session::truncate(STRANGERS + self.echoes.strangers);
+        self.scheduler_event(Event::WorkerConnected { connection, session });
+        if bits.is_multiple_of(5) {
+            let again = self.connect(Node::Scheduler);
+            let event = Event::WorkerConnected { connection: again, session };
+            self.scheduler_event(event);
+            let reason = "a stranger".to_owned();
+            self.scheduler_event(Event::SessionEnded { connection: again, reason });
+        }
+        let register = WorkerMessage::Register(Registration {
+            name: name.clone().unwrap_or_default(),
+            address: "tcp://nowhere".to_owned(),
+            nthreads: 1,
+            functions: Vec::new(),
+            resources: Vec::new(),
+        });
+        let register = Event::FromWorker { connection, message: register };
+        let mut taken = false;
+        self.scheduler.machine.cells(self.now, &register, &mut |cell| {
+            taken |= cell.class() == Class::Refused;
+        });
+        let reason = "a stranger".to_owned();
+        match bits % 2 {
+            0 if taken => self.scheduler_event(register.clone()),
+            _ => self.scheduler_event(Event::SessionEnded { connection, reason }),
+        }
+        self.scheduler_event(register);
+        self.scheduler_event(Event::WorkerResumed { connection });
+    }
+
+    /// The driver says again that a worker is there, or that it is away.
+    fn presence_again(&mut self, bits: u64) {
+        let Some(worker) = self.alive(bits as usize) else { return };
+        let connection = self.workers[&worker].connection;
+        let reason = "again".to_owned();
+        let broke = Event::WorkerDisconnected { connection, reason };
+        for event in [Event::WorkerResumed { connection }, broke] {
+            if self.is_ignored(&event) {
+                self.scheduler_event(event);
+            }
+        }
+    }
+
+    /// A worker reports again what it has reported, and what others might have, if nothing follows
+    /// from that but an answer.
+    fn report_again(&mut self, bits: u64) {
+        if let Some((connection, message)) = pick(&self.echoes.reports, bits, 4).cloned() {
+            self.report_oddly(connection, message);
+        }
+        let Some((worker, word)) = pick(&self.echoes.words, bits, 6) else { return };
+        let Some((key, run)) = mentioned(word) else { return };
+        let worker = if bits.is_multiple_of(2) { Some(*worker) } else { self.alive(bits as usize) };
+        let Some(node) = worker.and_then(|worker| self.workers.get(&worker)) else { return };
+        let connection = node.connection;
+        let message = ClientMessage::Query { id: 1, query: Query::Info };
+        let (nbytes, failure) = (8, Arc::new(TaskFailure::Cancelled));
+        for report in [
+            WorkerMessage::Started { key, run },
+            WorkerMessage::Locate { key, run },
+            WorkerMessage::Fetched { key, run },
+            WorkerMessage::FromRun { key, run, message },
+            WorkerMessage::Finished { key, run, nbytes, duration: 0, value: None },
+            WorkerMessage::Failed { key, run, blame: None, failure },
+        ] {
+            self.report_oddly(connection, report);
+        }
+    }
+
+    fn report_oddly(&mut self, connection: ConnectionId, report: WorkerMessage) {
+        let asks = matches!(report, WorkerMessage::Locate { .. });
+        let ends = matches!(report, WorkerMessage::Fetched { .. } | WorkerMessage::Finished { .. });
+        let event = Event::FromWorker { connection, message: report };
+        let mut lawful = true;
+        self.scheduler.machine.cells(self.now, &event, &mut |cell| {
+            // Who says something of a run that is over is told to forget it, which it has.
+            let stale = matches!(cell, Cell::Run(_, _, Age::Stale));
+            let held = matches!(cell, Cell::Run(_, _, Age::Held));
+            let answered = cell.class() == Class::Handled && (asks && !held || ends && stale);
+            lawful &= answered || cell.class() == Class::Ignored;
+        });
+        if lawful {
+            self.scheduler_event(event);
+        }
+    }
+
+    fn is_ignored(&self, event: &Event) -> bool {
+        let mut ignored = true;
+        self.scheduler
+            .machine
+            .cells(self.now, event, &mut |cell| ignored &= cell.class() == Class::Ignored);
+        ignored
+    }
+
+    /// A worker is told again what it was told, and what it might have been, if nothing follows.
+    fn say_again(&mut self, bits: u64) {
+        let Some((worker, message)) = pick(&self.echoes.words, bits, 5).cloned() else { return };
+        let mut words = vec![message.clone()];
+        if let Some((key, run)) = mentioned(&message) {
+            let recomputing = SchedulerToClient::Recomputing { key };
+            words.push(SchedulerToWorker::Free { key, run });
+            words.push(SchedulerToWorker::Holders { key, run, workers: [].into_iter().collect() });
+            words.push(SchedulerToWorker::ToRun { run, message: recomputing });
+        }
+        for event in words.into_iter().map(WorkerEvent::FromScheduler) {
+            let Some(node) = self.workers.get(&worker) else { return };
+            let mut ignored = true;
+            let visit = &mut |cell: WorkerCell| ignored &= cell.class() == Class::Ignored;
+            node.machine.cells(self.now, &event, visit);
+            if ignored {
+                self.worker_event(worker, event);
+            }
+        }
+    }
+
+    /// A body that says nothing else asks the scheduler, and leaves; a client sends what no run
+    /// receives.
+    fn bodies_speak(&mut self, bits: u64) {
+        let Some((worker, word)) = pick(&self.echoes.words, bits, 7) else { return };
+        let worker = *worker;
+        let Some((key, run)) = mentioned(word) else { return };
+        let Some(node) = self.workers.get(&worker) else { return };
+        if !node.nested.contains_key(&run) {
+            for message in
+                [ClientMessage::Query { id: 1, query: Query::Info }, ClientMessage::Goodbye]
+            {
+                let event = WorkerEvent::FromRun { run, message };
+                if self.may_happen(worker, &event) {
+                    self.worker_event(worker, event);
+                }
+            }
+        }
+        self.next_request += 1;
+        let (request, item) = (RequestId(self.next_request), Item { key, run });
+        let put = WorkerEvent::Received { request, item, nbytes: 8, value: None };
+        let Some(node) = self.workers.get(&worker) else { return };
+        let mut awaited = false;
+        node.machine.cells(self.now, &put, &mut |cell| {
+            awaited |= matches!(cell, WorkerCell::Run(RunRow::Receiving, _));
+        });
+        if !awaited && self.may_happen(worker, &put) {
+            self.worker_event(worker, put);
+        }
+    }
+
+    fn may_happen(&self, worker: u32, event: &WorkerEvent) -> bool {
+        let Some(node) = self.workers.get(&worker) else { return false };
+        let mut may = true;
+        node.machine.cells(self.now, event, &mut |cell| {
+            may &= matches!(cell.class(), Class::Handled | Class::Ignored);
+        });
+        may
+    }
+
+    /// Somebody pulls values of lately mentioned runs from a worker, held or not.
+    fn pull_anything(&mut self, bits: u64) {
+        let Some(worker) = self.alive(bits as usize) else { return };
+        let mentioned = self.echoes.words.iter().filter_map(|(_, word)| mentioned(word));
+        let items: Vec<Item> = mentioned.map(|(key, run)| Item { key, run }).collect();
+        if !items.is_empty() {
+            self.next_request += 1;
+            let request = RequestId(self.next_request);
+            self.worker_event(worker, WorkerEvent::Asked { request, items });
+        }
+    }
+}
+
+/// One of these.
+fn pick<T>(list: &VecDeque<T>, bits: u64, which: u64) -> Option<&T> {
+    let at = below(hash(bits, ODD, 0, which), (list.len() as u64).max(1));
+    list.get(at as usize)
+}
+
+/// A run that is spoken of, and whose.
+fn mentioned(word: &SchedulerToWorker) -> Option<(Key, RunId)> {
+    match word {
+        SchedulerToWorker::Compute(compute) => {
+            let input = compute.inputs.first().map(|input| (input.key, input.run));
+            Some(input.unwrap_or((compute.key, compute.run)))
+        }
+        SchedulerToWorker::Free { key, run } | SchedulerToWorker::Holders { key, run, .. } => {
+            Some((*key, *run))
+        }
+        SchedulerToWorker::Define { .. }
+        | SchedulerToWorker::Peer { .. }
+        | SchedulerToWorker::Registered { .. }
+        | SchedulerToWorker::ToRun { .. } => None,
+    }
+}

@@ -1,0 +1,118 @@
+//! The same plan on both tiers: without faults, clients must see the same.
+//!
+//! It must not know how either tier runs a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use raddle_net::names::Key;
+
+use super::run;
+use super::weather::Weather;
+use crate::case::Case;
+use crate::failure::{Failure, Report};
+use crate::history::{End, History};
+use crate::plan::{Op, TaskDef};
+use crate::world::Mode;
+
+/// Runs a case on both tiers.
+///
+/// # Errors
+///
+/// What fails on either; or that clients saw different things.
+pub(super) fn run(case: &Case) -> Result<Report, Failure> {
+    let case = &without_races(case);
+    let des = case.run(Mode::default())?;
+    let madsim = run::run(case, &Weather::calm(case.seed))?;
+    let tasks = tasks(case);
+    match difference(&tasks, &des.history, &madsim.history) {
+        None => Ok(madsim),
+        Some(difference) => Err(Failure::Changed(difference)),
+    }
+}
+
+/// The case without what may end either way: faults, and futures that are called off.
+fn without_races(case: &Case) -> Case {
+    let mut case = case.clone();
+    case.plan.ops.retain(|step| match step.op {
+        Op::Goodbye(_) | Op::Query(..) | Op::Release(..) | Op::Scatter(..) | Op::Submit(..) => true,
+        Op::Ambush(..)
+        | Op::Cancel(..)
+        | Op::Clog(..)
+        | Op::Cut(..)
+        | Op::Join(_)
+        | Op::Kill(_)
+        | Op::Leave(_)
+        | Op::Meddle(_)
+        | Op::Pause(..)
+        | Op::Vanish(_) => false,
+    });
+    for step in &mut case.plan.ops {
+        if let Op::Submit(_, tasks) = &mut step.op {
+            tasks.iter_mut().for_each(|task| task.body.poison = false);
+        }
+    }
+    case
+}
+
+fn tasks(case: &Case) -> BTreeMap<Key, TaskDef> {
+    let mut tasks = BTreeMap::new();
+    for step in &case.plan.ops {
+        if let Op::Submit(_, submitted) = &step.op {
+            // Of several recipes for one key, the first counts.
+            submitted.iter().for_each(|task| {
+                tasks.entry(task.key).or_insert_with(|| task.clone());
+            });
+        }
+    }
+    tasks
+}
+
+fn difference(tasks: &BTreeMap<Key, TaskDef>, des: &History, madsim: &History) -> Option<String> {
+    if des.len() != madsim.len() {
+        return Some(format!("{} clients on tier 1, {} on tier 2", des.len(), madsim.len()));
+    }
+    for (client, (des, madsim)) in des.iter().zip(madsim).enumerate() {
+        let keys: BTreeSet<&Key> = des.keys().chain(madsim.keys()).collect();
+        for key in keys {
+            let (des, madsim) = (des.get(key), madsim.get(key));
+            if !is_same(tasks, *key, des, madsim) {
+                return Some(format!(
+                    "{key} of client {client} is {des:?} on tier 1 and {madsim:?} on tier 2"
+                ));
+            }
+        }
+    }
+    None
+}
+
+/// Of several tasks upstream that fail, any may be the first.
+fn is_same(
+    tasks: &BTreeMap<Key, TaskDef>,
+    key: Key,
+    des: Option<&End>,
+    madsim: Option<&End>,
+) -> bool {
+    if des == madsim {
+        return true;
+    }
+    match (des, madsim) {
+        (Some(End::Error { kind: a, .. }), Some(End::Error { kind: b, .. })) => {
+            a == b && roots(tasks, key) > 1
+        }
+        (_, _) => false,
+    }
+}
+
+/// How many tasks fail that a key depends on.
+fn roots(tasks: &BTreeMap<Key, TaskDef>, key: Key) -> usize {
+    let (mut seen, mut next, mut roots) = (BTreeSet::new(), vec![key], 0);
+    while let Some(key) = next.pop() {
+        if let Some(task) = tasks.get(&key)
+            && seen.insert(key)
+        {
+            roots += usize::from(u32::from(task.body.failures) > task.retries);
+            next.extend(&task.dependencies);
+        }
+    }
+    roots
+}
