@@ -97,6 +97,7 @@ impl Bulk {
             bandwidth,
             grace: 0,
             serves: 0,
+            patience: 0,
             ops: steps.map(|(id, (at, op))| Step { id, at, op }).collect(),
         }
     }

@@ -31,6 +31,14 @@ const REMEMBERED: usize = 24;
 /// Sessions of strangers begin here.
 const STRANGERS: u64 = 1 << 50;
 
+/// The arguments of a recipe that no task has.
+const OTHER: &[u8] = b"other";
+
+/// Whether this is submitted under a key that is known, with another recipe.
+pub(crate) fn is_rejected(task: &NewTask) -> bool {
+    *task.args == *OTHER
+}
+
 /// What was said lately, and can be said again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Echoes {
@@ -135,7 +143,7 @@ impl World {
             args: task.body.encode(),
             ..NewTask::default()
         };
-        let other = NewTask { args: Blob::from(&b"other"[..]), ..new.clone() };
+        let other = NewTask { args: Blob::from(OTHER), ..new.clone() };
         for task in [other, new.clone(), new] {
             let key = task.key;
             let message = ClientMessage::Submit { submission: 1, tasks: vec![task] };

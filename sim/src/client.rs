@@ -23,6 +23,8 @@ use crate::failure::Failure;
 use crate::history::{End, History};
 use crate::oracle::Verdict;
 use crate::plan::{Question, TaskDef};
+use crate::plant::Plant;
+use crate::property::Property;
 use crate::requests::Asker;
 use crate::scheduler::wake;
 use crate::world::{Delivery, Depth, Node, World};
@@ -49,7 +51,7 @@ pub(crate) struct SimClient {
     /// Fresh tasks so far.
     fresh: u64,
     /// Whether its session was ended by the scheduler: whatever was not done failed.
-    cut_off: bool,
+    pub(crate) cut_off: bool,
     /// Whether its process is no more, or has closed.
     pub(crate) gone: bool,
     /// When it is woken next, at the latest.
@@ -64,7 +66,7 @@ pub(crate) struct SimClient {
 
 /// What the user knows of a future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
+pub(crate) enum Seen {
     Pending,
     /// Done, and its value is not here.
     Done,
@@ -97,6 +99,11 @@ impl SimClient {
     /// How much there is to check.
     fn size(&self) -> u64 {
         self.held.len() as u64
+    }
+
+    /// Its connection to the scheduler.
+    pub(crate) fn connection(&self) -> ConnectionId {
+        self.connection
     }
 
     pub(crate) fn holds(&self, key: Key) -> bool {
@@ -296,7 +303,8 @@ impl World {
     pub(crate) fn client_event(&mut self, client: usize, event: Event) {
         let now = self.now;
         let sim = &mut self.clients[client];
-        if sim.gone {
+        let deaf = event == Event::Tick && self.settings.plant == Some(Plant::LoseTick);
+        if sim.gone || deaf {
             return;
         }
         let said = if let Event::FromScheduler(message) = &event { Some(message) } else { None };
@@ -462,19 +470,17 @@ impl World {
     }
 
     /// Every future that is still held has settled, and its value was gathered.
-    pub(crate) fn judge_all(&self) -> Result<(), Failure> {
+    pub(crate) fn judge_all(&self, property: Property) -> Result<(), Failure> {
         for client in &self.clients {
             let open = |(_, seen): &(&Key, &Seen)| matches!(seen, Seen::Pending | Seen::Done);
             if let Some((key, seen)) = client.held.iter().find(open) {
-                return Err(Failure::Stuck(format!(
-                    "{key} of client {} is {seen:?}: {}",
-                    client.number,
-                    self.explain(*key)
-                )));
+                let (number, why) = (client.number, self.explain(*key));
+                let stuck = format!("{key} of client {number} is {seen:?}: {why}");
+                return Err(Failure::Broken(property, stuck));
             }
             if let Some(id) = client.asked.first() {
                 let stuck = format!("question {id} of client {} has no answer", client.number);
-                return Err(Failure::Stuck(stuck));
+                return Err(Failure::Broken(property, stuck));
             }
         }
         Ok(())

@@ -7,10 +7,14 @@ use raddle_core::time::Duration;
 
 use crate::coverage::Coverage;
 use crate::history::History;
+use crate::property::Property;
+use crate::watch::Breach;
 
 /// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
+    /// What the observer saw: the property that does not hold, and for what.
+    Broken(Property, String),
     /// A client machine broke an invariant.
     Client(raddle_core::client::Violation),
     /// Something was left when everything had been released.
@@ -21,8 +25,6 @@ pub enum Failure {
     Protocol(String),
     /// The scheduler broke an invariant.
     Scheduler(SchedulerViolation),
-    /// Nothing happens any more, and a future has not settled; or things happen for ever.
-    Stuck(String),
     /// A worker machine broke an invariant.
     Worker(raddle_core::worker::Violation),
     /// A future took back how it had ended.
@@ -44,26 +46,39 @@ impl Failure {
             (Self::Client(a), Self::Client(b)) => kind(a) == kind(b),
             (Self::Scheduler(a), Self::Scheduler(b)) => kind(a) == kind(b),
             (Self::Worker(a), Self::Worker(b)) => kind(a) == kind(b),
+            (Self::Broken(a, _), Self::Broken(b, _)) => a == b,
             (a, b) => kind(a) == kind(b),
         }
     }
 
-    /// The property that does not hold, in one word.
+    /// The property that does not hold.
+    #[must_use]
+    pub fn breaks(&self) -> Property {
+        match self {
+            Self::Broken(property, _) => *property,
+            Self::Changed(_) => Property::Final,
+            Self::Client(_) => Property::Client,
+            Self::Leak(_) => Property::Forgotten,
+            Self::Panic(_) => Property::Panic,
+            Self::Phantom(_) => Property::Phantom,
+            Self::Protocol(_) => Property::Protocol,
+            Self::Scheduler(_) => Property::Scheduler,
+            Self::Worker(_) => Property::Worker,
+            Self::WrongFailure(_) => Property::Blame,
+            Self::WrongValue(_) => Property::Value,
+        }
+    }
+
+    /// Its name.
     #[must_use]
     pub fn property(&self) -> &'static str {
-        match self {
-            Self::Client(_) => "client-check",
-            Self::Leak(_) => "leak",
-            Self::Panic(_) => "panic",
-            Self::Protocol(_) => "protocol",
-            Self::Scheduler(_) => "scheduler-check",
-            Self::Stuck(_) => "stuck",
-            Self::Worker(_) => "worker-check",
-            Self::Changed(_) => "changed",
-            Self::Phantom(_) => "phantom",
-            Self::WrongFailure(_) => "wrong-failure",
-            Self::WrongValue(_) => "wrong-value",
-        }
+        self.breaks().id()
+    }
+}
+
+impl From<Breach> for Failure {
+    fn from((property, what): Breach) -> Self {
+        Self::Broken(property, what)
     }
 }
 
@@ -82,36 +97,17 @@ impl Failure {
     /// What sort of promise it breaks.
     #[must_use]
     pub fn class(&self) -> Class {
-        match self {
-            Self::Leak(_) | Self::Stuck(_) => Class::Liveness,
-            Self::Panic(_) => Class::Panic,
-            Self::Changed(_)
-            | Self::Client(_)
-            | Self::Phantom(_)
-            | Self::Protocol(_)
-            | Self::Scheduler(_)
-            | Self::Worker(_)
-            | Self::WrongFailure(_)
-            | Self::WrongValue(_) => Class::Safety,
+        let broken = self.breaks();
+        if broken == Property::Panic {
+            return Class::Panic;
         }
+        if broken.is_liveness() { Class::Liveness } else { Class::Safety }
     }
 
     /// The property that does not hold, in one sentence.
     #[must_use]
     pub fn sentence(&self) -> &'static str {
-        match self {
-            Self::Changed(_) => "a future that failed must stay failed",
-            Self::Client(_) | Self::Scheduler(_) | Self::Worker(_) => {
-                "the tables of a machine must agree after each event"
-            }
-            Self::Leak(_) => "when everything was released, nothing may be left",
-            Self::Panic(_) => "no assertion of a machine may fail",
-            Self::Phantom(_) => "a client must hear only of what it holds",
-            Self::Protocol(_) => "no machine may break the protocol or ask the impossible",
-            Self::Stuck(_) => "when nothing happens any more, everything held must have settled",
-            Self::WrongFailure(_) => "a failure must have a cause in the plan, and blame it",
-            Self::WrongValue(_) => "a value must be what plain evaluation of its graph gives",
-        }
+        self.breaks().sentence()
     }
 }
 

@@ -109,6 +109,7 @@ struct Style {
     bandwidth: u64,
     grace: u64,
     serves: usize,
+    patience: u64,
     /// Whether the only worker has one thread.
     single: bool,
 }
@@ -142,6 +143,7 @@ impl Style {
             bandwidth: 0,
             grace: 0,
             serves: 0,
+            patience: 0,
             single: false,
         }
     }
@@ -209,6 +211,10 @@ impl Generator {
             },
             bandwidth: [0, 0, 50, 1_000][self.draw(4) as usize],
             grace: if faults { [0, 5_000, 50_000, 50_000][self.draw(4) as usize] } else { 0 },
+            patience: match below(hash(self.seed, SERVES, 0, 1), 8) {
+                0 if faults => 1 + below(hash(self.seed, SERVES, 0, 2), 5_000),
+                _ => 0,
+            },
             serves: [0, 0, 1, 2][below(hash(self.seed, SERVES, 0, 0), 4) as usize],
             single: self.draw(8) == 0,
         }
@@ -235,8 +241,8 @@ impl Generator {
                 push(at, Op::Release(client, self.some(client, true)));
             }
         }
-        let Style { latency, bandwidth, grace, serves, .. } = *style;
-        Plan { workers, clients, latency, bandwidth, grace, serves, ops }
+        let Style { latency, bandwidth, grace, serves, patience, .. } = *style;
+        Plan { workers, clients, latency, bandwidth, grace, serves, patience, ops }
     }
 
     fn op(&mut self, client: usize, style: &Style) -> Op {

@@ -19,22 +19,29 @@
 //! | `tier2.rs` | the shell in place of the drivers, on madsim |
 //! | `history.rs` | what clients saw, the same on both tiers |
 //! | `oracle.rs`, `failure.rs` | what each future may hold; what a run comes to |
+//! | `reference.rs` | a naive scheduler, with which the real one must agree |
+//! | `property.rs`, `watch/` | what must hold, by name; the observer that sees whether it does |
+//! | `history.rs`, `metamorphic.rs` | how futures ended; what must not make a difference to that |
+//! | `hunt.rs` | how many seeds a planted bug takes |
+//! | `plant.rs`, `corrupt.rs` | bugs that runs must find, in links and drivers; in place of machines |
 //! | `record.rs`, `digest.rs` | what happened, to be read; what runs came to |
 //! | `coverage.rs`, `probe.rs`, `novelty.rs` | what runs have seen; rare moments; how much may be unseen |
 //! | `profile.rs`, `bulk.rs` | ways to use seeds; large plans |
-//! | `plant.rs` | bugs that runs must find |
 
 mod body;
 mod bulk;
 mod bystander;
 mod case;
 mod client;
+mod corrupt;
 mod coverage;
 mod digest;
 mod failure;
 mod generate;
 mod history;
+mod hunt;
 mod matrix;
+mod metamorphic;
 mod minimise;
 mod nested;
 mod network;
@@ -44,13 +51,16 @@ mod plan;
 mod plant;
 mod probe;
 mod profile;
+mod property;
 mod queue;
 mod record;
+mod reference;
 mod requests;
 mod scheduler;
 mod session;
 mod text;
 pub mod tier2;
+mod watch;
 mod wire;
 mod worker;
 mod world;
@@ -61,13 +71,15 @@ pub use coverage::Coverage;
 pub use failure::{Class, Failure, Report};
 pub use generate::Mix;
 pub use history::{End, History};
-pub use matrix::Visits;
+pub use hunt::Find;
+pub use matrix::{Visits, why_unvisited};
 pub use minimise::minimise;
 pub use novelty::Novelty;
 pub use oracle::{Oracle, Verdict};
 pub use plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 pub use plant::Plant;
 pub use profile::Profile;
+pub use property::{Cost, Property};
 pub use record::{Record, diagram};
 pub use text::ParseError;
 pub use world::{Depth, Mode, Node, Settings, World};

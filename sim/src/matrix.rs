@@ -9,6 +9,30 @@ use raddle_core::worker::{Cell as WorkerCell, Event as WorkerEvent};
 use crate::failure::Failure;
 use crate::world::World;
 
+/// What no run of the simulation does, and why: the machine, the cells whose names end or begin like
+/// this, and the reason. The random plays of `core`, whose drivers break their promises, visit them.
+const UNVISITED: &[(&str, &str, &str)] = &[
+    ("scheduler", "memory × Finished(copied)", "a run that made a value says so once"),
+    ("scheduler", "memory × Locate(held)", "a worker does not ask for what it holds"),
+    ("worker", "× Flushed", "the driver says so of the run that it was asked to announce, once"),
+    ("worker", "× Blocked", "a body that runs starts to wait, and is not told that it waits"),
+    ("worker", "× Unblocked", "a body that waits goes on, once, and waits for a slot then"),
+    ("worker", "× Executed(failed)", "a body that waits has not ended"),
+    ("worker", "× Executed(finished)", "a body that waits has not ended"),
+    ("worker", "closing × ", "the scheduler breaks no protocol"),
+    ("worker", "newcomer × ", "the scheduler registers a worker before it says anything else"),
+];
+
+/// Why the simulation never visits this cell, if it never does.
+#[must_use]
+pub fn why_unvisited(machine: &str, cell: &str) -> Option<&'static str> {
+    let named = UNVISITED.iter().find(|(of, name, _)| {
+        *of == machine
+            && if name.ends_with(' ') { cell.starts_with(name) } else { cell.ends_with(name) }
+    });
+    named.map(|(_, _, why)| *why)
+}
+
 /// How often each cell was visited; nothing if nobody asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Visits {

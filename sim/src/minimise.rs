@@ -137,6 +137,7 @@ impl Shrinker<'_> {
         self.accepts(|case| case.plan.grace = 0);
         self.accepts(|case| case.plan.serves = 0);
         self.accepts(|case| case.plan.bandwidth = 0);
+        self.accepts(|case| case.plan.patience = 0);
         self.accepts(|case| case.plan.latency = Latency::Constant(100));
         self.accepts(|case| case.plan.workers.fill(1));
         self.accepts(|case| case.seed = 0);

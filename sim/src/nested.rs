@@ -137,13 +137,17 @@ impl World {
     fn wake_nested(&mut self, worker: u32, run: RunId) {
         let nested = self.workers.get_mut(&worker).and_then(|node| node.nested.get_mut(&run));
         let Some(nested) = nested else { return };
-        let done = nested.error.is_some() || nested.children.iter().all(|(_, v)| v.is_some());
-        if done && !nested.resuming {
+        if nested.has_all() && !nested.resuming {
             nested.resuming = true;
             if self.harms(Plant::SkipUnblocked) {
                 return;
             }
-            self.at(self.now, Delivery::Worker(worker, Event::Unblocked { run }));
+            // Whoever polls the body takes his time, now and then.
+            let delay = match self.chance(run.counter, 2) {
+                0 => Duration::ZERO,
+                _ => Duration::from_micros(self.chance(run.counter, 2_000)),
+            };
+            self.at(self.now + delay, Delivery::Worker(worker, Event::Unblocked { run }));
         }
     }
 
@@ -176,6 +180,11 @@ impl World {
 }
 
 impl Nested {
+    /// Whether it has all that it has awaited.
+    pub(crate) fn has_all(&self) -> bool {
+        self.error.is_some() || self.children.iter().all(|(_, value)| value.is_some())
+    }
+
     fn learn(&mut self, key: Key, value: Option<u64>) {
         for (child, known) in &mut self.children {
             if *child == key && value.is_some() {

@@ -15,6 +15,7 @@ pub struct Oracle {
     tasks: BTreeMap<Key, Known>,
     cancelled: BTreeSet<Key>,
     kills: u32,
+    deserted: bool,
 }
 
 /// A submitted task.
@@ -66,6 +67,11 @@ impl Oracle {
         self.kills += 1;
     }
 
+    /// There was no worker for as long as work waits.
+    pub fn deserted(&mut self) {
+        self.deserted = true;
+    }
+
     /// Whether `value` is what `key` must hold.
     #[must_use]
     pub fn judge_value(&self, key: Key, value: u64) -> Verdict {
@@ -94,6 +100,7 @@ impl Oracle {
             Failure::Cancelled if self.cancelled.contains(&blame) => Verdict::Right,
             Failure::Failed { .. } if expected && !root.body.poison => Verdict::Right,
             Failure::Lost { .. } if root.is_scattered() && self.kills > 0 => Verdict::Right,
+            Failure::NoWorker { .. } if self.deserted => Verdict::Right,
             Failure::WorkerDied { deaths, .. } if *deaths <= allowed => wrong("too few deaths"),
             Failure::WorkerDied { .. } if root.body.poison || self.kills > allowed => {
                 Verdict::Right

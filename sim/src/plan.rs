@@ -22,6 +22,9 @@ pub struct Plan {
     pub grace: u64,
     /// Requests that a worker serves at a time; 0: as many as usual.
     pub serves: usize,
+    /// How long work waits in a cluster without any worker before it fails, in microseconds; 0 for
+    /// as long as by default.
+    pub patience: u64,
     /// Operations.
     pub ops: Vec<Step>,
 }

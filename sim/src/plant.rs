@@ -1,11 +1,13 @@
 //! Bugs planted on purpose, in the links and drivers and never in the machines: proof that the
-//! checks find what they are for.
+//! checks find what they are for. A driver that corrupts what a machine hears or says (`corrupt.rs`)
+//! stands for a machine that has the bug.
 
 use raddle_core::client::Event as ClientEvent;
 use raddle_core::scheduler::Event as SchedulerEvent;
 use raddle_core::worker::Event as WorkerEvent;
 use raddle_net::messages::{ClientMessage, SchedulerToClient, SchedulerToWorker, WorkerMessage};
 
+use crate::property::Property;
 use crate::world::{Delivery, World};
 
 /// A planted bug does its harm every third time that it could.
@@ -35,16 +37,36 @@ macro_rules! plants {
 }
 
 plants! {
+    /// An alarm that goes off in one seed of a hundred.
+    Canary "canary",
+    /// What one client calls off is called off for all.
+    CancelOthers "cancel-others",
+    /// The first death of its worker is charged to a task, and is too many.
+    ChargeEarly "charge-early",
+    /// A task may fail as often as it likes.
+    EndlessRetries "endless-retries",
+    /// A worker enters a body twice.
+    ExecuteTwice "execute-twice",
+    /// A worker says that an announcement has left before it has.
+    FlushEarly "flush-early",
+    /// The scheduler waits for no worker whose connection broke.
+    IgnoreGrace "ignore-grace",
+    /// A worker takes the lowest priority for the highest.
+    InvertPriority "invert-priority",
     /// A worker's store keeps a value that it is to forget.
     KeepForgotten "keep-forgotten",
     /// A worker's `Finished` arrives a second time, much later.
     LateFinished "late-finished",
     /// Tasks that were given to a worker never arrive.
     LoseCompute "lose-compute",
+    /// Who lets go of everything is not noticed.
+    LoseDeparture "lose-departure",
     /// The end of a worker's connection is not noticed.
     LoseDisconnect "lose-disconnect",
     /// A client is not told that a future failed.
     LoseErred "lose-erred",
+    /// A worker does not enter a body that has a slot.
+    LoseExecute "lose-execute",
     /// A worker's `Failed` never arrives.
     LoseFailed "lose-failed",
     /// A worker's `Fetched` never arrives.
@@ -57,14 +79,36 @@ plants! {
     LoseHolders "lose-holders",
     /// A client is not told that a value is there.
     LoseInMemory "lose-in-memory",
+    /// A client's `Locate` never arrives.
+    LoseLocate "lose-locate",
     /// A client is not told that a value is gone for now.
     LoseRecomputing "lose-recomputing",
     /// A client's `Release` never arrives.
     LoseRelease "lose-release",
+    /// A body that has its slot again is not told.
+    LoseResume "lose-resume",
+    /// A client is not told where to send its data.
+    LoseSend "lose-send",
     /// A worker's `Started` never arrives.
     LoseStarted "lose-started",
+    /// A worker or client is not woken when a timer is due.
+    LoseTick "lose-tick",
+    /// A body is not told of its tasks.
+    LoseToRun "lose-to-run",
+    /// How many runs there were before has an influence: nothing is the same twice.
+    N01 "n01",
+    /// A worker has one slot more than it has threads.
+    OneSlotMore "one-slot-more",
     /// A message arrives before one that was sent earlier on the same link.
     Overtake "overtake",
+    /// A value that somebody wants is freed with what another client releases.
+    ReleaseOthers "release-others",
+    /// A run id is used again.
+    SameRun "same-run",
+    /// Dependents of a failed task blame themselves.
+    SelfBlame "self-blame",
+    /// Suspects are not announced.
+    SkipAnnounce "skip-announce",
     /// The scheduler is not told that somebody is back.
     SkipResumed "skip-resumed",
     /// A worker is not told that what it said before an announced run has left.
@@ -73,14 +117,26 @@ plants! {
     SkipServed "skip-served",
     /// A body that has what it awaited does not say so.
     SkipUnblocked "skip-unblocked",
+    /// A report of a run that is over is taken for one of the run that is valid.
+    StaleRun "stale-run",
     /// A body is given its inputs in another order.
     SwapInputs "swap-inputs",
+    /// A client is told of what it has released.
+    TellReleased "tell-released",
+    /// A client is told of what another one wants.
+    TellStranger "tell-stranger",
+    /// A failure is final although there are retries.
+    TooFewRetries "too-few-retries",
+    /// Tasks that were given to a worker arrive twice.
+    TwiceCompute "twice-compute",
     /// A worker's `Fetched` arrives twice.
     TwiceFetched "twice-fetched",
     /// A worker's `Finished` arrives twice.
     TwiceFinished "twice-finished",
     /// A failed body blames a task that has nothing to do with it.
     WrongBlame "wrong-blame",
+    /// A client is told that another worker holds a value.
+    WrongHolder "wrong-holder",
     /// A peer is served the value of another run.
     WrongRun "wrong-run",
 }
@@ -104,6 +160,55 @@ impl Plant {
         Self::ALL.iter().copied().find(|plant| plant.name() == name)
     }
 
+    /// The property that finds it; none if it must change no outcome: the machines bear it.
+    #[must_use]
+    pub fn found_by(self) -> Option<Property> {
+        match self {
+            Self::Canary => Some(Property::Canary),
+            Self::CancelOthers | Self::ReleaseOthers => Some(Property::Isolation),
+            Self::ChargeEarly => Some(Property::Deaths),
+            Self::EndlessRetries => Some(Property::Reference),
+            Self::IgnoreGrace => Some(Property::Patience),
+            Self::ExecuteTwice => Some(Property::Executions),
+            Self::FlushEarly | Self::SkipAnnounce => Some(Property::LiveLock),
+            Self::InvertPriority => Some(Property::Priority),
+            Self::KeepForgotten | Self::LoseFetched | Self::LoseFree => Some(Property::Holders),
+            Self::LoseCompute
+            | Self::LoseDisconnect
+            | Self::LoseErred
+            | Self::LoseFailed
+            | Self::LoseFinished
+            | Self::LoseInMemory
+            | Self::LoseLocate
+            | Self::LoseSend
+            | Self::LoseToRun => Some(Property::Settles),
+            Self::LoseDeparture | Self::LoseRelease => Some(Property::Forgotten),
+            Self::LoseTick => Some(Property::Timers),
+            Self::LoseExecute | Self::LoseResume | Self::SkipFlushed | Self::SkipUnblocked => {
+                Some(Property::WakeUp)
+            }
+            Self::N01 => Some(Property::Determinism),
+            Self::OneSlotMore => Some(Property::Slots),
+            Self::Overtake | Self::SkipResumed | Self::TwiceCompute => Some(Property::Protocol),
+            Self::SameRun => Some(Property::RunIds),
+            Self::SelfBlame | Self::WrongBlame => Some(Property::Blame),
+            Self::SkipServed => Some(Property::Tables),
+            Self::StaleRun => Some(Property::Stale),
+            Self::SwapInputs => Some(Property::Value),
+            Self::TellReleased => Some(Property::Released),
+            Self::TellStranger => Some(Property::Phantom),
+            Self::TooFewRetries => Some(Property::Retries),
+            Self::WrongHolder => Some(Property::OneRun),
+            Self::WrongRun => Some(Property::Gather),
+            Self::LateFinished
+            | Self::LoseHolders
+            | Self::LoseRecomputing
+            | Self::LoseStarted
+            | Self::TwiceFetched
+            | Self::TwiceFinished => None,
+        }
+    }
+
     /// What it does to the messages that it harms, if it is one that harms this message.
     fn fate(self, delivery: &Delivery) -> Option<Fate> {
         use SchedulerToClient as ToClient;
@@ -114,6 +219,7 @@ impl Plant {
                 (Fate::Never, to_worker(delivery, |m| matches!(m, ToWorker::Compute(_))))
             }
             Self::LoseDisconnect => (Fate::Never, is_disconnect(delivery)),
+            Self::LoseDeparture => (Fate::Never, is_departure(delivery)),
             Self::LoseErred => {
                 (Fate::Never, to_client(delivery, |m| matches!(m, ToClient::Erred { .. })))
             }
@@ -131,6 +237,15 @@ impl Plant {
             Self::LoseInMemory => {
                 (Fate::Never, to_client(delivery, |m| matches!(m, ToClient::InMemory { .. })))
             }
+            Self::LoseLocate => {
+                (Fate::Never, from_client(delivery, |m| matches!(m, ClientMessage::Locate { .. })))
+            }
+            Self::LoseSend => {
+                (Fate::Never, to_client(delivery, |m| matches!(m, ToClient::Send { .. })))
+            }
+            Self::LoseToRun => {
+                (Fate::Never, to_worker(delivery, |m| matches!(m, ToWorker::ToRun { .. })))
+            }
             Self::LoseRecomputing => {
                 (Fate::Never, to_client(delivery, |m| matches!(m, ToClient::Recomputing { .. })))
             }
@@ -139,9 +254,34 @@ impl Plant {
                 (Fate::Never, from_worker(delivery, |m| matches!(m, WorkerMessage::Started { .. })))
             }
             Self::Overtake => (Fate::Early, true),
+            Self::TwiceCompute => {
+                (Fate::Twice, to_worker(delivery, |m| matches!(m, ToWorker::Compute(_))))
+            }
             Self::TwiceFetched => (Fate::Twice, is_fetched(delivery)),
             Self::TwiceFinished => (Fate::Twice, is_finished(delivery)),
-            Self::KeepForgotten
+            Self::Canary
+            | Self::CancelOthers
+            | Self::ChargeEarly
+            | Self::EndlessRetries
+            | Self::ExecuteTwice
+            | Self::FlushEarly
+            | Self::IgnoreGrace
+            | Self::InvertPriority
+            | Self::KeepForgotten
+            | Self::LoseExecute
+            | Self::LoseResume
+            | Self::LoseTick
+            | Self::N01
+            | Self::OneSlotMore
+            | Self::ReleaseOthers
+            | Self::SameRun
+            | Self::SelfBlame
+            | Self::SkipAnnounce
+            | Self::StaleRun
+            | Self::TellReleased
+            | Self::TellStranger
+            | Self::TooFewRetries
+            | Self::WrongHolder
             | Self::SkipFlushed
             | Self::SkipResumed
             | Self::SkipServed
@@ -173,11 +313,20 @@ fn is_disconnect(delivery: &Delivery) -> bool {
     matches!(delivery, Delivery::Scheduler(SchedulerEvent::WorkerDisconnected { .. }))
 }
 
+fn is_departure(delivery: &Delivery) -> bool {
+    let gone = matches!(delivery, Delivery::Scheduler(SchedulerEvent::ClientDisconnected { .. }));
+    gone || from_client(delivery, |message| matches!(message, ClientMessage::Goodbye))
+}
+
 fn is_release(delivery: &Delivery) -> bool {
+    from_client(delivery, |message| matches!(message, ClientMessage::Release { .. }))
+}
+
+fn from_client(delivery: &Delivery, is: fn(&ClientMessage) -> bool) -> bool {
     let Delivery::Scheduler(SchedulerEvent::FromClient { message, .. }) = delivery else {
         return false;
     };
-    matches!(message, ClientMessage::Release { .. })
+    is(message)
 }
 
 fn to_client(delivery: &Delivery, is: fn(&SchedulerToClient) -> bool) -> bool {

@@ -8,6 +8,8 @@ use raddle_net::messages::Item;
 use raddle_net::names::{RunId, WorkerId};
 
 use crate::failure::Failure;
+use crate::oracle::Verdict;
+use crate::property::Property;
 use crate::world::{Node, World};
 
 /// The answer to a request for values.
@@ -21,7 +23,7 @@ pub(crate) enum Reply {
 }
 
 /// Who asked a worker for values, or sent it one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Asker {
     Client(usize, Item),
     Run(u32, RunId, Item),
@@ -39,14 +41,27 @@ pub(crate) struct Request {
 impl World {
     /// A request of `asker` to `holder`.
     pub(crate) fn request(&mut self, asker: Asker, holder: u32) -> RequestId {
+        let observation = self.watch.asks(asker);
+        self.must(observation);
         self.next_request += 1;
         let request = RequestId(self.next_request);
         self.requests.insert(request, Request { asker, holder });
         request
     }
 
+    /// What somebody who is gone had asked for is of no use.
+    pub(crate) fn forget_requests(&mut self, gone: Node) {
+        let of_it = self.requests.iter().filter(|(_, request)| request.asker.node() == gone);
+        for (request, asker) in of_it.map(|(id, request)| (*id, request.asker)).collect::<Vec<_>>()
+        {
+            self.requests.remove(&request);
+            self.watch.answered(asker);
+        }
+    }
+
     pub(crate) fn reply(&mut self, request: RequestId, reply: Reply) {
         let Some(Request { asker, holder }) = self.requests.remove(&request) else { return };
+        self.watch.answered(asker);
         match asker {
             Asker::Client(client, item) => {
                 let outcome = self.take_value(item, &reply, holder);
@@ -92,6 +107,21 @@ impl World {
             Reply::Stored(_) => {
                 self.fail(Failure::Protocol(format!("worker {holder} stored {item:?}")));
                 (FetchOutcome::Missing, None)
+            }
+        }
+    }
+}
+
+impl World {
+    /// What a worker is sent is what it asked for.
+    pub(crate) fn check_sent(&mut self, worker: u32, reply: &Reply) {
+        let Reply::Items(items) = reply else { return };
+        for (item, value) in items {
+            if let Some((value, _)) = value
+                && let Verdict::Wrong(why) = self.oracle.judge_value(item.key, *value)
+            {
+                let wrong = format!("worker {worker} is sent run {}: {why}", item.run);
+                self.fail(Failure::Broken(Property::Gather, wrong));
             }
         }
     }

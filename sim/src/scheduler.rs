@@ -9,14 +9,18 @@ use raddle_core::worker::Event as WorkerEvent;
 use raddle_net::messages::ClientMessage;
 use raddle_net::names::Key;
 
+use crate::corrupt::Cause;
 use crate::failure::Failure;
 use crate::plan::Plan;
-use crate::world::{Delivery, Depth, Node, Settings, World};
+use crate::plant::Plant;
+use crate::world::{Delivery, Depth, Node, Settings, World, node_behind};
 
 /// The scheduler.
 #[derive(Clone, Debug)]
 pub(crate) struct SimScheduler {
     pub(crate) machine: Scheduler,
+    /// Since when there has been no worker.
+    deserted: Option<Instant>,
     /// When it is woken next, at the latest.
     alarm: Option<Instant>,
     /// The kind of its last event.
@@ -27,15 +31,30 @@ pub(crate) struct SimScheduler {
 
 impl SimScheduler {
     pub(crate) fn new(settings: &Settings, plan: &Plan) -> Self {
+        let charge_early = settings.plant == Some(Plant::ChargeEarly);
+        let allowed_failures = if charge_early { 0 } else { Config::default().allowed_failures };
+        let ignored = settings.plant == Some(Plant::IgnoreGrace);
+        let grace = if ignored { plan.grace / 2 } else { plan.grace };
         let config = Config {
+            allowed_failures,
             policy: settings.policy,
             seed: settings.seed,
             track_touched: settings.mode.depth == Depth::Touched,
-            client_grace: Duration::from_micros(plan.grace),
-            worker_grace: Duration::from_micros(plan.grace),
+            client_grace: Duration::from_micros(grace),
+            worker_grace: Duration::from_micros(grace),
+            no_workers_timeout: match plan.patience {
+                0 => Config::default().no_workers_timeout,
+                micros => Duration::from_micros(micros),
+            },
             ..Config::default()
         };
-        Self { machine: Scheduler::new(config), alarm: None, last: 0, effects: Vec::new() }
+        Self {
+            machine: Scheduler::new(config),
+            alarm: None,
+            deserted: None,
+            last: 0,
+            effects: Vec::new(),
+        }
     }
 }
 
@@ -44,18 +63,33 @@ impl World {
         self.see_scheduler_event(&event);
         self.visit_scheduler(&event);
         self.note_report(&event);
+        self.note_desertion();
+        let heard = self.watch_scheduler_hear(&event);
+        let cause = Cause::of(&event, self.settings.plant);
+        let event = self.corrupt_event(event);
         let sim = &mut self.scheduler;
         if event == Event::Tick {
             sim.alarm = sim.alarm.filter(|at| *at > self.now);
         }
         let mut out = std::mem::take(&mut sim.effects);
         sim.machine.handle(self.now, event, &mut out);
+        self.note_desertion();
         let machine = &self.scheduler.machine;
         let wholly = self.checks_wholly(machine.tasks());
         let checked = if wholly { machine.check() } else { machine.check_touched() };
         if let Err(violation) = checked {
             self.fail(Failure::Scheduler(violation));
         }
+        self.corrupt_effects(&cause, &mut out);
+        let connections = &self.connections;
+        let behind = |connection| node_behind(connections, connection);
+        let machine = &self.scheduler.machine;
+        let observation = self.watch.scheduler_did(self.now, &heard, &out, machine, behind);
+        let observation = observation.and_then(|()| match &mut self.reference {
+            Some(reference) => reference.see(self.now, &out, machine),
+            None => Ok(()),
+        });
+        self.must(observation);
         for effect in out.drain(..) {
             self.scheduler_effect(effect);
         }
@@ -64,6 +98,19 @@ impl World {
             && let Some(at) = wake(&mut self.scheduler.alarm, at, self.now)
         {
             self.at(at, Delivery::Scheduler(Event::Tick));
+        }
+    }
+
+    /// Work that has no worker for as long as the plan says may fail.
+    fn note_desertion(&mut self) {
+        let patience = Duration::from_micros(self.plan().patience);
+        if self.scheduler.machine.open_workers() > 0 {
+            self.scheduler.deserted = None;
+            return;
+        }
+        let since = *self.scheduler.deserted.get_or_insert(self.now);
+        if !patience.is_zero() && self.now - since >= patience {
+            self.oracle.deserted();
         }
     }
 

@@ -7,6 +7,7 @@
 //! bandwidth 100                        bytes of values a node sends in a microsecond; 0: at once
 //! grace 0                              microseconds that the scheduler waits for a lost worker
 //! serves 0                             requests that a worker serves at a time; 0: as many as usual
+//! patience 0                           microseconds that work waits without any worker; 0: default
 //! 1 @0 submit 0                        operation 1, at 0 µs: client 0 submits
 //!   1-1 salt=2a nbytes=8 micros=100      a key and what it does; a number that is 0 is left out
 //!   1-2 after=1-1,1-1 retries=2          also: failures=N|always children=N priority=N poison
@@ -79,7 +80,7 @@ impl fmt::Display for Plan {
         self.workers.iter().try_for_each(|nthreads| write!(f, " {nthreads}"))?;
         writeln!(f, "\nclients {}\nlatency {}", self.clients, self.latency)?;
         writeln!(f, "bandwidth {}\ngrace {}", self.bandwidth, self.grace)?;
-        writeln!(f, "serves {}", self.serves)?;
+        writeln!(f, "serves {}\npatience {}", self.serves, self.patience)?;
         self.ops.iter().try_for_each(|Step { id, at, op }| writeln!(f, "{id} @{at} {op}"))
     }
 }
@@ -194,6 +195,7 @@ impl FromStr for Plan {
                 "clients" => plan.clients = words.next("a number of clients")?,
                 "latency" => plan.latency = words.latency()?,
                 "bandwidth" => plan.bandwidth = words.next("bytes a microsecond")?,
+                "patience" => plan.patience = words.next(MICROS)?,
                 "grace" => plan.grace = words.next("microseconds")?,
                 "serves" => plan.serves = words.next("a number of requests")?,
                 id => {

@@ -8,7 +8,7 @@ use raddle_core::client::Event as ClientEvent;
 use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::{
-    Config, Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Violation, Worker,
+    Config, Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Timer, Violation, Worker,
 };
 use raddle_net::messages::{
     Failure as TaskFailure, FunctionName, Item, Registration, SchedulerToWorker, WorkerMessage,
@@ -17,10 +17,12 @@ use raddle_net::names::{Key, RunId, Session, WorkerId};
 
 use crate::body::Body;
 use crate::client::small;
+use crate::corrupt::{corrupt_worker_effects, corrupt_worker_event};
 use crate::failure::Failure;
 use crate::nested::Nested;
 use crate::plan::Moment;
 use crate::plant::Plant;
+use crate::property::Property;
 use crate::requests::{Asker, Reply};
 use crate::scheduler::wake;
 use crate::world::{Delivery, Depth, Node, World};
@@ -71,6 +73,31 @@ impl SimWorker {
         (self.store.len() + self.running.len()) as u64
     }
 
+    /// Whether a value is in its store.
+    pub(crate) fn holds(&self, run: RunId) -> bool {
+        self.store.contains_key(&run)
+    }
+
+    /// Runs whose values are in its store.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = RunId> + '_ {
+        self.store.keys().copied()
+    }
+
+    /// Whether one more body could run.
+    pub(crate) fn has_slot(&self) -> bool {
+        self.running.len() - self.nested.len() < self.nthreads as usize
+    }
+
+    /// What the machine is due for next.
+    pub(crate) fn next_deadline(&self) -> Option<(Instant, Timer)> {
+        self.machine.next_deadline()
+    }
+
+    /// How large the machine's tables are.
+    pub(crate) fn sizes(&self) -> [(&'static str, usize); 7] {
+        self.machine.sizes()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.store.is_empty() && self.nested.is_empty() && self.machine.is_empty()
     }
@@ -93,10 +120,12 @@ impl World {
     pub(crate) fn join(&mut self, nthreads: u32) {
         let number = self.next_worker();
         let track_touched = self.settings.mode.depth == Depth::Touched;
+        let more = usize::from(self.settings.plant == Some(Plant::OneSlotMore));
         let usual = Config::default();
         let serves = self.plan().serves;
         let max_serves = if serves == 0 { usual.max_serves } else { serves };
-        let config = Config { nthreads: nthreads as usize, max_serves, track_touched, ..usual };
+        let config =
+            Config { nthreads: nthreads as usize + more, max_serves, track_touched, ..usual };
         let worker = SimWorker {
             machine: Worker::new(config),
             id: None,
@@ -150,6 +179,7 @@ impl World {
         self.oracle.killed();
         self.probe_death(worker, &dead);
         self.unpause(worker);
+        self.forget_requests(Node::Worker(worker));
         let (connection, reason) = (dead.connection, "killed".to_owned());
         let event = SchedulerEvent::WorkerDisconnected { connection, reason };
         self.hang_up(Node::Worker(worker), event);
@@ -173,6 +203,9 @@ impl World {
 
     pub(crate) fn worker_event(&mut self, worker: u32, event: Event) {
         let now = self.now;
+        if event == Event::Tick && self.settings.plant == Some(Plant::LoseTick) {
+            return;
+        }
         self.probe_worker_event(worker, &event);
         self.visit_worker(worker, &event);
         self.note_word(worker, &event);
@@ -188,11 +221,17 @@ impl World {
             node.alarm = node.alarm.filter(|at| *at > now);
         }
         let moment = Moment::of_event(&event);
+        self.watch.worker_hears(worker, &event);
+        let event = corrupt_worker_event(self.settings.plant, event);
         let mut out = std::mem::take(&mut self.spare_worker_effects);
         node.machine.handle(now, event, &mut out);
+        corrupt_worker_effects(self.settings.plant, &mut out);
+        let holds = |run| node.store.contains_key(&run);
+        let observation = self.watch.worker_did(worker, &out, holds);
         let alarm = node.machine.next_deadline();
         let alarm = alarm.and_then(|(at, _)| wake(&mut node.alarm, at, now));
         let size = node.size();
+        self.must(observation);
         let wholly = self.checks_wholly(size);
         let machine = &self.workers[&worker].machine;
         let checked = if wholly { machine.check() } else { machine.check_touched() };
@@ -265,6 +304,9 @@ impl World {
                 self.fail(Failure::Protocol(format!("worker {worker} closes: {reason}")));
             }
             Effect::Execute(execute) => self.execute(worker, execute),
+            Effect::Flush { run } if self.settings.plant == Some(Plant::FlushEarly) => {
+                self.at(self.now, Delivery::Worker(worker, Event::Flushed { run }));
+            }
             Effect::Flush { run } => self.say(worker, Said::Flush(run)),
             Effect::Forget { .. } if self.harms(Plant::KeepForgotten) => {}
             Effect::Forget { run } => {
@@ -281,6 +323,7 @@ impl World {
                 node.offered.remove(&request);
                 self.answer(worker, request, Reply::Stored(false));
             }
+            Effect::Resume { .. } if self.harms(Plant::LoseResume) => {}
             Effect::Resume { run } => self.resume(worker, run),
             Effect::Serve { request, items } => self.serve(worker, request, items),
             Effect::ServeBusy { request } => self.answer(worker, request, Reply::Busy),
@@ -329,13 +372,13 @@ impl World {
             inputs.iter().map(|input| node.store.get(input).map(|(value, _)| *value)).collect();
         let Some(mut values) = values else {
             let missing = format!("worker {worker} runs {key} without its inputs");
-            return self.fail(Failure::Protocol(missing));
+            return self.fail(Failure::Broken(Property::Inputs, missing));
         };
         node.running.insert(run, (key, now));
         let executing = node.running.len() - node.nested.len();
         if executing > node.nthreads as usize {
             let many = format!("worker {worker} runs {executing} bodies at a time");
-            return self.fail(Failure::Protocol(many));
+            return self.fail(Failure::Broken(Property::Slots, many));
         }
         if self.harms(Plant::SwapInputs) {
             values.reverse();
@@ -420,6 +463,7 @@ impl World {
 
     /// What a worker asked of a peer has come, or not.
     pub(crate) fn gathered(&mut self, worker: u32, peer: WorkerId, reply: Reply) {
+        self.check_sent(worker, &reply);
         let Some(node) = self.workers.get_mut(&worker) else { return };
         let outcome = match reply {
             Reply::Busy => GatherOutcome::Busy,

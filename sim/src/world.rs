@@ -17,6 +17,7 @@ use raddle_net::names::{Key, RunId};
 
 use crate::bystander::Echoes;
 use crate::client::SimClient;
+use crate::corrupt::{Memory, never_the_same};
 use crate::digest::Digest;
 use crate::failure::{Failure, Report};
 use crate::network::Network;
@@ -24,11 +25,14 @@ use crate::oracle::Oracle;
 use crate::plan::{Moment, Op, Plan};
 use crate::plant::Plant;
 use crate::probe::Probes;
+use crate::property::Property;
 use crate::queue::Queue;
 use crate::record::Recorder;
+use crate::reference::Reference;
 use crate::requests::{Reply, Request};
 use crate::scheduler::SimScheduler;
 use crate::session::{Line, Side, Wire};
+use crate::watch::Watch;
 use crate::worker::{Ended, SimWorker};
 
 /// The stream of chance that belongs to decisions about entities.
@@ -70,6 +74,21 @@ pub enum Depth {
     Sampled,
     /// What the event touched; wholly now and then, the more seldom the larger the machine is.
     Touched,
+}
+
+/// What a world is waiting for.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// For its beginning.
+    Nothing,
+    /// The operations of the plan, and what follows from them.
+    Plan,
+    /// Everything that is held, which is awaited now.
+    Awaited,
+    /// Fresh work.
+    Fresh,
+    /// That nothing is left.
+    Released,
 }
 
 /// A node of the network; workers are numbered as they join, from 1.
@@ -141,6 +160,9 @@ pub struct World {
     /// Whether connections break in this plan.
     pub(crate) has_sessions: bool,
     pub(crate) oracle: Oracle,
+    pub(crate) watch: Watch,
+    /// In runs that can bear it.
+    pub(crate) reference: Option<Reference>,
     pub(crate) requests: BTreeMap<RequestId, Request>,
     pub(crate) report: Report,
     pub(crate) failure: Option<Failure>,
@@ -148,6 +170,10 @@ pub struct World {
     pub(crate) failed: BTreeMap<Key, u32>,
     /// Moments at which workers die, and how many of each pass before.
     pub(crate) ambushes: Vec<(Moment, u64)>,
+    /// After which event a copy is made, and the copy.
+    pub(crate) fork_at: Option<u64>,
+    pub(crate) fork: Option<Box<Self>>,
+    phase: Phase,
     /// What happened, if somebody wants to read it.
     pub(crate) recorder: Recorder,
     pub(crate) probes: Probes,
@@ -157,7 +183,7 @@ pub struct World {
     plan: Arc<Plan>,
     queue: Queue,
     /// Who is behind each connection to the scheduler.
-    connections: Vec<Node>,
+    pub(crate) connections: Vec<Node>,
     pub(crate) next_request: u64,
     next_worker: u32,
     /// Decisions so far about each entity.
@@ -166,6 +192,10 @@ pub struct World {
     max_events: u64,
     /// Chances that a planted bug has had.
     pub(crate) harmless: u64,
+    /// What a planted bug remembers.
+    pub(crate) memory: Memory,
+    /// Nothing, unless a planted bug makes it differ from run to run.
+    chaos: u64,
 }
 
 impl World {
@@ -182,11 +212,16 @@ impl World {
             has_bystanders: plan.ops.iter().any(|step| matches!(step.op, Op::Meddle(_))),
             has_sessions: plan.ops.iter().any(|step| matches!(step.op, Op::Cut(..))),
             oracle: Oracle::default(),
+            watch: Watch::new(&plan),
+            reference: Reference::of(&settings, &plan),
             requests: BTreeMap::new(),
             report: Report::default(),
             failure: None,
             failed: BTreeMap::new(),
             ambushes: Vec::new(),
+            fork_at: None,
+            fork: None,
+            phase: Phase::Nothing,
             recorder: Recorder::default(),
             probes: Probes::default(),
             spare_client_effects: Vec::new(),
@@ -196,8 +231,10 @@ impl World {
             next_request: 0,
             next_worker: 0,
             decided: BTreeMap::new(),
-            max_events: 100_000 + 1_000 * plan.tasks(),
+            max_events: 20_000 + 1_000 * plan.tasks(),
             harmless: 0,
+            memory: Memory::default(),
+            chaos: if settings.plant == Some(Plant::N01) { never_the_same() } else { 0 },
             settings,
             plan,
         }
@@ -214,22 +251,41 @@ impl World {
         Ok(world.report)
     }
 
-    /// From the start to the end: the plan's operations; then what has failed is healed as far as it must be, everything
-    /// that is still held must settle and be gathered, and fresh work must be done; then everything
-    /// is released, and nothing may be left.
+    /// From wherever it is to the end: the plan's operations; then what has failed is healed as far
+    /// as it must be, everything that is still held must settle and be gathered, and fresh work must
+    /// be done; then everything is released, and nothing may be left.
     pub(crate) fn play(&mut self) -> Result<(), Failure> {
-        self.start();
-        self.settle()?;
-        self.await_all();
-        self.settle()?;
-        self.judge_all()?;
-        self.report.history = self.history();
-        self.submit_fresh();
-        self.settle()?;
-        self.judge_all()?;
-        self.release_all();
-        self.settle()?;
-        self.check_leaks()
+        loop {
+            if !matches!(self.phase, Phase::Nothing) {
+                self.settle()?;
+            }
+            self.phase = match self.phase {
+                Phase::Nothing => {
+                    self.start();
+                    Phase::Plan
+                }
+                Phase::Plan => {
+                    self.await_all();
+                    Phase::Awaited
+                }
+                Phase::Awaited => {
+                    self.judge_all(Property::Settles)?;
+                    self.check_executions(&Arc::clone(&self.plan))?;
+                    self.report.history = self.history();
+                    self.submit_fresh();
+                    Phase::Fresh
+                }
+                Phase::Fresh => {
+                    self.judge_all(Property::Fresh)?;
+                    self.release_all();
+                    Phase::Released
+                }
+                Phase::Released => {
+                    self.check_leaks()?;
+                    return self.check_tables().map_err(Failure::from);
+                }
+            };
+        }
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -257,7 +313,10 @@ impl World {
             self.now = at;
             self.report.events += 1;
             if self.report.events > self.max_events {
-                return Err(Failure::Stuck("things happen for ever".to_owned()));
+                return Err(Failure::Broken(
+                    Property::LiveLock,
+                    "things happen for ever".to_owned(),
+                ));
             }
             self.record(&delivery);
             let mut digest = Digest(self.report.digest);
@@ -267,9 +326,14 @@ impl World {
             if let Some(failure) = self.failure.take() {
                 return Err(failure);
             }
+            if self.fork_at == Some(self.report.events) {
+                self.fork_at = None;
+                self.fork = Some(Box::new(self.clone()));
+            }
         }
         self.report.simulated = self.now - Instant::ZERO;
         self.check_wholly();
+        self.check_quiet();
         self.failure.take().map_or(Ok(()), Err)
     }
 
@@ -349,7 +413,7 @@ impl World {
 
     /// Who is behind a connection.
     pub(crate) fn behind(&self, connection: ConnectionId) -> Option<Node> {
-        self.connections.get(connection.0.checked_sub(1)? as usize).copied()
+        node_behind(&self.connections, connection)
     }
 
     /// The number of a worker that joins.
@@ -366,7 +430,7 @@ impl World {
     pub(crate) fn chance(&mut self, entity: u64, bound: u64) -> u64 {
         let decided = self.decided.entry(entity).or_default();
         *decided += 1;
-        below(hash(self.settings.seed, CHANCE, entity, *decided), bound)
+        below(hash(self.settings.seed ^ self.chaos, CHANCE, entity, *decided), bound)
     }
 
     /// Whether a machine of this size is checked wholly after this event.
@@ -415,6 +479,11 @@ impl World {
             None => Ok(()),
         }
     }
+}
+
+/// Who is behind a connection, of these.
+pub(crate) fn node_behind(connections: &[Node], connection: ConnectionId) -> Option<Node> {
+    connections.get(connection.0.checked_sub(1)? as usize).copied()
 }
 
 impl Node {

@@ -15,6 +15,7 @@ mod send;
 mod settle;
 mod specs;
 mod submit;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod transfers;

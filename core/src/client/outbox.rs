@@ -154,6 +154,11 @@ impl Outbox {
         }
     }
 
+    /// How many keys wait for the answer to a release.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered.len()
+    }
+
     /// Whether there is anything to say.
     pub fn has_unsent(&self) -> bool {
         !self.messages.is_empty() || !self.releases.is_empty()

@@ -26,6 +26,7 @@ mod release;
 mod send;
 mod session;
 mod state;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod transitions;
@@ -224,6 +225,12 @@ impl Scheduler {
     #[must_use]
     pub const fn transitions(&self) -> u64 {
         self.transitions
+    }
+
+    /// How many workers are connected.
+    #[must_use]
+    pub fn open_workers(&self) -> usize {
+        self.state.index().open_workers()
     }
 
     /// How many tasks are known.

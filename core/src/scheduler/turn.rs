@@ -57,21 +57,30 @@ pub struct Turn<'a> {
     /// The run that the event itself ended, so that its worker need not be told.
     pub ended: Option<RunId>,
     goals: VecDeque<(TaskId, Goal)>,
+    /// Tasks that are to be placed: last, lest one is given out and taken back in one event.
+    placements: VecDeque<(TaskId, Goal)>,
 }
 
 impl<'a> Turn<'a> {
     /// Nothing to do yet.
     pub fn new(now: Instant, out: &'a mut Vec<Effect>) -> Self {
-        Self { now, out, ended: None, goals: VecDeque::new() }
+        Self { now, out, ended: None, goals: VecDeque::new(), placements: VecDeque::new() }
     }
 
-    /// `task` should reach `goal`, after what is to be done already.
+    /// `task` should reach `goal`, after what is to be done already; and be placed after all else.
     pub fn recommend(&mut self, task: TaskId, goal: Goal) {
-        self.goals.push_back((task, goal));
+        match goal {
+            Goal::Processing { .. } | Goal::Runnable => self.placements.push_back((task, goal)),
+            Goal::Erred { .. }
+            | Goal::Memory { .. }
+            | Goal::Retried
+            | Goal::Unneeded
+            | Goal::Waiting => self.goals.push_back((task, goal)),
+        }
     }
 
     /// What is to be done next.
     pub fn next(&mut self) -> Option<(TaskId, Goal)> {
-        self.goals.pop_front()
+        self.goals.pop_front().or_else(|| self.placements.pop_front())
     }
 }

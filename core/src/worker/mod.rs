@@ -16,6 +16,7 @@ mod on_scheduler;
 mod release;
 mod session;
 mod state;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod transitions;

@@ -221,18 +221,11 @@ impl Options {
             eprintln!("on tier 1 the plan {elsewhere}; without the weather it {calm}");
         }
         self.reproduce(case, failure.property());
-        match failure {
-            Failure::Panic(_) => ExitCode::from(127),
-            Failure::Leak(_) | Failure::Stuck(_) => ExitCode::from(128),
-            Failure::Changed(_)
-            | Failure::Client(_)
-            | Failure::Phantom(_)
-            | Failure::Protocol(_)
-            | Failure::Scheduler(_)
-            | Failure::Worker(_)
-            | Failure::WrongFailure(_)
-            | Failure::WrongValue(_) => ExitCode::from(129),
-        }
+        ExitCode::from(match failure.class() {
+            Class::Panic => 127,
+            Class::Liveness => 128,
+            Class::Safety => 129,
+        })
     }
 
     /// Saves a case, unless it comes from a file, and says how to run it.

@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::history::End;
 use crate::oracle::Verdict;
 use crate::plan::{Op, Question, TaskDef};
+use crate::property::Property;
 
 /// How long, in simulated time, what is held may take to settle after all is healed.
 const SETTLES: Duration = Duration::from_secs(120);
@@ -230,7 +231,7 @@ impl User {
                     "{key} of client {} is {future:?} {SETTLES:?} after all was healed: {why}",
                     self.number,
                 );
-                stage(|stage| stage.fail(Failure::Stuck(text)));
+                stage(|stage| stage.fail(Failure::Broken(Property::Settles, text)));
                 None
             }
         }

@@ -233,6 +233,14 @@ impl Index {
             && self.with_room.contains(&rank) == (is_open && load.has_room())
     }
 
+    /// How many entries of tasks there are, in all queues and loads.
+    pub fn entries(&self) -> usize {
+        let queued: usize = self.queued.values().map(BTreeSet::len).sum();
+        let no_worker: usize = self.no_worker.values().map(BTreeSet::len).sum();
+        let loads = self.loads.values().map(|load| load.processing.len() + load.values.len());
+        queued + no_worker + self.heads.len() + loads.sum::<usize>()
+    }
+
     /// How many tasks are in this state.
     pub fn count(&self, kind: Kind) -> u64 {
         self.counts[kind as usize]

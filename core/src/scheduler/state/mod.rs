@@ -90,6 +90,11 @@ impl State {
         self.tasks.contains_key(id)
     }
 
+    /// Every task.
+    pub fn tasks(&self) -> impl ExactSizeIterator<Item = &Task> {
+        self.tasks.values()
+    }
+
     /// The spec of a task.
     pub fn spec_of(&self, id: TaskId) -> &Spec {
         self.specs.get(self.tasks[id].spec)

@@ -106,3 +106,37 @@ fn dependents_of_a_task_that_killed_too_often_fail_with_it() {
     let out = cluster.drop_worker(2);
     assert_eq!(out, vec![tells(ANN, erred(1, 1, &failure)), tells(ANN, erred(2, 1, &failure))]);
 }
+
+#[test]
+fn nothing_is_made_again_for_a_task_that_fails_in_the_same_event() {
+    for seed in 0..8 {
+        let worker_grace = Duration::ZERO;
+        let config = Config { policy: Policy::Random, seed, worker_grace, ..Config::default() };
+        let mut cluster = Cluster::with(config, &[1]);
+        cluster.submit(ANN, &[task(1, &[]), task_of(FRAGILE, 2, &[]), task(3, &[1, 2])]);
+        cluster.drop_worker(1);
+        let given = cluster.join(2, 1);
+        let (value, deadly) = (run_given(&given, 1), run_given(&given, 2));
+        cluster.finish(2, 1, value);
+        cluster.start(2, 2, deadly);
+        cluster.release(ANN, &[1]);
+        cluster.join(3, 1);
+        let failure = died(1, 2);
+        let failed = vec![tells(ANN, erred(2, 2, &failure)), tells(ANN, erred(3, 2, &failure))];
+        assert_eq!(cluster.drop_worker(2), failed, "task 1 is needed by nobody");
+    }
+}
+
+/// The run as which a task was given out.
+fn run_given(out: &[Effect], task: u64) -> u64 {
+    let run = |effect: &Effect| match effect {
+        Effect::ToWorker { message: SchedulerToWorker::Compute(compute), .. } => {
+            (compute.key == key(task)).then_some(compute.run.counter)
+        }
+        Effect::Close { .. }
+        | Effect::ToClient { .. }
+        | Effect::ToWorker { .. }
+        | Effect::Warn { .. } => None,
+    };
+    out.iter().find_map(run).expect("it was given out")
+}

@@ -23,7 +23,10 @@ fn child(number: u64, run: u64, depth: i16, submission: u64) -> Compute {
 
 /// Task 1 runs on worker 1 and has submitted task 2, which runs there too.
 fn parent_and_child(threads: &[u32]) -> Cluster {
-    let mut cluster = Cluster::of(threads);
+    parent_and_child_in(Cluster::of(threads))
+}
+
+fn parent_and_child_in(mut cluster: Cluster) -> Cluster {
     cluster.submit(ANN, &[task_of(RETRIED, 1, &[])]);
     speaks_up(&mut cluster, 1, 1, 1);
     let out = submits(&mut cluster, 1, &[task(2, &[])]);
@@ -81,6 +84,20 @@ fn what_a_run_wants_ends_with_its_worker() {
     let shared = Compute { announce: true, priority: of_bob, ..run_of(9, 5, &[]) };
     let again = vec![define(2, RETRIED), compute(2, parent), define(2, PLAIN), compute(2, shared)];
     assert_eq!(cluster.drop_worker(1), again, "task 2 is not wanted any more");
+}
+
+#[test]
+fn what_a_run_wanted_and_had_is_not_made_again_when_both_go_with_their_worker() {
+    for seed in 0..8 {
+        let worker_grace = Duration::ZERO;
+        let config = Config { policy: Policy::Random, seed, worker_grace, ..Config::default() };
+        let mut cluster = parent_and_child_in(Cluster::with(config, &[1]));
+        cluster.finish(1, 2, 2);
+        let welcome = SchedulerToWorker::Registered { worker: WorkerId(2) };
+        assert_eq!(cluster.join(2, 1), vec![told(2, welcome)]);
+        let parent = Compute { spec: RETRIED, announce: true, ..run_of(1, 3, &[]) };
+        assert_eq!(cluster.drop_worker(1), vec![define(2, RETRIED), compute(2, parent)]);
+    }
 }
 
 #[test]

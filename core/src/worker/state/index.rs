@@ -133,6 +133,14 @@ impl Index {
         self.timers.first().copied()
     }
 
+    /// How many entries of runs, data and peers there are, in all queues, timers among them.
+    pub fn entries(&self) -> usize {
+        let wanted: usize = self.wanted.values().map(BTreeSet::len).sum();
+        let queued = self.ready.len() + self.ready_announced.len() + self.unblocked.len();
+        let peers = self.away.len() + self.heads.len() + wanted;
+        queued + peers + self.users.len() + self.timers.len()
+    }
+
     /// What is due by now.
     pub fn due(&self, now: Instant) -> impl Iterator<Item = Timer> + '_ {
         self.timers.iter().take_while(move |(at, _)| *at <= now).map(|&(_, timer)| timer)

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     outcome::keep_panics_quiet();
     let code = match Options::parse(arguments.into_iter()) {
         Ok(Command::Help) => tell::say(options::USAGE),
+        Ok(Command::Hunt) => tell::hunt(),
         Ok(Command::Plants) => tell::plants(),
         Ok(Command::Replay(path, options)) => replay(&path, &options),
         Ok(Command::Run(options)) => run(&options),

@@ -29,7 +29,7 @@ which runs
   --policy NAME        earliest-start, random, or both (default: the profile's)
   --tasks N            tasks of a plan, about (default: the profile's)
   --plain              the seed chooses operations, not how often what is done, nor the network
-  --plant BUG          with this bug in the links and drivers; `list` names them
+  --plant BUG          with this bug in the links and drivers; `list` names them, `all` hunts them
   --replay FILE        run a saved case instead
   --save FILE          write the first case to a file instead of running it
 
@@ -61,6 +61,8 @@ const TWICE: u64 = 0x7477_6963;
 /// What is to be done.
 pub(crate) enum Command {
     Help,
+    /// Hunt every planted bug.
+    Hunt,
     /// Name the planted bugs.
     Plants,
     Replay(PathBuf, Options),
@@ -137,6 +139,7 @@ impl Options {
                 "--no-shrink" => options.shrink = false,
                 "--plain" => options.plain = true,
                 "--plant" => match value()?.as_str() {
+                    "all" => return Ok(Command::Hunt),
                     "list" => return Ok(Command::Plants),
                     name => options.plant = Some(Plant::named(name).ok_or_else(|| wrong(name))?),
                 },

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use raddle_sim::{
-    Case, Class, Coverage, Failure, Mode, ParseError, Plant, Report, diagram, minimise, policy_name,
+    Case, Class, Coverage, Failure, Find, Mode, ParseError, Plant, Property, Report, diagram,
+    minimise, policy_name, why_unvisited,
 };
 
 use crate::fleet::{Clock, Total};
@@ -125,20 +126,52 @@ pub(crate) fn plants() -> u8 {
     0
 }
 
+/// Seeds with which a planted bug is hunted, and runs to make what was found small.
+const HUNT: (u64, u64) = (10_000, 400);
+
+/// Hunts every planted bug, and says how long it took.
+pub(crate) fn hunt() -> u8 {
+    let (mut sizes, mut missed) = (Vec::new(), 0);
+    line("| bug | found by | seeds | operations | tasks |\n|---|---|---|---|---|");
+    for &plant in Plant::ALL {
+        let (name, property) = (plant.name(), plant.found_by().map_or("", Property::id));
+        match (plant.found_by(), plant.hunt(HUNT.0, HUNT.1)) {
+            (_, Some(Find { seeds, ops, tasks })) => {
+                line(&format!("| `{name}` | `{property}` | {seeds} | {ops} | {tasks} |"));
+                sizes.push(ops);
+            }
+            (None, None) => line(&format!("| `{name}` | borne | | | |")),
+            (Some(_), None) => {
+                line(&format!("| `{name}` | `{property}` | not found | | |"));
+                missed += 1;
+            }
+        }
+    }
+    sizes.sort_unstable();
+    let median = sizes.get(sizes.len() / 2).copied().unwrap_or(0);
+    line(&format!("{} found, {missed} missed, median of {median} operations", sizes.len()));
+    if missed > 0 { 129 } else { 0 }
+}
+
 pub(crate) fn coverage(coverage: &Coverage) {
     coverage.counts().for_each(|(group, kind, count)| eprintln!("{count:>12} {group}: {kind}"));
     let never = coverage.counts().filter(|&(_, _, count)| count == 0);
     let never: Vec<String> = never.map(|(group, kind, _)| format!("{group}: {kind}")).collect();
     eprintln!("never seen, {} kinds: {}", never.len(), never.join(", "));
-    let (mut cells, mut visited) = (0, 0);
+    let (mut visited, mut reasons, mut unvisited) = (0, 0, 0);
     for (machine, cell, class, visits) in coverage.visits().of_possible() {
-        cells += 1;
-        visited += usize::from(visits > 0);
-        if visits == 0 {
-            eprintln!("never visited, {class:?}: {machine}, {cell}");
+        match (visits, why_unvisited(machine, &cell)) {
+            (1.., _) => visited += 1,
+            (0, Some(_)) => reasons += 1,
+            (0, None) => {
+                unvisited += 1;
+                eprintln!("never visited, {class:?}: {machine}, {cell}");
+            }
         }
     }
-    eprintln!("{visited} of {cells} cells of state × event were visited");
+    eprintln!(
+        "cells of state × event: {visited} visited, {unvisited} not, {reasons} out of reach by design"
+    );
 }
 
 /// Makes the case small, saves it with its diagram, and says how to see it again.

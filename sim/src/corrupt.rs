@@ -1,0 +1,244 @@
+//! Planted bugs of machines, done by their drivers: what a machine hears or says is not what it
+//! should be. The observer sees what the machine should have heard, and what is really said.
+//!
+//! It must not know who finds the bug.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use raddle_core::random::hash;
+use raddle_core::scheduler::{ConnectionId, Effect, Event};
+use raddle_core::worker::{Effect as WorkerEffect, Event as WorkerEvent};
+use raddle_net::messages::{
+    ClientMessage, Failure as TaskFailure, SchedulerToClient, SchedulerToWorker, WorkerMessage,
+};
+use raddle_net::names::{Key, RunId, WorkerId};
+
+use crate::failure::Failure;
+use crate::plant::Plant;
+use crate::property::Property;
+use crate::world::World;
+
+/// One seed of so many has the canary.
+const CANARIES: u64 = 100;
+
+/// Events after which the canary sings.
+const CANARY_AFTER: u64 = 100;
+
+/// How many runs there have been in this process: what [`Plant::N01`] must not depend on, and does.
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
+/// What a corrupt driver remembers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
+    /// The last news of each key.
+    told: BTreeMap<Key, SchedulerToClient>,
+    /// The last run of each key, and where it went.
+    runs: BTreeMap<Key, (ConnectionId, RunId)>,
+    /// Who submitted a key.
+    owners: BTreeMap<Key, Vec<ConnectionId>>,
+}
+
+/// A number that no two runs in one process agree on.
+pub(crate) fn never_the_same() -> u64 {
+    RUNS.fetch_add(1, Ordering::Relaxed)
+}
+
+/// What a worker hears instead of this.
+pub(crate) fn corrupt_worker_event(plant: Option<Plant>, mut event: WorkerEvent) -> WorkerEvent {
+    if let WorkerEvent::FromScheduler(SchedulerToWorker::Compute(compute)) = &mut event
+        && plant == Some(Plant::InvertPriority)
+    {
+        compute.priority.negated = -compute.priority.negated;
+        compute.priority.order = u32::MAX - compute.priority.order;
+    }
+    event
+}
+
+/// What a worker does instead of this.
+pub(crate) fn corrupt_worker_effects(plant: Option<Plant>, out: &mut Vec<WorkerEffect>) {
+    let is_execute = |effect: &WorkerEffect| matches!(effect, WorkerEffect::Execute(_));
+    if plant == Some(Plant::LoseExecute) && out.len() > 1 {
+        out.retain(|effect| !is_execute(effect));
+    }
+    if plant == Some(Plant::ExecuteTwice) {
+        let again = out.iter().find(|effect| is_execute(effect)).cloned();
+        out.extend(again);
+    }
+}
+
+impl World {
+    /// What the scheduler hears instead of this.
+    pub(crate) fn corrupt_event(&mut self, mut event: Event) -> Event {
+        let Some(plant) = self.settings.plant else { return event };
+        if let Event::FromClient { connection, message } = &mut event {
+            match message {
+                ClientMessage::Define { spec, .. } if plant == Plant::EndlessRetries => {
+                    spec.options.retries = 1_000;
+                }
+                ClientMessage::Define { spec, .. } if plant == Plant::TooFewRetries => {
+                    spec.options.retries = 0;
+                }
+                ClientMessage::Submit { tasks, .. } => {
+                    for task in tasks {
+                        self.memory.owners.entry(task.key).or_default().push(*connection);
+                    }
+                }
+                ClientMessage::Cancel { .. }
+                | ClientMessage::Define { .. }
+                | ClientMessage::Detach { .. }
+                | ClientMessage::Goodbye
+                | ClientMessage::Locate { .. }
+                | ClientMessage::Query { .. }
+                | ClientMessage::Release { .. }
+                | ClientMessage::Retry { .. }
+                | ClientMessage::Want { .. } => {}
+            }
+        }
+        if plant == Plant::StaleRun
+            && let Event::FromWorker {
+                connection,
+                message: WorkerMessage::Finished { key, run, .. },
+            } = &mut event
+            && let Some(&valid) = self.memory.runs.get(key)
+        {
+            (*connection, *run) = valid;
+        }
+        event
+    }
+
+    /// What the scheduler says besides, or instead of this, when it has heard `cause`.
+    pub(crate) fn corrupt_effects(&mut self, cause: &Cause, out: &mut Vec<Effect>) {
+        let Some(plant) = self.settings.plant else { return };
+        if plant == Plant::Canary
+            && hash(self.settings.seed, 0, 0, 0).is_multiple_of(CANARIES)
+            && self.report.events > CANARY_AFTER
+        {
+            self.fail(Failure::Broken(Property::Canary, "as planted".to_owned()));
+        }
+        for effect in out.iter_mut() {
+            match effect {
+                Effect::ToClient { message, .. } => self.corrupt_news(plant, message),
+                Effect::ToWorker { connection, message: SchedulerToWorker::Compute(compute) } => {
+                    let given = (*connection, compute.run);
+                    let before = self.memory.runs.insert(compute.key, given);
+                    if plant == Plant::SkipAnnounce {
+                        compute.announce = false;
+                    }
+                    if let Some((_, run)) = before.filter(|_| plant == Plant::SameRun) {
+                        compute.run = run;
+                    }
+                }
+                Effect::Close { .. } | Effect::ToWorker { .. } | Effect::Warn { .. } => {}
+            }
+        }
+        self.say_more(plant, cause, out);
+    }
+
+    fn corrupt_news(&mut self, plant: Plant, message: &mut SchedulerToClient) {
+        match message {
+            SchedulerToClient::Erred { key, blame, .. } if plant == Plant::SelfBlame => {
+                *blame = *key;
+            }
+            SchedulerToClient::InMemory { key, worker, .. } => {
+                let key = *key;
+                if plant == Plant::WrongHolder {
+                    *worker = WorkerId(worker.0 % 2 + 1);
+                }
+                self.memory.told.insert(key, message.clone());
+            }
+            SchedulerToClient::Answer { .. }
+            | SchedulerToClient::Erred { .. }
+            | SchedulerToClient::Peer { .. }
+            | SchedulerToClient::Recomputing { .. }
+            | SchedulerToClient::Released { .. }
+            | SchedulerToClient::Send { .. } => {}
+        }
+    }
+
+    /// What should not be said at all.
+    fn say_more(&mut self, plant: Plant, cause: &Cause, out: &mut Vec<Effect>) {
+        let Cause::LetGo { connection, keys, cancelled } = cause else {
+            if plant == Plant::TellStranger {
+                let more: Vec<Effect> = out.iter().filter_map(|e| self.to_stranger(e)).collect();
+                out.extend(more);
+            }
+            return;
+        };
+        for key in keys {
+            let others = self.memory.owners.get(key).into_iter().flatten();
+            let others: Vec<ConnectionId> =
+                others.copied().filter(|other| other != connection).collect();
+            if plant == Plant::TellReleased
+                && !cancelled
+                && let Some(message) = self.memory.told.get(key).cloned()
+            {
+                out.push(Effect::ToClient { connection: *connection, message });
+            }
+            if plant == Plant::CancelOthers && *cancelled {
+                let failure = Arc::new(TaskFailure::Cancelled);
+                let erred = |connection| {
+                    let failure = Arc::clone(&failure);
+                    let message = SchedulerToClient::Erred { key: *key, blame: *key, failure };
+                    Effect::ToClient { connection, message }
+                };
+                out.extend(others.iter().copied().map(erred));
+            }
+            if plant == Plant::ReleaseOthers
+                && !cancelled
+                && !others.is_empty()
+                && let Some(&(connection, run)) = self.memory.runs.get(key)
+            {
+                let message = SchedulerToWorker::Free { key: *key, run };
+                out.push(Effect::ToWorker { connection, message });
+            }
+        }
+    }
+
+    /// The same news, to a client that has nothing to do with it.
+    fn to_stranger(&self, effect: &Effect) -> Option<Effect> {
+        let Effect::ToClient { message: SchedulerToClient::InMemory { key, .. }, .. } = effect
+        else {
+            return None;
+        };
+        let owners = self.memory.owners.get(key)?;
+        let strangers = self.clients.iter().filter(|client| !client.gone);
+        let mut strangers = strangers.map(crate::client::SimClient::connection);
+        let connection = strangers.find(|connection| !owners.contains(connection))?;
+        let message = self.memory.told.get(key)?.clone();
+        Some(Effect::ToClient { connection, message })
+    }
+}
+
+/// What a client lets go of, as far as a corrupt scheduler cares.
+pub(crate) enum Cause {
+    /// It releases these keys, or calls them off.
+    LetGo { connection: ConnectionId, keys: Vec<Key>, cancelled: bool },
+    /// Something else has happened, or nothing is corrupt.
+    Other,
+}
+
+impl Cause {
+    pub(crate) fn of(event: &Event, plant: Option<Plant>) -> Self {
+        let Event::FromClient { connection, message } = event else { return Self::Other };
+        match message {
+            ClientMessage::Release { keys, .. } if plant.is_some() => {
+                Self::LetGo { connection: *connection, keys: keys.clone(), cancelled: false }
+            }
+            ClientMessage::Cancel { keys, .. } if plant.is_some() => {
+                Self::LetGo { connection: *connection, keys: keys.clone(), cancelled: true }
+            }
+            ClientMessage::Cancel { .. }
+            | ClientMessage::Define { .. }
+            | ClientMessage::Detach { .. }
+            | ClientMessage::Goodbye
+            | ClientMessage::Locate { .. }
+            | ClientMessage::Query { .. }
+            | ClientMessage::Release { .. }
+            | ClientMessage::Retry { .. }
+            | ClientMessage::Submit { .. }
+            | ClientMessage::Want { .. } => Self::Other,
+        }
+    }
+}

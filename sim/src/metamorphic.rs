@@ -1,0 +1,177 @@
+//! Relations between runs: what must not make a difference, and what may only make things better.
+//!
+//! It must not know why a run comes to what it comes to.
+
+use raddle_core::random::{below, hash};
+use raddle_core::scheduler::Policy;
+
+use std::sync::Arc;
+
+use crate::case::Case;
+use crate::failure::Failure;
+use crate::history::{End, History};
+use crate::plan::{Op, Plan};
+use crate::property::Property;
+use crate::world::{Mode, Settings, World};
+
+/// The stream of chance that belongs to variations.
+const VARIATIONS: u64 = 0x766172;
+
+impl Case {
+    /// How every future ended.
+    ///
+    /// # Errors
+    ///
+    /// The first property that does not hold.
+    pub fn history(&self, mode: Mode) -> Result<History, Failure> {
+        Ok(self.run(mode)?.history)
+    }
+
+    /// Every relation that is known.
+    ///
+    /// # Errors
+    ///
+    /// The first one that does not hold.
+    pub fn check_relations(&self, mode: Mode) -> Result<(), Failure> {
+        self.check_same_again(mode)?;
+        self.check_codec(mode)?;
+        self.check_same_values(mode)?;
+        self.check_more_workers(mode)
+    }
+
+    /// M1: a copy of the world, made at some event, goes on as the world does.
+    ///
+    /// # Errors
+    ///
+    /// That it does not, or what the run itself fails with.
+    pub fn check_same_again(&self, mode: Mode) -> Result<(), Failure> {
+        let events = self.run(mode)?.events;
+        let Self { seed, policy, plant, .. } = *self;
+        let settings = Settings { seed, policy, plant, mode };
+        let mut world = World::new(settings, Arc::new(self.plan.clone()));
+        let at = 1 + below(hash(self.seed, VARIATIONS, 0, 1), events.max(2) - 1);
+        world.fork_at = Some(at);
+        world.play()?;
+        let mut copy = world.fork.take();
+        let again = copy.as_mut().map(|copy| copy.play()).transpose()?;
+        let same = again.is_some() && copy.is_some_and(|copy| copy.report == world.report);
+        holds(same, Property::SameAgain, || {
+            format!("the copy made after event {at} goes another way")
+        })
+    }
+
+    /// M5: a run in which every message becomes bytes comes to the same.
+    ///
+    /// # Errors
+    ///
+    /// That it does not, or what the run itself fails with.
+    pub fn check_codec(&self, mode: Mode) -> Result<(), Failure> {
+        let plain = self.run(Mode { codec: false, ..mode })?;
+        let coded = self.run(Mode { codec: true, ..mode })?;
+        holds(plain == coded, Property::Codec, || "bytes make a difference".to_owned())
+    }
+
+    /// M3: without its faults, on one worker or on many, with other priorities and under the other
+    /// policy, every future that has a value in both has the same.
+    ///
+    /// # Errors
+    ///
+    /// The first that has not, or what one of the runs itself fails with.
+    pub fn check_same_values(&self, mode: Mode) -> Result<(), Failure> {
+        let history = self.history(mode)?;
+        for variation in self.variations() {
+            same_values(&history, &variation.history(mode)?)?;
+        }
+        Ok(())
+    }
+
+    /// The same work in other circumstances.
+    fn variations(&self) -> [Self; 4] {
+        let other = match self.policy {
+            Policy::EarliestStart => Policy::Random,
+            Policy::Random => Policy::EarliestStart,
+        };
+        let of = |change: &dyn Fn(&mut Plan)| {
+            let mut case = Self { policy: other, ..self.clone() };
+            change(&mut case.plan);
+            case
+        };
+        let (seed, drawn) = (self.seed, std::cell::Cell::new(0));
+        [
+            of(&|plan| plan.ops.retain(|step| !is_fault(&step.op))),
+            of(&|plan| plan.workers = vec![1]),
+            of(&|plan| plan.workers = vec![2; 20]),
+            of(&|plan| {
+                for step in &mut plan.ops {
+                    let Op::Submit(_, tasks) = &mut step.op else { continue };
+                    for task in tasks {
+                        drawn.set(drawn.get() + 1);
+                        task.priority = below(hash(seed, VARIATIONS, 1, drawn.get()), 100) as i32;
+                    }
+                }
+            }),
+        ]
+    }
+
+    /// M4: with one more worker, nothing fails that did not fail before, in a world without faults.
+    ///
+    /// # Errors
+    ///
+    /// The first future that does, or what one of the runs itself fails with.
+    pub fn check_more_workers(&self, mode: Mode) -> Result<(), Failure> {
+        let mut calm = self.clone();
+        calm.plan.ops.retain(|step| !is_fault(&step.op) && !matches!(step.op, Op::Cancel(..)));
+        let mut more = calm.clone();
+        more.plan.workers.push(1);
+        let (before, after) = (calm.history(mode)?, more.history(mode)?);
+        for (ours, theirs) in before.iter().zip(&after) {
+            let fails = ours.iter().find(|(key, end)| {
+                matches!(end, End::Value(_)) && matches!(theirs.get(key), Some(End::Error { .. }))
+            });
+            holds(fails.is_none(), Property::MoreWorkers, || {
+                format!("with one more worker {fails:?} fails")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn same_values(a: &History, b: &History) -> Result<(), Failure> {
+    for (ours, theirs) in a.iter().zip(b) {
+        let differs = ours.iter().find(|(key, end)| match (end, theirs.get(key)) {
+            (End::Value(one), Some(End::Value(other))) => one != other,
+            (End::Error { .. } | End::Value(_), _) => false,
+        });
+        holds(differs.is_none(), Property::SameValues, || format!("{differs:?} differs"))?;
+    }
+    Ok(())
+}
+
+/// Whether the plan does this to processes or to the network.
+fn is_fault(op: &Op) -> bool {
+    match op {
+        Op::Ambush(..)
+        | Op::Clog(..)
+        | Op::Cut(..)
+        | Op::Kill(_)
+        | Op::Leave(_)
+        | Op::Meddle(_)
+        | Op::Pause(..)
+        | Op::Vanish(_) => true,
+        Op::Cancel(..)
+        | Op::Goodbye(_)
+        | Op::Join(_)
+        | Op::Query(..)
+        | Op::Release(..)
+        | Op::Scatter(..)
+        | Op::Submit(..) => false,
+    }
+}
+
+fn holds(
+    sound: bool,
+    property: Property,
+    otherwise: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    if sound { Ok(()) } else { Err(Failure::Broken(property, otherwise())) }
+}

@@ -1,0 +1,130 @@
+//! What workers are told and do: which run starts when, once, and before which others.
+//!
+//! It must not know values.
+
+use raddle_core::worker::{Effect, Event};
+use raddle_net::messages::SchedulerToWorker;
+use raddle_net::names::RunId;
+
+use super::{Breach, Watch, breach, ensure};
+use crate::property::Property;
+
+impl Watch {
+    /// A worker is about to handle this.
+    pub(crate) fn worker_hears(&mut self, worker: u32, event: &Event) {
+        match event {
+            Event::FromScheduler(SchedulerToWorker::Compute(compute)) => {
+                let scattered =
+                    self.find(compute.key).is_some_and(|task| self.task(task).scattered);
+                if !scattered {
+                    let log = self.workers.entry(worker).or_default();
+                    log.waiting.insert((compute.priority, compute.run));
+                    log.priorities.insert(compute.run, (compute.priority, compute.announce));
+                }
+            }
+            Event::FromScheduler(SchedulerToWorker::Free { run, .. }) => {
+                let log = self.workers.entry(worker).or_default();
+                log.flushing.remove(run);
+                if let Some((priority, _)) = log.priorities.remove(run) {
+                    log.waiting.remove(&(priority, *run));
+                }
+            }
+            Event::Disconnected => {
+                let log = self.workers.entry(worker).or_default();
+                log.waiting.clear();
+                log.priorities.clear();
+                log.flushing.clear();
+            }
+            Event::Flushed { run } => {
+                self.workers.entry(worker).or_default().flushing.remove(run);
+            }
+            Event::Asked { .. }
+            | Event::Blocked { .. }
+            | Event::Executed { .. }
+            | Event::FromRun { .. }
+            | Event::FromScheduler(_)
+            | Event::Gathered { .. }
+            | Event::Received { .. }
+            | Event::Served { .. }
+            | Event::Tick
+            | Event::Unblocked { .. } => {}
+        }
+    }
+
+    /// A worker has handled an event, and does this. `holds` says what is in its store.
+    pub(crate) fn worker_did(
+        &mut self,
+        worker: u32,
+        out: &[Effect],
+        holds: impl Fn(RunId) -> bool,
+    ) -> Result<(), Breach> {
+        // A body that was not wanted any more has left a value that goes at once.
+        let goes = |run| out.iter().any(|effect| *effect == Effect::Forget { run });
+        let holds = |run| holds(run) && !goes(run);
+        for effect in out {
+            match effect {
+                Effect::Execute(execute) => {
+                    self.starts(worker, execute.run, &holds)?;
+                    self.executes(worker, execute.run)?;
+                }
+                Effect::Flush { run } => {
+                    self.starts(worker, *run, &holds)?;
+                    self.workers.entry(worker).or_default().flushing.insert(*run);
+                }
+                Effect::Accept { .. }
+                | Effect::Close { .. }
+                | Effect::Forget { .. }
+                | Effect::Gather { .. }
+                | Effect::Reject { .. }
+                | Effect::Resume { .. }
+                | Effect::Serve { .. }
+                | Effect::ServeBusy { .. }
+                | Effect::Stop { .. }
+                | Effect::ToRun { .. }
+                | Effect::ToScheduler(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A run gets a slot: no other that is ready, and need not be announced, goes before it.
+    fn starts(
+        &mut self,
+        worker: u32,
+        run: RunId,
+        holds: &impl Fn(RunId) -> bool,
+    ) -> Result<(), Breach> {
+        let Some(log) = self.workers.get(&worker) else { return Ok(()) };
+        let Some(&(priority, announced)) = log.priorities.get(&run) else { return Ok(()) };
+        if !log.waiting.contains(&(priority, run)) {
+            return Ok(()); // It was announced, and enters now.
+        }
+        let before = log.waiting.range(..(priority, run)).find(|(_, other)| {
+            let announced = log.priorities.get(other).is_some_and(|(_, announced)| *announced);
+            let inputs = self.run(*other).map(|log| &log.inputs);
+            !announced && inputs.is_some_and(|inputs| inputs.iter().all(|input| holds(*input)))
+        });
+        if let Some((_, other)) = before {
+            let first = || format!("worker {worker} starts {run} before {other}");
+            return breach(Property::Priority, first);
+        }
+        let log = self.workers.entry(worker).or_default();
+        log.waiting.remove(&(priority, run));
+        if !announced {
+            log.priorities.remove(&run);
+        }
+        Ok(())
+    }
+
+    fn executes(&mut self, worker: u32, run: RunId) -> Result<(), Breach> {
+        let Some(log) = self.run_mut(run) else {
+            return breach(Property::Executions, || format!("{run} was never given out"));
+        };
+        let again = std::mem::replace(&mut log.executed, true);
+        let (task, given_to) = (log.task, log.worker);
+        let log = self.task_mut(task);
+        log.executions += 1;
+        let once = !again && given_to == worker;
+        ensure(once, Property::Executions, || format!("worker {worker} executes {run} again"))
+    }
+}

@@ -1,0 +1,330 @@
+//! What the scheduler is told, and what follows from it for runs and wishes.
+//!
+//! It must not know what the scheduler makes of it.
+
+use raddle_core::scheduler::{ConnectionId, Event, Kind, PeerError, Scheduler};
+use raddle_core::time::Instant;
+use raddle_net::messages::{ClientMessage, Runtime, WorkerMessage};
+use raddle_net::names::{Key, RunId};
+
+use super::log::{RunState, TaskLog, Want, Who};
+use super::{Breach, Watch, census, ensure};
+use crate::bystander::is_rejected;
+use crate::property::Property;
+use crate::world::Node;
+
+/// What the scheduler was told, as far as it matters for what it may say.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub(super) cause: Cause,
+    /// What there was before.
+    pub(super) census: [u64; Kind::ALL.len()],
+    pub(super) transitions: u64,
+}
+
+/// Sorts of news.
+#[derive(Debug, PartialEq)]
+pub(super) enum Cause {
+    /// A client called keys off.
+    Cancelled(Who, Vec<Key>),
+    /// A client asks where a key is.
+    Located(Who, Key),
+    /// A client lets go of what it wants, of some or of all.
+    LetGo(Who),
+    /// Anything else.
+    Other,
+    /// A report of a run that is over.
+    Stale,
+    /// On a connection that is over.
+    Unheard,
+}
+
+impl Heard {
+    /// If nothing may follow from it: which property says so, and how many messages may.
+    pub(super) fn too_late(&self) -> Option<(Property, usize)> {
+        match self.cause {
+            Cause::Stale => Some((Property::Stale, 1)),
+            Cause::Unheard => Some((Property::Incarnation, 0)),
+            Cause::Cancelled(..) | Cause::LetGo(_) | Cause::Located(..) | Cause::Other => None,
+        }
+    }
+}
+
+impl Watch {
+    /// The scheduler is about to handle this.
+    pub(super) fn hear(
+        &mut self,
+        now: Instant,
+        event: &Event,
+        node: Option<Node>,
+        machine: &Scheduler,
+    ) -> Heard {
+        let cause = match (event, node) {
+            (Event::ClientConnected { connection, .. }, _) => {
+                self.open.insert(*connection);
+                Cause::Other
+            }
+            (
+                Event::ClientDisconnected { connection }
+                | Event::WorkerDisconnected { connection, .. },
+                _,
+            ) => {
+                self.disturbances += 1;
+                self.away.entry(*connection).or_insert(now + self.grace);
+                Cause::Other
+            }
+            (Event::ClientResumed { connection } | Event::WorkerResumed { connection }, _) => {
+                self.away.remove(connection);
+                Cause::Other
+            }
+            (Event::SessionEnded { connection, .. }, _) => {
+                self.end_session(*connection, node);
+                Cause::Other
+            }
+            (Event::FromClient { connection, message }, _) if self.open.contains(connection) => {
+                self.hear_client(Who::Client(*connection), message)
+            }
+            (Event::FromWorker { connection, message }, Some(Node::Worker(worker))) => {
+                self.hear_worker(worker, *connection, message)
+            }
+            (Event::FromClient { .. } | Event::FromWorker { .. }, _) => Cause::Unheard,
+            (Event::Tick | Event::WorkerConnected { .. } | Event::WorkerLost { .. }, _) => {
+                Cause::Other
+            }
+        };
+        self.note_emptiness(now);
+        Heard { cause, census: census(machine), transitions: machine.transitions() }
+    }
+
+    fn note_emptiness(&mut self, now: Instant) {
+        if self.workers.values().any(|worker| worker.connection.is_some()) {
+            self.empty_since = None;
+        } else {
+            self.empty_since.get_or_insert(now);
+        }
+    }
+
+    /// The scheduler ends a session.
+    pub(super) fn gives_up(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        reason: &PeerError,
+        node: Option<Node>,
+    ) -> Result<(), Breach> {
+        let registered = |worker: &u32| {
+            self.workers.get(worker).is_some_and(|log| log.connection == Some(connection))
+        };
+        // A worker that has not registered has nothing, and is not waited for.
+        let is_new = matches!(node, Some(Node::Worker(worker)) if !registered(&worker));
+        let waited = is_new || self.away.get(&connection).is_none_or(|until| *until <= now);
+        self.end_session(connection, node);
+        ensure(waited || *reason != PeerError::Away, Property::Patience, || {
+            format!("{node:?} is given up")
+        })
+    }
+
+    /// A session is over, and what its process was to the scheduler goes with it.
+    fn end_session(&mut self, connection: ConnectionId, node: Option<Node>) {
+        self.away.remove(&connection);
+        self.disturbances += 1;
+        match node {
+            Some(Node::Client(_)) => {
+                self.open.remove(&connection);
+                self.let_go_of_all(Who::Client(connection));
+            }
+            Some(Node::Worker(worker)) => {
+                let log = self.workers.get(&worker);
+                if log.is_some_and(|log| log.connection == Some(connection)) {
+                    self.lose(worker);
+                }
+            }
+            Some(Node::Scheduler) | None => {}
+        }
+    }
+
+    /// A client says something, be it a process or a run.
+    fn hear_client(&mut self, who: Who, message: &ClientMessage) -> Cause {
+        match message {
+            ClientMessage::Cancel { keys, .. } => {
+                self.disturbances += 1;
+                return Cause::Cancelled(who, keys.clone());
+            }
+            ClientMessage::Define { spec, .. } => {
+                let scattered = spec.function.runtime == Runtime::Receive;
+                self.specs.entry(who).or_default().push((spec.options.retries, scattered));
+            }
+            ClientMessage::Goodbye => {
+                self.let_go_of_all(who);
+                return Cause::LetGo(who);
+            }
+            ClientMessage::Locate { key, .. } => return Cause::Located(who, *key),
+            // No plan has the others yet.
+            ClientMessage::Detach { .. }
+            | ClientMessage::Query { .. }
+            | ClientMessage::Retry { .. }
+            | ClientMessage::Want { .. } => {}
+            ClientMessage::Release { keys, .. } => {
+                self.disturbances += 1;
+                for task in keys.iter().filter_map(|key| self.names.get(*key)) {
+                    self.tasks[task as usize].unwant(who);
+                }
+                return Cause::LetGo(who);
+            }
+            ClientMessage::Submit { tasks, .. } => {
+                for new in tasks.iter().filter(|task| !is_rejected(task)) {
+                    self.hear_task(who, new);
+                }
+            }
+        }
+        Cause::Other
+    }
+
+    fn hear_task(&mut self, who: Who, new: &raddle_net::messages::NewTask) {
+        let task = self.find(new.key).unwrap_or_else(|| {
+            let number = u32::try_from(self.tasks.len()).expect("four billion tasks do not fit");
+            let specs = self.specs.get(&who);
+            let spec = specs.and_then(|specs| specs.get(new.spec.0 as usize)).copied();
+            self.tasks.push(TaskLog::new(new, spec.unwrap_or_default()));
+            self.names.insert(new.key, number);
+            self.edges += new.dependencies.len() as u64;
+            for input in &new.dependencies {
+                if let Some(input) = self.find(*input) {
+                    self.task_mut(input).dependents.push(number);
+                }
+            }
+            number
+        });
+        if !self.task(task).is_wanted_by(who) {
+            self.task_mut(task).wants.push(Want { who, failed: false });
+            if let Who::Run(run) = who {
+                self.speakers.entry(run).or_default().push(task);
+            }
+        }
+    }
+
+    fn let_go_of_all(&mut self, who: Who) {
+        match who {
+            Who::Client(_) => self.tasks.iter_mut().for_each(|task| task.unwant(who)),
+            Who::Run(run) => {
+                for task in self.speakers.remove(&run).unwrap_or_default() {
+                    self.task_mut(task).unwant(who);
+                }
+            }
+        }
+    }
+
+    fn hear_worker(
+        &mut self,
+        worker: u32,
+        connection: ConnectionId,
+        message: &WorkerMessage,
+    ) -> Cause {
+        if let WorkerMessage::Register(_) = message {
+            let log = self.workers.entry(worker).or_default();
+            log.connection = Some(connection);
+            return Cause::Other;
+        }
+        if self.workers.get(&worker).is_none_or(|log| log.connection != Some(connection)) {
+            return Cause::Unheard;
+        }
+        match message {
+            WorkerMessage::Failed { run, blame, .. } => {
+                let Some(task) = self.current(worker, *run) else { return Cause::Stale };
+                self.end(*run, RunState::Over);
+                self.disturbances += 1;
+                self.task_mut(task).failures += u32::from(blame.is_none());
+            }
+            WorkerMessage::Fetched { run, .. } => {
+                let Some(log) = self.run_mut(*run) else { return Cause::Other };
+                match &mut log.state {
+                    RunState::Finished(holders) => {
+                        if !holders.contains(&worker) {
+                            holders.push(worker);
+                            self.note_run(worker, *run);
+                        }
+                    }
+                    RunState::Given | RunState::Over => return Cause::Stale,
+                }
+            }
+            WorkerMessage::Finished { run, .. } => {
+                if self.current(worker, *run).is_none() {
+                    return Cause::Stale;
+                }
+                self.end(*run, RunState::Finished(vec![worker]));
+            }
+            WorkerMessage::FromRun { run, message, .. } => {
+                if self.current(worker, *run).is_none() {
+                    return Cause::Stale;
+                }
+                return self.hear_client(Who::Run(run.counter), message);
+            }
+            WorkerMessage::Locate { run, .. } => self.lose_value(*run, worker),
+            WorkerMessage::Register(_) => {}
+            WorkerMessage::Started { run, .. } => {
+                if self.current(worker, *run).is_none() {
+                    return Cause::Stale;
+                }
+                if let Some(log) = self.run_mut(*run) {
+                    log.started = log.announced;
+                }
+            }
+        }
+        Cause::Other
+    }
+
+    /// The task of a run, if the run was given to this worker and is not over.
+    fn current(&self, worker: u32, run: RunId) -> Option<u32> {
+        let log = self.run(run)?;
+        (log.state == RunState::Given && log.worker == worker).then_some(log.task)
+    }
+
+    /// A run was given to a worker, or its value has come there.
+    pub(super) fn note_run(&mut self, worker: u32, run: RunId) {
+        self.workers.entry(worker).or_default().runs.push(run);
+    }
+
+    /// A run is not under way any more.
+    pub(super) fn end(&mut self, run: RunId, state: RunState) {
+        if let Some(log) = self.run_mut(run) {
+            log.state = state;
+        }
+        self.let_go_of_all(Who::Run(run.counter));
+        self.specs.remove(&Who::Run(run.counter));
+    }
+
+    /// The scheduler gives a worker up, with its runs and values.
+    fn lose(&mut self, worker: u32) {
+        let Some(log) = self.workers.get_mut(&worker) else { return };
+        log.connection = None;
+        for run in std::mem::take(&mut log.runs) {
+            let Some(log) = self.run(run) else { continue };
+            let task = log.task;
+            if log.state == RunState::Given && log.worker == worker {
+                let charged = u32::from(log.started);
+                let task = self.task_mut(task);
+                task.deaths += charged;
+                task.losses += 1;
+                self.end(run, RunState::Over);
+            } else {
+                self.lose_value(run, worker);
+            }
+        }
+    }
+
+    /// A worker has not got a value that it may have had.
+    fn lose_value(&mut self, run: RunId, worker: u32) {
+        let Some(log) = self.run_mut(run) else { return };
+        let RunState::Finished(holders) = &mut log.state else { return };
+        if !holders.contains(&worker) {
+            return;
+        }
+        holders.retain(|holder| *holder != worker);
+        let task = log.task;
+        if holders.is_empty() {
+            log.state = RunState::Over;
+            self.task_mut(task).losses += 1;
+            self.disturbances += 1;
+        }
+    }
+}
