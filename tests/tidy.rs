@@ -175,6 +175,21 @@ fn the_page_of_transitions_is_up_to_date() {
     assert!(committed == fresh, "docs/transitions.md is stale: run `UPDATE=1 cargo tidy`");
 }
 
+#[test]
+fn the_tests_that_the_page_of_parity_names_are_there() {
+    let page = std::fs::read_to_string(root().join("docs/parity.md")).expect("it is kept");
+    let named = page.split('`').skip(1).step_by(2);
+    let missing = named.filter(|name| match name.split_once("::") {
+        Some((file, test)) if file.chars().all(|c| c.is_ascii_lowercase()) => {
+            let text = std::fs::read_to_string(root().join(format!("tests/it/{file}.rs")));
+            !text.is_ok_and(|text| text.contains(&format!("fn {test}()")))
+        }
+        Some(_) => false,
+        None => name.ends_with(".rs") && !root().join(name).exists(),
+    });
+    none(missing.map(PathBuf::from), "name a test that is there in docs/parity.md");
+}
+
 fn transitions() -> String {
     let mut page = String::from(
         "# Transitions\n\nGenerated from the tables in `core`; `UPDATE=1 cargo tidy` writes it anew. A \

@@ -64,3 +64,14 @@ fn monte_carlo_pi_is_about_pi() {
     let estimate = estimate.unwrap_or_else(|| panic!("{printed}"));
     assert!((estimate - std::f64::consts::PI).abs() < 0.01, "{printed}");
 }
+
+#[test]
+fn fibonacci_is_found_by_tasks_within_tasks() {
+    assert_eq!(run("fibonacci", &["12"]), "fib(12) = 144\n");
+}
+
+#[test]
+fn the_pipeline_says_what_is_broken_and_ends_when_it_is_mended() {
+    let expected = "a part failed: `broken` is not NAME,AMOUNT\nafter mending: 308\n";
+    assert_eq!(run("data_pipeline", &[]), expected);
+}

@@ -219,7 +219,7 @@ impl World {
             self.scheduler_event(Event::SessionEnded { connection: again, reason });
         }
         let register = WorkerMessage::Register(Registration {
-            name: name.clone().unwrap_or_default(),
+            name: name.unwrap_or_default(),
             address: "tcp://nowhere".to_owned(),
             nthreads: 1,
             functions: Vec::new(),
