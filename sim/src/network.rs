@@ -149,7 +149,7 @@ impl World {
             Delivery::Broken(_, Side::Scheduler, _)
             | Delivery::Client(..)
             | Delivery::Die(_)
-            | Delivery::Ended(_)
+            | Delivery::Ended(..)
             | Delivery::Heal
             | Delivery::Join(_)
             | Delivery::Resume(_)

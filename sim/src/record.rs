@@ -95,7 +95,7 @@ impl World {
             }
             Delivery::Dial(node) => at(*node, "dials".to_owned()),
             Delivery::Die(worker) => at(Node::Worker(*worker), "dies of its task".to_owned()),
-            Delivery::Ended(node) => (*node, scheduler, "its session cannot go on".to_owned()),
+            Delivery::Ended(node, _) => (*node, scheduler, "its session cannot go on".to_owned()),
             Delivery::Heal => at(scheduler, "no more faults".to_owned()),
             Delivery::Join(nthreads) => at(scheduler, format!("worker comes: {nthreads} threads")),
             Delivery::Reply(id, reply) => {
@@ -116,6 +116,7 @@ impl World {
                     Side::Scheduler => (*node, scheduler),
                 };
                 let text = match wire {
+                    Wire::First(_) => "hello, for the first time".to_owned(),
                     Wire::Frame(number, _, Some(inside)) => {
                         format!("#{number} {}", self.describe(inside).2)
                     }

@@ -28,6 +28,8 @@ pub(crate) struct Line {
     connected: Option<u32>,
     /// How often the peer has dialled.
     dialled: u32,
+    /// Whether the scheduler has heard of it.
+    opened: bool,
     /// Whether the scheduler has ended it.
     over: bool,
 }
@@ -45,6 +47,8 @@ struct End {
 /// What travels between the two ends.
 #[derive(Clone, Debug, Hash)]
 pub(crate) enum Wire {
+    /// The first hello of a session, as the scheduler hears of it.
+    First(Box<Delivery>),
     /// The peer dials again, and has heard so much.
     Hello(u64),
     /// It goes on; the scheduler has heard so much.
@@ -67,8 +71,9 @@ impl Line {
     fn new(connection: ConnectionId, dialled: u32) -> Self {
         let (outgoing, incoming) = (Outgoing::new(Bounds::default()), Incoming::default());
         let end = End { outgoing, incoming, on: Some(dialled) };
-        let (peer, scheduler) = (end.clone(), end);
-        Self { connection, peer, scheduler, connected: Some(dialled), dialled, over: false }
+        let (peer, scheduler) = (end.clone(), End { on: None, ..end });
+        let (opened, over) = (false, false);
+        Self { connection, peer, scheduler, connected: Some(dialled), dialled, opened, over }
     }
 
     fn end(&mut self, side: Side) -> &mut End {
@@ -91,6 +96,10 @@ impl World {
     /// Hands a message to its session. Returns it if it does not travel in one.
     pub(crate) fn in_session(&mut self, delivery: Delivery) -> Option<Delivery> {
         let (node, side) = match &delivery {
+            Delivery::Scheduler(
+                SchedulerEvent::ClientConnected { connection, .. }
+                | SchedulerEvent::WorkerConnected { connection, .. },
+            ) => return self.say_hello(*connection, delivery),
             Delivery::Client(client, ClientEvent::FromScheduler(_)) => {
                 (Node::Client(*client), Side::Scheduler)
             }
@@ -107,7 +116,7 @@ impl World {
             | Delivery::Depart(_)
             | Delivery::Dial(_)
             | Delivery::Die(_)
-            | Delivery::Ended(_)
+            | Delivery::Ended(..)
             | Delivery::Heal
             | Delivery::Join(_)
             | Delivery::Reply(..)
@@ -125,6 +134,14 @@ impl World {
             self.fail(Failure::Protocol(full));
         }
         self.flush_line(node, side);
+        None
+    }
+
+    /// The first hello of a session goes with its connection.
+    fn say_hello(&mut self, connection: ConnectionId, hello: Delivery) -> Option<Delivery> {
+        let node = self.behind(connection)?;
+        let Some(line) = self.lines.get(&node) else { return Some(hello) };
+        self.transmit(node, Side::Peer, line.dialled, Wire::First(Box::new(hello)));
         None
     }
 
@@ -164,6 +181,10 @@ impl World {
             return;
         };
         match wire {
+            Wire::First(delivery) => {
+                (line.opened, line.scheduler.on) = (true, Some(on));
+                self.deliver(*delivery);
+            }
             Wire::Hello(heard) => self.hello(node, on, heard),
             Wire::Welcome(heard) => {
                 line.peer.on = Some(on);
@@ -223,7 +244,7 @@ impl World {
     fn hello(&mut self, node: Node, on: u32, heard: u64) {
         let Some(line) = self.lines.get_mut(&node) else { return };
         let connection = line.connection;
-        if line.over {
+        if line.over || !line.opened {
             return self.transmit(node, Side::Scheduler, on, Wire::Refused);
         }
         if line.scheduler.on.take().is_some() {
@@ -261,23 +282,25 @@ impl World {
         let Some(node) = self.node(place) else { return };
         let Some(line) = self.lines.get_mut(&node) else { return };
         let Some(on) = line.connected.take() else { return };
+        let connection = line.connection;
         let soon = Duration::from_micros(self.chance(node.number(), 2_000));
         self.at(self.now + soon, Delivery::Broken(node, Side::Peer, on));
         self.at(self.now + soon + away, Delivery::Dial(node));
         // Now and then the scheduler's side cannot go on, before or after it notices the break.
         match self.chance(node.number(), 16) {
-            0 => return self.end_line(node),
-            1 => self.at(self.now + noticed, Delivery::Ended(node)),
+            0 => return self.end_line(node, connection),
+            1 => self.at(self.now + noticed, Delivery::Ended(node, connection)),
             2.. => {}
         }
         self.at(self.now + noticed, Delivery::Broken(node, Side::Scheduler, on));
     }
 
     /// The scheduler's side of a session cannot go on.
-    pub(crate) fn end_line(&mut self, node: Node) {
-        let Some(line) = self.lines.get_mut(&node).filter(|line| !line.over) else { return };
+    pub(crate) fn end_line(&mut self, node: Node, connection: ConnectionId) {
+        let lives = |line: &&mut Line| line.connection == connection && line.opened && !line.over;
+        let Some(line) = self.lines.get_mut(&node).filter(lives) else { return };
         line.over = true;
-        let (connection, reason) = (line.connection, "too much was kept".to_owned());
+        let reason = "too much was kept".to_owned();
         let on = line.scheduler.on.take();
         if matches!(node, Node::Worker(_)) {
             self.oracle.killed();

@@ -72,7 +72,7 @@ fn through(delivery: &Delivery, cuts: u64) -> Result<Delivery, String> {
         | Delivery::Depart(_)
         | Delivery::Dial(_)
         | Delivery::Die(_)
-        | Delivery::Ended(_)
+        | Delivery::Ended(..)
         | Delivery::Heal
         | Delivery::Join(_)
         | Delivery::Resume(_)

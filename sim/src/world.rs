@@ -127,7 +127,7 @@ pub(crate) enum Delivery {
     /// A worker's process dies.
     Die(u32),
     /// The scheduler's side of a session cannot go on.
-    Ended(Node),
+    Ended(Node, ConnectionId),
     /// The faults are over.
     Heal,
     /// A worker joins.
@@ -346,7 +346,7 @@ impl World {
             Delivery::Depart(worker) => self.depart(worker),
             Delivery::Dial(node) => self.dial(node),
             Delivery::Die(worker) => self.die(worker),
-            Delivery::Ended(node) => self.end_line(node),
+            Delivery::Ended(node, connection) => self.end_line(node, connection),
             Delivery::Heal => self.heal(),
             Delivery::Join(nthreads) => self.join(nthreads),
             Delivery::Reply(request, reply) => self.reply(request, reply),

@@ -114,7 +114,7 @@ impl Watch {
                         return breach(Property::Gone, || format!("a client is told {message:?}"));
                     }
                     let who = Who::Client(*connection);
-                    self.told(now, who, message, heard, machine)?;
+                    self.told(who, message, heard, machine)?;
                 }
                 Effect::ToWorker { connection, message } => {
                     let worker = match behind(*connection) {
@@ -126,7 +126,7 @@ impl Watch {
                         let gone = || format!("worker {worker} is told {message:?}");
                         return breach(Property::Gone, gone);
                     }
-                    self.says(now, worker, message, heard, machine)?;
+                    self.says(worker, message, heard, machine)?;
                 }
             }
         }

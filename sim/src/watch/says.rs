@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use raddle_core::scheduler::Scheduler;
-use raddle_core::time::Instant;
 use raddle_net::messages::{Compute, SchedulerToWorker};
 use raddle_net::names::RunId;
 
@@ -18,7 +17,6 @@ impl Watch {
     /// The scheduler says this to a worker that is connected.
     pub(super) fn says(
         &mut self,
-        now: Instant,
         worker: u32,
         message: &SchedulerToWorker,
         heard: &Heard,
@@ -32,7 +30,7 @@ impl Watch {
                 Ok(())
             }
             SchedulerToWorker::ToRun { run, message } => {
-                self.told(now, Who::Run(run.counter), message, heard, machine)
+                self.told(Who::Run(run.counter), message, heard, machine)
             }
             SchedulerToWorker::Define { .. }
             | SchedulerToWorker::Holders { .. }

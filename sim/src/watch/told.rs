@@ -4,7 +4,6 @@
 //! It must not know what clients make of it.
 
 use raddle_core::scheduler::{Config, Kind, Scheduler};
-use raddle_core::time::Instant;
 use raddle_net::messages::{Failure, SchedulerToClient};
 use raddle_net::names::{Key, RunId, WorkerId};
 
@@ -17,7 +16,6 @@ impl Watch {
     /// A client is told this.
     pub(super) fn told(
         &mut self,
-        now: Instant,
         who: Who,
         message: &SchedulerToClient,
         heard: &Heard,
