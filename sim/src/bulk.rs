@@ -96,6 +96,7 @@ impl Bulk {
             latency,
             bandwidth,
             grace: 0,
+            knobs: 0,
             serves: 0,
             patience: 0,
             ops: steps.map(|(id, (at, op))| Step { id, at, op }).collect(),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use raddle_core::client::{Client, Config, Effect, Event, Settled, Task};
+use raddle_core::client::{Client, Effect, Event, Settled, Task};
 use raddle_core::random::{below, hash};
 use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
 use raddle_core::time::{Duration, Instant};
@@ -21,8 +21,9 @@ use crate::body::Body;
 use crate::digest::Digest;
 use crate::failure::Failure;
 use crate::history::{End, History};
+use crate::knobs;
 use crate::oracle::Verdict;
-use crate::plan::{Question, TaskDef};
+use crate::plan::{Plan, Question, TaskDef};
 use crate::plant::Plant;
 use crate::property::Property;
 use crate::requests::Asker;
@@ -75,10 +76,9 @@ pub(crate) enum Seen {
 }
 
 impl SimClient {
-    pub(crate) fn new(number: usize, depth: Depth) -> Self {
-        let track_touched = depth == Depth::Touched;
+    pub(crate) fn new(number: usize, plan: &Plan, depth: Depth) -> Self {
         Self {
-            machine: Client::new(Config { track_touched, ..Config::default() }),
+            machine: Client::new(knobs::client(plan, depth)),
             number,
             connection: ConnectionId::default(),
             held: BTreeMap::new(),

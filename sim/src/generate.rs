@@ -108,6 +108,7 @@ struct Style {
     latency: Latency,
     bandwidth: u64,
     grace: u64,
+    knobs: u64,
     serves: usize,
     patience: u64,
     /// Whether the only worker has one thread.
@@ -142,6 +143,7 @@ impl Style {
             latency: Latency::default(),
             bandwidth: 0,
             grace: 0,
+            knobs: 0,
             serves: 0,
             patience: 0,
             single: false,
@@ -211,6 +213,11 @@ impl Generator {
             },
             bandwidth: [0, 0, 50, 1_000][self.draw(4) as usize],
             grace: if faults { [0, 5_000, 50_000, 50_000][self.draw(4) as usize] } else { 0 },
+            // Four of five.
+            knobs: match hash(self.seed, SERVES, 0, 3) % 5 {
+                0 => 0,
+                _ => 1 + hash(self.seed, SERVES, 0, 4) % 1_000_000,
+            },
             patience: match below(hash(self.seed, SERVES, 0, 1), 8) {
                 0 if faults => 1 + below(hash(self.seed, SERVES, 0, 2), 5_000),
                 _ => 0,
@@ -241,8 +248,8 @@ impl Generator {
                 push(at, Op::Release(client, self.some(client, true)));
             }
         }
-        let Style { latency, bandwidth, grace, serves, patience, .. } = *style;
-        Plan { workers, clients, latency, bandwidth, grace, serves, patience, ops }
+        let Style { latency, bandwidth, grace, knobs, serves, patience, .. } = *style;
+        Plan { workers, clients, latency, bandwidth, grace, knobs, serves, patience, ops }
     }
 
     fn op(&mut self, client: usize, style: &Style) -> Op {

@@ -40,6 +40,7 @@ mod failure;
 mod generate;
 mod history;
 mod hunt;
+mod knobs;
 mod matrix;
 mod metamorphic;
 mod minimise;

@@ -135,6 +135,7 @@ impl Shrinker<'_> {
 
     fn numbers(&mut self) {
         self.accepts(|case| case.plan.grace = 0);
+        self.accepts(|case| case.plan.knobs = 0);
         self.accepts(|case| case.plan.serves = 0);
         self.accepts(|case| case.plan.bandwidth = 0);
         self.accepts(|case| case.plan.patience = 0);

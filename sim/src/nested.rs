@@ -13,10 +13,11 @@ use raddle_net::names::{Key, RunId, Session};
 use crate::body::Body;
 use crate::client::{spec, unpack};
 use crate::failure::Failure;
+use crate::knobs;
 use crate::plant::Plant;
 use crate::requests::Asker;
 use crate::worker::Ended;
-use crate::world::{Delivery, World};
+use crate::world::{Delivery, Depth, World};
 
 /// A body that awaits tasks of its own.
 #[derive(Clone, Debug)]
@@ -39,6 +40,7 @@ impl World {
         body: Body,
         inputs: Vec<u64>,
     ) {
+        let client = Client::new(knobs::client(self.plan(), Depth::Paranoid));
         let session = Session::truncate(1 << 33 | u64::from(worker));
         let node = self.workers.get_mut(&worker).expect("it runs the body");
         let mut tasks = Vec::new();
@@ -53,7 +55,6 @@ impl World {
             });
         }
         let children: Vec<(Key, Option<u64>)> = tasks.iter().map(|task| (task.key, None)).collect();
-        let client = Client::new(raddle_core::client::Config::default());
         let nested = Nested {
             client,
             body,

@@ -20,6 +20,8 @@ pub struct Plan {
     pub bandwidth: u64,
     /// How long the scheduler waits for a worker whose connection broke, in microseconds.
     pub grace: u64,
+    /// Turns limits and pauses of workers and clients; 0: as usual.
+    pub knobs: u64,
     /// Requests that a worker serves at a time; 0: as many as usual.
     pub serves: usize,
     /// How long work waits in a cluster without any worker before it fails, in microseconds; 0 for

@@ -6,6 +6,7 @@
 //! latency uniform 20 420               microseconds; or: constant N, bimodal FAST SLOW PER_MILLE
 //! bandwidth 100                        bytes of values a node sends in a microsecond; 0: at once
 //! grace 0                              microseconds that the scheduler waits for a lost worker
+//! knobs 0                              turns limits and pauses of workers and clients; 0: as usual
 //! serves 0                             requests that a worker serves at a time; 0: as many as usual
 //! patience 0                           microseconds that work waits without any worker; 0: default
 //! 1 @0 submit 0                        operation 1, at 0 µs: client 0 submits
@@ -80,7 +81,7 @@ impl fmt::Display for Plan {
         self.workers.iter().try_for_each(|nthreads| write!(f, " {nthreads}"))?;
         writeln!(f, "\nclients {}\nlatency {}", self.clients, self.latency)?;
         writeln!(f, "bandwidth {}\ngrace {}", self.bandwidth, self.grace)?;
-        writeln!(f, "serves {}\npatience {}", self.serves, self.patience)?;
+        writeln!(f, "knobs {}\nserves {}\npatience {}", self.knobs, self.serves, self.patience)?;
         self.ops.iter().try_for_each(|Step { id, at, op }| writeln!(f, "{id} @{at} {op}"))
     }
 }
@@ -197,6 +198,7 @@ impl FromStr for Plan {
                 "bandwidth" => plan.bandwidth = words.next("bytes a microsecond")?,
                 "patience" => plan.patience = words.next(MICROS)?,
                 "grace" => plan.grace = words.next("microseconds")?,
+                "knobs" => plan.knobs = words.next("a number")?,
                 "serves" => plan.serves = words.next("a number of requests")?,
                 id => {
                     let id = words.parse(id, "the number of an operation")?;

@@ -8,7 +8,7 @@ use raddle_core::client::Event as ClientEvent;
 use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::{
-    Config, Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Timer, Violation, Worker,
+    Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Timer, Violation, Worker,
 };
 use raddle_net::messages::{
     Failure as TaskFailure, FunctionName, Item, Registration, SchedulerToWorker, WorkerMessage,
@@ -19,13 +19,14 @@ use crate::body::Body;
 use crate::client::small;
 use crate::corrupt::{corrupt_worker_effects, corrupt_worker_event};
 use crate::failure::Failure;
+use crate::knobs;
 use crate::nested::Nested;
 use crate::plan::Moment;
 use crate::plant::Plant;
 use crate::property::Property;
 use crate::requests::{Asker, Reply};
 use crate::scheduler::wake;
-use crate::world::{Delivery, Depth, Node, World};
+use crate::world::{Delivery, Node, World};
 
 /// A worker process.
 #[derive(Clone, Debug)]
@@ -119,13 +120,8 @@ fn address(worker: u32) -> String {
 impl World {
     pub(crate) fn join(&mut self, nthreads: u32) {
         let number = self.next_worker();
-        let track_touched = self.settings.mode.depth == Depth::Touched;
-        let more = usize::from(self.settings.plant == Some(Plant::OneSlotMore));
-        let usual = Config::default();
-        let serves = self.plan().serves;
-        let max_serves = if serves == 0 { usual.max_serves } else { serves };
-        let config =
-            Config { nthreads: nthreads as usize + more, max_serves, track_touched, ..usual };
+        let mut config = knobs::worker(self.plan(), nthreads, self.settings.mode.depth);
+        config.nthreads += usize::from(self.settings.plant == Some(Plant::OneSlotMore));
         let worker = SimWorker {
             machine: Worker::new(config),
             id: None,

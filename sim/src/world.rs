@@ -298,7 +298,7 @@ impl World {
             self.join(nthreads);
         }
         for client in 0..plan.clients {
-            self.clients.push(SimClient::new(client, self.settings.mode.depth));
+            self.clients.push(SimClient::new(client, &plan, self.settings.mode.depth));
             self.connect_client(client);
         }
         for (n, step) in plan.ops.iter().enumerate() {

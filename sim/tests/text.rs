@@ -89,10 +89,10 @@ fn plans() -> impl Strategy<Value = Plan> {
     let steps = (any::<u32>(), any::<u64>(), ops()).prop_map(|(id, at, op)| Step { id, at, op });
     let steps = prop::collection::vec(steps, 0..6);
     let workers = prop::collection::vec(any::<u32>(), 0..4);
-    let numbers = any::<(u64, u64, usize, u64)>();
+    let numbers = any::<(u64, u64, u64, usize, u64)>();
     (workers, latencies(), numbers, steps).prop_map(|(workers, latency, numbers, ops)| {
-        let (bandwidth, grace, serves, patience) = numbers;
-        Plan { workers, clients: 3, latency, bandwidth, grace, serves, patience, ops }
+        let (bandwidth, grace, knobs, serves, patience) = numbers;
+        Plan { workers, clients: 3, latency, bandwidth, grace, knobs, serves, patience, ops }
     })
 }
 
