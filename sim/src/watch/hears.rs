@@ -100,7 +100,8 @@ impl Watch {
 
     pub(super) fn note_emptiness(&mut self, now: Instant) {
         let here = |connection: ConnectionId| !self.away.contains_key(&connection);
-        if self.workers.values().any(|worker| worker.connection.is_some_and(here)) {
+        // The newest first: of the oldest, many are gone.
+        if self.workers.values().rev().any(|worker| worker.connection.is_some_and(here)) {
             self.empty_since = None;
         } else {
             let since = *self.empty_since.get_or_insert(now);
