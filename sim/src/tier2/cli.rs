@@ -13,6 +13,7 @@ use raddle_core::scheduler::Policy;
 use super::weather::Weather;
 use super::{cross, run};
 use crate::case::{Case, policy_name, policy_named};
+use crate::failure::Class;
 use crate::failure::{Failure, Report};
 use crate::generate::Mix;
 use crate::plan::Plan;

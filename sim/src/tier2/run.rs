@@ -210,6 +210,8 @@ fn operate(op: &Op, weather: &Weather, users: &[mpsc::UnboundedSender<Ask>]) {
         Op::Join(threads) => nodes::join(*threads),
         Op::Kill(worker) => nodes::kill(*worker as u64),
         Op::Leave(worker) => nodes::leave(*worker as u64),
+        // A shell says nothing odd; strangers are for the first tier.
+        Op::Meddle(_) => {}
         Op::Pause(worker, micros) => {
             nodes::suffer(Fault::Pause(Place::Worker(*worker as u64)), time(*micros));
         }

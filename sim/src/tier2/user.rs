@@ -297,7 +297,7 @@ fn judge_failure(
     stage(|stage| {
         let blame = stage.planned(blame);
         let seen = format!("{number} {key} {blame} {failure:?}");
-        if matches!(error, raddle::TaskError::Disconnected) && stage.cut_off {
+        if matches!(error, raddle::TaskError::Disconnected { .. }) && stage.cut_off {
             stage.judged(&seen, Verdict::Right, Failure::WrongFailure);
             return None;
         }
