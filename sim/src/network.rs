@@ -22,12 +22,17 @@ pub(crate) struct Network {
     seed: u64,
     latency: Latency,
     bandwidth: u64,
-    /// By sender, then receiver.
-    links: BTreeMap<(Node, Node), Link>,
+    /// By sender, then receiver, as numbers.
+    links: BTreeMap<u128, Link>,
     /// When each node has sent the values that it was asked for.
     busy: BTreeMap<Node, Instant>,
     /// Worker processes that stand still: until when, and what has come for them.
     paused: BTreeMap<u32, (Instant, Vec<Delivery>)>,
+}
+
+/// Names a link.
+fn ends(from: Node, to: Node) -> u128 {
+    u128::from(from.number()) << 64 | u128::from(to.number())
 }
 
 /// One direction of a link.
@@ -53,7 +58,7 @@ impl Network {
 
     /// When a message that is sent now arrives.
     pub(crate) fn arrival(&mut self, from: Node, to: Node, now: Instant) -> Instant {
-        let link = self.links.entry((from, to)).or_default();
+        let link = self.links.entry(ends(from, to)).or_default();
         link.count += 1;
         let which = hash(from.number(), LATENCY, to.number(), link.count);
         let delay = self.latency.nanos(hash(self.seed, LATENCY, which, 0));
@@ -110,7 +115,7 @@ impl World {
     /// What `from` sends to `to` from now on does not arrive for a while.
     pub(crate) fn clog(&mut self, from: Place, to: Place, duration: Duration) {
         if let (Some(from), Some(to)) = (self.node(from), self.node(to)) {
-            let link = self.network.links.entry((from, to)).or_default();
+            let link = self.network.links.entry(ends(from, to)).or_default();
             link.last = link.last.max(self.now + duration);
         }
     }

@@ -88,10 +88,10 @@ impl Watch {
     /// What a client is told is there is there.
     fn told_value(&self, key: Key, run: RunId, worker: WorkerId) -> Result<(), Breach> {
         let log = self.run(run).filter(|log| self.task(log.task).key == key);
-        let number = self.workers.iter().find(|(_, log)| log.id == Some(worker));
-        let there = match (log.map(|log| &log.state), number) {
-            (Some(RunState::Finished(holders)), Some((number, _))) => holders.contains(number),
-            (Some(_) | None, _) => false,
+        let is_it = |number: &u32| self.workers[number].id == Some(worker);
+        let there = match log.map(|log| &log.state) {
+            Some(RunState::Finished(holders)) => holders.iter().any(is_it),
+            Some(RunState::Given | RunState::Over) | None => false,
         };
         ensure(there, Property::OneRun, || format!("{key} is said to be run {run} on {worker}"))
     }
