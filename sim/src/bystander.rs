@@ -245,7 +245,9 @@ impl World {
         let connection = self.workers[&worker].connection;
         let reason = "again".to_owned();
         let broke = Event::WorkerDisconnected { connection, reason };
-        for event in [Event::WorkerResumed { connection }, broke] {
+        let client = self.clients.first().map(|client| client.connection);
+        let here = client.map(|connection| Event::ClientResumed { connection });
+        for event in [Event::WorkerResumed { connection }, broke].into_iter().chain(here) {
             if self.is_ignored(&event) {
                 self.scheduler_event(event);
             }
@@ -305,39 +307,55 @@ impl World {
     /// A worker is told again what it was told, and what it might have been, if nothing follows.
     fn say_again(&mut self, bits: u64) {
         let Some((worker, message)) = pick(&self.echoes.words, bits, 5).cloned() else { return };
-        let mut words = vec![message.clone()];
-        if let Some((key, run)) = mentioned(&message) {
-            let recomputing = SchedulerToClient::Recomputing { key };
-            words.push(SchedulerToWorker::Free { key, run });
-            words.push(SchedulerToWorker::Holders { key, run, workers: [].into_iter().collect() });
-            words.push(SchedulerToWorker::ToRun { run, message: recomputing });
+        self.say_if_ignored(worker, message);
+        let Some((worker, key, run)) = self.some_run(bits) else { return };
+        let recomputing = SchedulerToClient::Recomputing { key };
+        for message in [
+            SchedulerToWorker::Free { key, run },
+            SchedulerToWorker::Holders { key, run, workers: [].into_iter().collect() },
+            SchedulerToWorker::ToRun { run, message: recomputing },
+        ] {
+            self.say_if_ignored(worker, message);
         }
-        for event in words.into_iter().map(WorkerEvent::FromScheduler) {
-            let Some(node) = self.workers.get(&worker) else { return };
-            let mut ignored = true;
-            let visit = &mut |cell: WorkerCell| ignored &= cell.class() == Class::Ignored;
-            node.machine.cells(self.now, &event, visit);
-            if ignored {
-                self.worker_event(worker, event);
-            }
+    }
+
+    fn say_if_ignored(&mut self, worker: u32, message: SchedulerToWorker) {
+        let Some(node) = self.workers.get(&worker) else { return };
+        let event = WorkerEvent::FromScheduler(message);
+        let mut ignored = true;
+        let visit = &mut |cell: WorkerCell| ignored &= cell.class() == Class::Ignored;
+        node.machine.cells(self.now, &event, visit);
+        if ignored {
+            self.worker_event(worker, event);
         }
+    }
+
+    /// A run that a worker was told of lately, or one of which the body waits.
+    fn some_run(&self, bits: u64) -> Option<(u32, Key, RunId)> {
+        let waiting = self.workers.iter().flat_map(|(worker, node)| {
+            node.nested.iter().map(|(run, nested)| (*worker, nested.key(), *run))
+        });
+        let told = pick(&self.echoes.words, bits, 7).and_then(|(worker, word)| {
+            let (key, run) = mentioned(word)?;
+            Some((*worker, key, run))
+        });
+        if bits.is_multiple_of(2) { waiting.last().or(told) } else { told }
     }
 
     /// A body that says nothing else asks the scheduler, and leaves; a client sends what no run
     /// receives.
     fn bodies_speak(&mut self, bits: u64) {
-        let Some((worker, word)) = pick(&self.echoes.words, bits, 7) else { return };
-        let worker = *worker;
-        let Some((key, run)) = mentioned(word) else { return };
+        let Some((worker, key, run)) = self.some_run(bits) else { return };
         let Some(node) = self.workers.get(&worker) else { return };
-        if !node.nested.contains_key(&run) {
-            for message in
-                [ClientMessage::Query { id: 1, query: Query::Info }, ClientMessage::Goodbye]
-            {
-                let event = WorkerEvent::FromRun { run, message };
-                if self.may_happen(worker, &event) {
-                    self.worker_event(worker, event);
-                }
+        let waits = node.nested.contains_key(&run);
+        for message in [ClientMessage::Query { id: 1, query: Query::Info }, ClientMessage::Goodbye]
+        {
+            // One that waits would lose what it waits for.
+            let event = WorkerEvent::FromRun { run, message };
+            let leaves =
+                matches!(event, WorkerEvent::FromRun { message: ClientMessage::Goodbye, .. });
+            if !(waits && leaves) && self.may_happen(worker, &event) {
+                self.worker_event(worker, event);
             }
         }
         self.next_request += 1;

@@ -41,7 +41,7 @@ const FRESH: u64 = 1 << 40;
 pub(crate) struct SimClient {
     pub(crate) machine: Client,
     number: usize,
-    connection: ConnectionId,
+    pub(crate) connection: ConnectionId,
     held: BTreeMap<Key, Seen>,
     /// How often each key was submitted and not released.
     handles: BTreeMap<Key, usize>,
