@@ -11,7 +11,9 @@
 //! | 10–11 | length of the body, `u16` |
 //! | 12–15 | CRC-32C of bytes 0–11 and the body, `u32` |
 //!
-//! Numbers are little endian.
+//! Numbers are little endian. A side that has a token answers a hello with a challenge; the side that
+//! dialled proves that it has the token, too, and the welcome proves the same of the other. How is not
+//! known here.
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +24,9 @@ use crate::codec;
 use crate::error::HelloError;
 use crate::limits::{MAX_HELLO, PROTOCOL_VERSION};
 use crate::names::Session;
+
+/// A number that nobody can foretell, or what proves that its sender has the token.
+pub type Secret = [u8; 32];
 
 /// Bytes before the body.
 pub const PREFIX: usize = 16;
@@ -100,6 +105,8 @@ pub struct Welcome {
     pub grace: u64,
     /// Which build it is, for diagnosis.
     pub build: String,
+    /// What proves that the answering side has the token; none if it did not ask for that.
+    pub proof: Option<Secret>,
 }
 
 impl Welcome {
@@ -107,13 +114,27 @@ impl Welcome {
     #[must_use]
     pub fn new(epoch: u32) -> Self {
         let build = env!("CARGO_PKG_VERSION").to_owned();
-        Self { version: PROTOCOL_VERSION, epoch, received: 0, grace: 0, build }
+        Self { version: PROTOCOL_VERSION, epoch, received: 0, grace: 0, build, proof: None }
     }
+}
+
+/// The answer to a challenge: the side that dialled has the token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// What the answering side is to prove itself by.
+    pub nonce: Secret,
+    /// What proves it.
+    pub proof: Secret,
 }
 
 /// The answer to a hello.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
+    /// It is to prove that it has the token.
+    Challenge {
+        /// What it is to prove itself by.
+        nonce: Secret,
+    },
     /// It may not come.
     Refused {
         /// Why.
@@ -145,6 +166,12 @@ pub enum RefusedReason {
     /// The role has no business here, such as a client at a worker.
     #[error("it does not serve this role; check which address is whose")]
     WrongRole,
+    /// It has another token.
+    #[error("the token is not the one of this cluster")]
+    WrongToken,
+    /// Its certificate is for another role.
+    #[error("the certificate is not one for this role; use the one that was made for it")]
+    WrongCertificate,
 }
 
 /// What a body says.
@@ -153,6 +180,21 @@ enum Body {
     Hello(Hello),
     Refused(RefusedReason),
     Welcome(Welcome),
+    Challenge(Secret),
+    Proof(Proof),
+}
+
+impl Body {
+    /// What it is, for errors.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Hello(_) => "hello",
+            Self::Refused(_) => "refusal",
+            Self::Welcome(_) => "welcome",
+            Self::Challenge(_) => "challenge",
+            Self::Proof(_) => "proof",
+        }
+    }
 }
 
 /// The bytes of a hello.
@@ -171,6 +213,7 @@ pub fn encode_hello(hello: &Hello) -> Result<Vec<u8>, HelloError> {
 /// If the build is too long.
 pub fn encode_reply(reply: &Reply) -> Result<Vec<u8>, HelloError> {
     match reply {
+        Reply::Challenge { nonce } => encode(PROTOCOL_VERSION, &Body::Challenge(*nonce)),
         Reply::Refused { reason } => encode(PROTOCOL_VERSION, &Body::Refused(reason.clone())),
         Reply::Welcome(welcome) => encode(welcome.version, &Body::Welcome(welcome.clone())),
     }
@@ -197,17 +240,40 @@ pub fn body_len(prefix: &[u8; PREFIX]) -> Result<usize, HelloError> {
     Ok(length)
 }
 
+/// The bytes of a proof.
+///
+/// # Errors
+///
+/// None for a proof: it is short.
+pub fn encode_proof(proof: &Proof) -> Result<Vec<u8>, HelloError> {
+    encode(PROTOCOL_VERSION, &Body::Proof(proof.clone()))
+}
+
 /// The hello that these bytes are.
 ///
 /// # Errors
 ///
 /// If they are something else.
 pub fn decode_hello(prefix: &[u8; PREFIX], body: &[u8]) -> Result<Hello, HelloError> {
-    let unexpected = |found| Err(HelloError::Unexpected { expected: "hello", found });
     match decode(prefix, body)? {
         Body::Hello(hello) => Ok(Hello { version: PROTOCOL_VERSION, ..hello }),
-        Body::Refused(_) => unexpected("refusal"),
-        Body::Welcome(_) => unexpected("welcome"),
+        other @ (Body::Refused(_) | Body::Welcome(_) | Body::Challenge(_) | Body::Proof(_)) => {
+            Err(HelloError::Unexpected { expected: "hello", found: other.kind() })
+        }
+    }
+}
+
+/// The proof that these bytes are.
+///
+/// # Errors
+///
+/// If they are something else.
+pub fn decode_proof(prefix: &[u8; PREFIX], body: &[u8]) -> Result<Proof, HelloError> {
+    match decode(prefix, body)? {
+        Body::Proof(proof) => Ok(proof),
+        other @ (Body::Hello(_) | Body::Refused(_) | Body::Welcome(_) | Body::Challenge(_)) => {
+            Err(HelloError::Unexpected { expected: "proof", found: other.kind() })
+        }
     }
 }
 
@@ -218,7 +284,10 @@ pub fn decode_hello(prefix: &[u8; PREFIX], body: &[u8]) -> Result<Hello, HelloEr
 /// If they are something else.
 pub fn decode_reply(prefix: &[u8; PREFIX], body: &[u8]) -> Result<Reply, HelloError> {
     match decode(prefix, body)? {
-        Body::Hello(_) => Err(HelloError::Unexpected { expected: "reply", found: "hello" }),
+        other @ (Body::Hello(_) | Body::Proof(_)) => {
+            Err(HelloError::Unexpected { expected: "reply", found: other.kind() })
+        }
+        Body::Challenge(nonce) => Ok(Reply::Challenge { nonce }),
         Body::Refused(reason) => Ok(Reply::Refused { reason }),
         Body::Welcome(welcome) => {
             Ok(Reply::Welcome(Welcome { version: PROTOCOL_VERSION, ..welcome }))

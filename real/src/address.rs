@@ -1,13 +1,25 @@
-//! Addresses as people and messages write them: `tcp://host:port`.
+//! Addresses as people and messages write them: `tcp://host:port`, or `tls://host:port`.
 //!
 //! This module must not know who listens there; it resolves nothing.
 
 use std::fmt;
 use std::str::FromStr;
 
+/// How one talks there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// Plainly.
+    #[default]
+    Tcp,
+    /// By TLS.
+    Tls,
+}
+
 /// Where somebody listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
+    /// How one talks there.
+    pub(crate) scheme: Scheme,
     /// A name, or an IP address without brackets.
     pub(crate) host: String,
     /// The TCP port.
@@ -16,16 +28,19 @@ pub(crate) struct Address {
 
 /// The text is not an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an address: expected tcp://HOST:PORT, for example tcp://127.0.0.1:8786")]
+#[error(
+    "`{0}` is not an address: expected tcp://HOST:PORT or tls://HOST:PORT, for example tcp://127.0.0.1:8786"
+)]
 pub(crate) struct AddressError(String);
 
-/// Reads `tcp://host:port`; the scheme may be left out.
+/// Reads `tcp://host:port` or `tls://host:port`; `tcp://` may be left out.
 pub(crate) fn parse(text: &str) -> Result<Address, AddressError> {
     let error = || AddressError(text.chars().take(200).collect());
-    let rest = match text.split_once("://") {
-        Some(("tcp", rest)) => rest,
+    let (scheme, rest) = match text.split_once("://") {
+        Some(("tcp", rest)) => (Scheme::Tcp, rest),
+        Some(("tls", rest)) => (Scheme::Tls, rest),
         Some(_) => return Err(error()),
-        None => text,
+        None => (Scheme::Tcp, text),
     };
     let (host, port) = rest.rsplit_once(':').ok_or_else(error)?;
     let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
@@ -38,7 +53,14 @@ pub(crate) fn parse(text: &str) -> Result<Address, AddressError> {
         return Err(error());
     }
     let port = port.parse().map_err(|_| error())?;
-    Ok(Address { host: host.to_owned(), port })
+    Ok(Address { scheme, host: host.to_owned(), port })
+}
+
+impl Address {
+    /// Of a socket.
+    pub(crate) fn new(scheme: Scheme, address: std::net::SocketAddr) -> Self {
+        Self { scheme, host: address.ip().to_string(), port: address.port() }
+    }
 }
 
 impl FromStr for Address {
@@ -51,16 +73,14 @@ impl FromStr for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.scheme {
+            Scheme::Tcp => "tcp",
+            Scheme::Tls => "tls",
+        };
         match self.host.contains(':') {
-            true => write!(f, "tcp://[{}]:{}", self.host, self.port),
-            false => write!(f, "tcp://{}:{}", self.host, self.port),
+            true => write!(f, "{scheme}://[{}]:{}", self.host, self.port),
+            false => write!(f, "{scheme}://{}:{}", self.host, self.port),
         }
-    }
-}
-
-impl From<std::net::SocketAddr> for Address {
-    fn from(address: std::net::SocketAddr) -> Self {
-        Self { host: address.ip().to_string(), port: address.port() }
     }
 }
 
@@ -70,14 +90,15 @@ mod tests {
 
     #[test]
     fn an_address_reads_what_it_prints() {
-        for text in ["tcp://127.0.0.1:8786", "tcp://[::1]:1", "tcp://node-3.cluster:65535"] {
+        for text in ["tcp://127.0.0.1:8786", "tls://[::1]:1", "tcp://node-3.cluster:65535"] {
             assert_eq!(parse(text).map(|address| address.to_string()), Ok(text.to_owned()));
         }
     }
 
     #[test]
     fn the_scheme_may_be_left_out() {
-        assert_eq!(parse("localhost:80"), Ok(Address { host: "localhost".into(), port: 80 }));
+        let expected = Address { scheme: Scheme::Tcp, host: "localhost".into(), port: 80 };
+        assert_eq!(parse("localhost:80"), Ok(expected));
     }
 
     #[test]

@@ -4,17 +4,20 @@
 //! wrongly, 3 the other side speaks another version.
 
 mod ask;
+mod cert;
 mod status;
 mod table;
 mod worker;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::address::{self, AddressError};
+use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::scheduler::{DEFAULT_PORT, RunningScheduler, SchedulerOptions};
 use crate::{init, logging, rt};
@@ -23,12 +26,18 @@ use crate::{init, logging, rt};
 #[derive(Debug, Parser)]
 #[command(name = "raddle", version, about)]
 struct Cli {
+    /// Folder of the certificates or the token of the cluster, made by `raddle cert init`; or
+    /// RADDLE_CREDENTIALS
+    #[arg(long, global = true, value_name = "DIR")]
+    credentials: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make certificates and a token for a cluster
+    Cert(cert::CertArgs),
     /// Run a scheduler until interrupted
     Scheduler(SchedulerArgs),
     /// Run a worker until interrupted or until the scheduler is gone
@@ -71,7 +80,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::install(Some(match cli.command {
         Command::Scheduler(_) | Command::Worker(_) => "info",
-        Command::Status(_)
+        Command::Cert(_)
+        | Command::Status(_)
         | Command::Workers(_)
         | Command::Tasks(_)
         | Command::Explain(_)
@@ -79,7 +89,17 @@ pub fn main() -> ExitCode {
         | Command::Dump(_)
         | Command::Wait(_) => "warn",
     }));
+    if let Some(folder) = cli.credentials {
+        match Credentials::load(folder) {
+            Ok(credentials) => credentials.become_process(),
+            Err(error) => {
+                init::complain(&error.to_string());
+                return ExitCode::FAILURE;
+            }
+        }
+    }
     let code = match cli.command {
+        Command::Cert(args) => cert::main(args),
         Command::Scheduler(args) => init::run_to_exit(scheduler(args)),
         Command::Worker(args) => worker::main(args),
         Command::Status(args) => init::run_to_exit(status::show(args)),
@@ -96,6 +116,7 @@ pub fn main() -> ExitCode {
 async fn scheduler(args: SchedulerArgs) -> Result<i32> {
     let mut options =
         SchedulerOptions { host: args.host, port: args.port, ..SchedulerOptions::default() };
+    options.credentials = Credentials::of_process()?;
     options.config.worker_grace = args.worker_grace;
     options.config.client_grace = args.client_grace;
     let mut scheduler = RunningScheduler::start(options).await?;

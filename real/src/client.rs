@@ -19,6 +19,7 @@ use raddle_net::names::Key;
 pub(crate) use self::queries::{task_json, worker_json};
 use crate::call::Call;
 use crate::conn::CONNECT_LIMIT;
+use crate::credentials::Credentials;
 use crate::error::{Error, Result, TaskError};
 use crate::future::{self, AsCompleted, TaskFuture, Wait, WaitFor, block_on, park_on};
 use crate::hub::{Hub, lock};
@@ -72,14 +73,25 @@ struct Inner {
 }
 
 impl Client {
-    /// Connects to the scheduler at `address`, `tcp://host:port`. A scheduler that is not there yet
-    /// is tried again for 10 s.
+    /// Connects to the scheduler at `address`, `tcp://host:port` or `tls://host:port`, with the
+    /// [credentials of this process](Credentials::of_process). A scheduler that is not there yet is
+    /// tried again for 10 s.
     ///
     /// # Errors
     ///
-    /// Nobody answers, or who answers is not a scheduler of this version.
+    /// Nobody answers, or who answers is not a scheduler of this version, or not of the same cluster
+    /// as our credentials.
     pub async fn connect(address: impl AsRef<str>) -> Result<Self> {
-        Self::with_cluster(address.as_ref(), None).await
+        Self::connect_with(address, &Credentials::of_process()?).await
+    }
+
+    /// As [`Self::connect`], with these credentials.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::connect`].
+    pub async fn connect_with(address: impl AsRef<str>, credentials: &Credentials) -> Result<Self> {
+        Self::with_cluster(address.as_ref(), credentials, None).await
     }
 
     /// As [`Self::connect`], for code without a runtime.
@@ -99,7 +111,7 @@ impl Client {
     pub async fn local() -> Result<Self> {
         let cluster = LocalCluster::builder().start().await?;
         let address = cluster.address().to_owned();
-        Self::with_cluster(&address, Some(cluster)).await
+        Self::with_cluster(&address, &Credentials::none(), Some(cluster)).await
     }
 
     /// As [`Self::local`], for code without a runtime.
@@ -114,8 +126,13 @@ impl Client {
         }
     }
 
-    async fn with_cluster(address: &str, cluster: Option<LocalCluster>) -> Result<Self> {
-        let (hub, ended) = carrier::connect(address.to_owned(), CONNECT_LIMIT).await?;
+    async fn with_cluster(
+        address: &str,
+        credentials: &Credentials,
+        cluster: Option<LocalCluster>,
+    ) -> Result<Self> {
+        let connected = carrier::connect(address.to_owned(), credentials.clone(), CONNECT_LIMIT);
+        let (hub, ended) = connected.await?;
         let (ended, cluster) = (Mutex::new(Some(ended)), Mutex::new(cluster));
         Ok(Self { inner: Arc::new(Inner { hub, address: address.to_owned(), ended, cluster }) })
     }

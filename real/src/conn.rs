@@ -2,78 +2,26 @@
 //!
 //! This module must not know what is said in the frames.
 
+mod dial;
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
-use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use raddle_net::error::{FrameError, HelloError, SessionError};
+use raddle_net::error::{FrameError, SessionError};
 use raddle_net::frame::{Frame, FrameDecoder, FrameEncoder, FrameOptions};
-use raddle_net::hello::{self, Hello, PREFIX, RefusedReason, Reply, Welcome};
 
-use crate::address::{self, Address, AddressError};
-use crate::error::Error;
-use crate::rt::{
-    self, AsyncReadExt, AsyncWriteExt, OwnedSemaphorePermit, ReadHalf, TcpStream, WriteHalf,
+pub(crate) use self::dial::{
+    CONNECT_LIMIT, ConnectError, GreetingError, connect, read_greeting, refuses, write_greeting,
 };
+use crate::address::{Address, Scheme};
+use crate::credentials::Channel;
+use crate::rt::{self, AsyncReadExt, AsyncWriteExt, OwnedSemaphorePermit, ReadHalf, WriteHalf};
 
-/// How long dialling and greeting may take together.
-pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// How long an answer to a probe may take.
-const PROBE_LIMIT: Duration = Duration::from_secs(1);
 /// Chunks of one vectored write.
 const MAX_SLICES: usize = 64;
-
-/// A connection was not made.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ConnectError {
-    /// The address cannot be read.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// Nobody answers there.
-    #[error("nobody answers at {address}: {source}")]
-    Unreachable {
-        /// Where.
-        address: String,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// The peer does not want us.
-    #[error("{address} refused the connection: {reason}")]
-    Refused {
-        /// Where.
-        address: String,
-        /// Why.
-        reason: RefusedReason,
-    },
-    /// The peer speaks another version.
-    #[error("{address} speaks version {theirs} of the protocol, this program version {ours}")]
-    Version {
-        /// Where.
-        address: String,
-        /// Our version.
-        ours: u16,
-        /// The peer's version.
-        theirs: u16,
-    },
-    /// The peer took too long.
-    #[error("{address} did not answer within {} s", CONNECT_LIMIT.as_secs())]
-    TimedOut {
-        /// Where.
-        address: String,
-    },
-    /// The greetings failed.
-    #[error("{address} was greeted in vain: {source}")]
-    Hello {
-        /// Where.
-        address: String,
-        /// What is wrong.
-        source: HelloError,
-    },
-}
 
 /// A connection broke.
 #[derive(Debug, thiserror::Error)]
@@ -107,17 +55,6 @@ impl ConnError {
     }
 }
 
-/// What is wrong with a greeting.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum GreetingError {
-    /// The network failed, or the peer left.
-    #[error("it left before it had said hello: {0}")]
-    Io(#[from] io::Error),
-    /// The peer said something else.
-    #[error(transparent)]
-    Hello(#[from] HelloError),
-}
-
 /// A connection that both sides have greeted.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -136,7 +73,7 @@ pub(crate) struct Connection {
 /// The receiving half of a connection.
 #[derive(Debug)]
 pub(crate) struct FrameReader {
-    stream: ReadHalf<TcpStream>,
+    stream: ReadHalf<Channel>,
     decoder: FrameDecoder,
     /// Counts the connection among those of its listener.
     _permit: Option<OwnedSemaphorePermit>,
@@ -145,79 +82,16 @@ pub(crate) struct FrameReader {
 /// The sending half of a connection.
 #[derive(Debug)]
 pub(crate) struct FrameWriter {
-    stream: WriteHalf<TcpStream>,
-}
-
-/// Dials, says hello, waits for the welcome.
-pub(crate) async fn connect(
-    address: &str,
-    hello: Hello,
-) -> Result<(Welcome, Connection), ConnectError> {
-    let dialled = rt::within(CONNECT_LIMIT, dial(address, &hello)).await;
-    dialled.unwrap_or_else(|| Err(ConnectError::TimedOut { address: address.to_owned() }))
-}
-
-async fn dial(address: &str, hello: &Hello) -> Result<(Welcome, Connection), ConnectError> {
-    let target = address::parse(address)?;
-    let unreachable = |source| ConnectError::Unreachable { address: address.to_owned(), source };
-    let stream = TcpStream::connect((target.host.as_str(), target.port));
-    let mut stream = stream.await.map_err(unreachable)?;
-    let reply = async {
-        stream.set_nodelay(true)?;
-        write_greeting(&mut stream, &hello::encode_hello(hello)?).await?;
-        let (prefix, body) = read_greeting(&mut stream).await?;
-        Ok(hello::decode_reply(&prefix, &body)?)
-    };
-    let address = || address.to_owned();
-    match reply.await {
-        Ok(Reply::Welcome(welcome)) => {
-            let connection = Connection::new(stream, None).map_err(unreachable)?;
-            Ok((welcome, connection))
-        }
-        Ok(Reply::Refused { reason }) => Err(ConnectError::Refused { address: address(), reason }),
-        Err(GreetingError::Hello(HelloError::Version { ours, theirs })) => {
-            Err(ConnectError::Version { address: address(), ours, theirs })
-        }
-        Err(GreetingError::Hello(source)) => {
-            Err(ConnectError::Hello { address: address(), source })
-        }
-        Err(GreetingError::Io(source)) => Err(unreachable(source)),
-    }
-}
-
-/// Whether it is certain that nobody listens at `address`: the machine is there, and says so.
-pub(crate) async fn refuses(address: &str) -> bool {
-    let Ok(target) = address::parse(address) else { return false };
-    let dialled = TcpStream::connect((target.host.as_str(), target.port));
-    match rt::within(PROBE_LIMIT, dialled).await {
-        Some(Err(error)) => error.kind() == io::ErrorKind::ConnectionRefused,
-        Some(Ok(_)) | None => false,
-    }
-}
-
-/// Reads a hello or a reply: its prefix and its body.
-pub(crate) async fn read_greeting(
-    stream: &mut TcpStream,
-) -> Result<([u8; PREFIX], Vec<u8>), GreetingError> {
-    let mut prefix = [0; PREFIX];
-    stream.read_exact(&mut prefix).await?;
-    let mut body = vec![0; hello::body_len(&prefix)?];
-    stream.read_exact(&mut body).await?;
-    Ok((prefix, body))
-}
-
-/// Writes an encoded hello or reply.
-pub(crate) async fn write_greeting(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
-    stream.write_all(bytes).await?;
-    stream.flush().await
+    stream: WriteHalf<Channel>,
 }
 
 impl Connection {
     /// A connection over `stream`, on which the greetings are done.
-    pub(crate) fn new(stream: TcpStream, permit: Option<OwnedSemaphorePermit>) -> io::Result<Self> {
+    pub(crate) fn new(stream: Channel, permit: Option<OwnedSemaphorePermit>) -> io::Result<Self> {
         let (peer, local) = (stream.peer_addr()?, stream.local_addr()?.ip());
-        // Within one machine no wire can flip a bit, and checksums cost more than the way.
-        let options = FrameOptions { segment_checksums: peer.ip() != local };
+        let scheme = if stream.is_sealed() { Scheme::Tls } else { Scheme::Tcp };
+        // Within one machine no wire can flip a bit, and TLS has checksums of its own.
+        let options = FrameOptions { segment_checksums: peer.ip() != local && !stream.is_sealed() };
         let (read, write) = rt::split(stream);
         Ok(Self {
             reader: FrameReader {
@@ -226,7 +100,7 @@ impl Connection {
                 _permit: permit,
             },
             writer: FrameWriter { stream: write },
-            peer: Address::from(peer).to_string(),
+            peer: Address::new(scheme, peer).to_string(),
             local,
             options,
         })
@@ -291,35 +165,5 @@ impl FrameWriter {
             }
         }
         Ok(self.stream.flush().await?)
-    }
-}
-
-impl From<ConnectError> for Error {
-    fn from(error: ConnectError) -> Self {
-        match error {
-            ConnectError::Address(error) => error.into(),
-            ConnectError::Unreachable { address, source } => {
-                Self::Connect { address, reason: source.to_string() }
-            }
-            ConnectError::Refused { address, reason } => {
-                Self::Refused { peer: address, reason: reason.to_string() }
-            }
-            ConnectError::Version { address, ours, theirs } => {
-                Self::VersionMismatch { address, ours: ours.into(), theirs: theirs.into() }
-            }
-            ConnectError::TimedOut { address } => {
-                let reason = format!("no answer within {} s", CONNECT_LIMIT.as_secs());
-                Self::Connect { address, reason }
-            }
-            ConnectError::Hello { address, source } => {
-                Self::Protocol { peer: address, reason: source.to_string() }
-            }
-        }
-    }
-}
-
-impl From<AddressError> for Error {
-    fn from(error: AddressError) -> Self {
-        Self::InvalidAddress(error.to_string())
     }
 }

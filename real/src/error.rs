@@ -38,6 +38,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The credentials of this process are not there, or not those that the other side wants.
+    #[error("{reason}")]
+    Credentials {
+        /// What is wrong with them.
+        reason: String,
+    },
     /// The scheduler cannot do what it was asked.
     #[error("{0}")]
     Declined(String),

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::resources::{self, Resources};
 use crate::worker::{WorkerOptions, run_worker};
@@ -21,6 +22,8 @@ pub(crate) mod flags {
     pub(crate) const RESOURCES: &str = "--raddle-resources";
     /// Followed by the worker's name.
     pub(crate) const NAME: &str = "--raddle-name";
+    /// Followed by the folder of its credentials; empty if it has none.
+    pub(crate) const CREDENTIALS: &str = "--raddle-credentials";
     /// Say nothing on standard output.
     pub(crate) const QUIET: &str = "--raddle-quiet";
     /// End when standard input ends: its other end is held by whoever started the worker.
@@ -44,9 +47,9 @@ static READY: AtomicBool = AtomicBool::new(false);
 ///
 /// Call it first in `main`, before anything reads the arguments; `#[raddle::main]` does. A program
 /// is a worker when its arguments are `--raddle-worker tcp://HOST:PORT`, with `--raddle-threads N`
-/// `--raddle-name NAME` and `--raddle-resources gpu=1,…` if wanted, or when the environment says the
-/// same by `RADDLE_WORKER`, `RADDLE_WORKER_THREADS`, `RADDLE_WORKER_NAME` and
-/// `RADDLE_WORKER_RESOURCES`. It then serves until it is told to stop and
+/// `--raddle-name NAME`, `--raddle-resources gpu=1,…` and `--raddle-credentials DIR` if wanted, or when
+/// the environment says the same by `RADDLE_WORKER`, `RADDLE_WORKER_THREADS`, `RADDLE_WORKER_NAME`,
+/// `RADDLE_WORKER_RESOURCES` and `RADDLE_CREDENTIALS`. It then serves until it is told to stop and
 /// ends the process: with 0, or 1 after a failure, 2 if the arguments are wrong, 3 if the scheduler
 /// speaks another version.
 ///
@@ -125,6 +128,7 @@ struct Request {
     threads: Option<usize>,
     resources: Resources,
     name: Option<String>,
+    credentials: Option<String>,
     pipe: bool,
     quiet: bool,
 }
@@ -158,6 +162,7 @@ impl Request {
                 flags::THREADS => threads = Some(value()?),
                 flags::RESOURCES => resources = value()?,
                 flags::NAME => request.name = Some(value()?),
+                flags::CREDENTIALS => request.credentials = Some(value()?),
                 flags::PIPE => request.pipe = true,
                 flags::QUIET => request.quiet = true,
                 _ => {}
@@ -179,6 +184,11 @@ impl Request {
         run_to_exit(async move {
             let mut options = worker_options(self.scheduler, self.threads, self.name)?;
             options.resources = self.resources;
+            options.credentials = match self.credentials {
+                Some(folder) if folder.is_empty() => Credentials::none(),
+                Some(folder) => Credentials::load(folder)?,
+                None => Credentials::of_process()?,
+            };
             options.joined = (!self.quiet).then_some(say_joined);
             match self.pipe {
                 true => rt::select! {

@@ -43,6 +43,7 @@ mod client;
 mod clock;
 mod conn;
 mod context;
+mod credentials;
 mod error;
 mod executor;
 mod fingerprint;
@@ -67,6 +68,7 @@ pub mod simulated;
 mod store;
 mod stream;
 mod task;
+mod throttle;
 mod transfer;
 mod value;
 mod worker;
@@ -79,6 +81,7 @@ pub use crate::arg::IntoArg;
 pub use crate::call::Call;
 pub use crate::client::Client;
 pub use crate::context::TaskContext;
+pub use crate::credentials::Credentials;
 pub use crate::error::{Error, Result, TaskError};
 pub use crate::future::{
     AsCompleted, Borrowed, Status, TaskFuture, Wait, WaitFor, as_completed, wait,

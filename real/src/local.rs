@@ -65,7 +65,7 @@ impl LocalCluster {
         Ok(cluster)
     }
 
-    /// Where its scheduler listens, `tcp://host:port`.
+    /// Where its scheduler listens, `tcp://host:port` or `tls://host:port`.
     #[must_use]
     pub fn address(&self) -> &str {
         self.scheduler.address()
@@ -77,7 +77,7 @@ impl LocalCluster {
     ///
     /// As [`Client::connect`].
     pub async fn client(&self) -> Result<Client> {
-        Client::connect(self.address()).await
+        Client::connect_with(self.address(), &self.settings.scheduler.credentials).await
     }
 
     /// The addresses of its workers, `tcp://host:port`, by index. A worker that has died is listed

@@ -7,7 +7,7 @@
 //! This module must not know the scheduler, nor what a worker does.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
+use crate::credentials::Credentials;
 use crate::init::flags;
 use crate::resources::{self, Resources};
 use crate::rt::oneshot;
@@ -41,6 +42,8 @@ pub(crate) struct Program {
     pub(crate) resources: Resources,
     /// The worker's name.
     pub(crate) name: Option<String>,
+    /// Who it is, and who may come.
+    pub(crate) credentials: Credentials,
     /// It says nothing on standard output.
     pub(crate) quiet: bool,
 }
@@ -59,6 +62,9 @@ impl Program {
         if let Some(name) = &self.name {
             command.arg(flags::NAME).arg(name);
         }
+        // Said even if there are none, so that it does not look for others.
+        let folder = self.credentials.folder().unwrap_or_else(|| Path::new(""));
+        command.arg(flags::CREDENTIALS).arg(folder);
         if self.quiet {
             command.arg(flags::QUIET);
         }
@@ -254,6 +260,7 @@ mod tests {
             threads: Some(1),
             resources: Vec::new(),
             name: None,
+            credentials: Credentials::none(),
             quiet: true,
         }
     }

@@ -8,6 +8,7 @@ use raddle_core::random::{below, hash};
 use raddle_net::hello::{Hello, RefusedReason, Welcome};
 
 use crate::conn::{self, ConnectError, Connection};
+use crate::credentials::Credentials;
 use crate::rt;
 
 /// How long after a first failure it is tried again; each next pause is twice as long.
@@ -34,12 +35,13 @@ pub(crate) enum Lost {
 pub(crate) async fn redial(
     address: &str,
     hello: &Hello,
+    credentials: &Credentials,
     limit: Duration,
 ) -> Result<(Welcome, Connection), Lost> {
     let tries = async {
         let (seed, mut pause) = (rt::random(), FIRST_PAUSE);
         for attempt in 0.. {
-            match conn::connect(address, hello.clone()).await {
+            match conn::connect(address, hello.clone(), credentials).await {
                 Ok(back) => return Ok(back),
                 Err(ConnectError::Refused { reason: RefusedReason::SessionUnknown, .. }) => {
                     return Err(Lost::SessionUnknown);

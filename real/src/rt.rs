@@ -12,7 +12,9 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
-pub(crate) use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+pub(crate) use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf, split,
+};
 #[cfg(not(madsim))]
 pub(crate) use tokio::net::{TcpListener, TcpStream};
 pub(crate) use tokio::runtime::Handle;

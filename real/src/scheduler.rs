@@ -13,6 +13,7 @@ use raddle_core::scheduler::Config;
 use raddle_net::names::WorkerId;
 
 use self::reactor::{Command, Reactor};
+use crate::credentials::{Credentials, Part};
 use crate::error::{Error, Result};
 use crate::listener::Listener;
 use crate::rt::{self, mpsc, oneshot};
@@ -27,6 +28,8 @@ pub(crate) struct SchedulerOptions {
     pub(crate) host: String,
     /// Where it listens; 0 is any free port.
     pub(crate) port: u16,
+    /// Who it is, and who may come.
+    pub(crate) credentials: Credentials,
     /// How the machine behaves.
     pub(crate) config: Config,
 }
@@ -34,7 +37,8 @@ pub(crate) struct SchedulerOptions {
 impl Default for SchedulerOptions {
     /// A scheduler for this machine alone, at any free port.
     fn default() -> Self {
-        Self { host: "127.0.0.1".into(), port: 0, config: Config::default() }
+        let credentials = Credentials::none();
+        Self { host: "127.0.0.1".into(), port: 0, credentials, config: Config::default() }
     }
 }
 
@@ -56,11 +60,12 @@ impl RunningScheduler {
         let (listens, listening) = oneshot::channel();
         let (commands, mailbox) = mpsc::unbounded_channel();
         let ended = rt::thread("raddle-scheduler", async move {
-            match Listener::bind(&options.host, options.port).await {
+            let SchedulerOptions { host, port, credentials, config } = options;
+            match Listener::bind(&host, port, Part::Scheduler, &credentials).await {
                 Ok(listener) => {
                     // If nobody waits any more, the mailbox is closed, and the reactor ends.
                     let _ = listens.send(Ok(listener.address().to_owned()));
-                    Reactor::new(options.config).run(listener, mailbox).await;
+                    Reactor::new(config).run(listener, mailbox).await;
                 }
                 // As above: nobody to be told.
                 Err(error) => drop(listens.send(Err(error))),
@@ -75,7 +80,7 @@ impl RunningScheduler {
         }
     }
 
-    /// Where it listens, `tcp://host:port`.
+    /// Where it listens, `tcp://host:port` or `tls://host:port`.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }

@@ -26,7 +26,8 @@ pub use crate::rt::network;
 ///
 /// It cannot listen there.
 pub async fn scheduler(host: String, port: u16, config: Config) -> Result<()> {
-    RunningScheduler::start(SchedulerOptions { host, port, config }).await?.ended().await;
+    let options = SchedulerOptions { host, port, config, ..SchedulerOptions::default() };
+    RunningScheduler::start(options).await?.ended().await;
     Ok(())
 }
 

@@ -22,6 +22,7 @@ use raddle_net::names::Session;
 use raddle_net::payload::ValueType;
 
 use crate::conn::{self, ConnError, ConnectError, Connection};
+use crate::credentials::Credentials;
 use crate::error::TaskError;
 use crate::value::Value;
 
@@ -60,6 +61,7 @@ pub(crate) enum TransferError {
 #[derive(Debug)]
 pub(crate) struct Peers {
     session: Session,
+    credentials: Credentials,
     idle: Mutex<Idle>,
 }
 
@@ -87,8 +89,8 @@ struct Request<'a> {
 
 impl Peers {
     /// No connections yet, on behalf of `session`.
-    pub(crate) fn new(session: Session) -> Self {
-        Self { session, idle: Mutex::default() }
+    pub(crate) fn new(session: Session, credentials: Credentials) -> Self {
+        Self { session, credentials, idle: Mutex::default() }
     }
 
     /// Asks the worker at `address` for `items`, which have about `nbytes` bytes together. The
@@ -137,7 +139,7 @@ impl Peers {
             }
         }
         let hello = Hello::new(Role::Data, self.session);
-        let (_, connection) = conn::connect(address, hello).await?;
+        let (_, connection) = conn::connect(address, hello, &self.credentials).await?;
         let encoder = FrameEncoder::new(connection.options);
         let mut line = Line { connection, encoder };
         let answer = line.exchange(&request).await?;

@@ -30,6 +30,7 @@ use self::door::Door;
 use self::shell::Shell;
 use crate::address::Address;
 use crate::conn::{self, ConnError, Connection, FrameReader, FrameWriter};
+use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::redial::{Lost, redial};
 use crate::resources::Resources;
@@ -55,6 +56,8 @@ pub(crate) struct WorkerOptions {
     pub(crate) resources: Resources,
     /// Where it listens for those who want values: a name or an IP address.
     pub(crate) host: String,
+    /// Who it is, and who may come.
+    pub(crate) credentials: Credentials,
     /// Called with its address once it is registered.
     pub(crate) joined: Option<fn(&str)>,
 }
@@ -68,6 +71,7 @@ impl WorkerOptions {
             threads: 1,
             resources: Vec::new(),
             host: "127.0.0.1".to_owned(),
+            credentials: Credentials::none(),
             joined: None,
         }
     }
@@ -91,11 +95,14 @@ pub(crate) async fn run_worker(options: WorkerOptions) -> Result<()> {
         let mut hello = Hello::new(Role::Worker, session);
         hello.name = options.name.clone().unwrap_or_default();
         hello.incarnation = incarnation;
-        let door = Door::new(options.host.clone()).await?;
+        let door = Door::new(options.host.clone(), options.credentials.clone()).await?;
         let (welcome, connection) = match incarnation {
-            1 => conn::connect(&options.scheduler, hello.clone()).await?,
+            1 => conn::connect(&options.scheduler, hello.clone(), &options.credentials).await?,
             // It has just been there: it is worth some patience.
-            _ => redial(&options.scheduler, &hello, grace).await.map_err(gone)?,
+            _ => {
+                let back = redial(&options.scheduler, &hello, &options.credentials, grace).await;
+                back.map_err(gone)?
+            }
         };
         grace = Duration::from_millis(welcome.grace);
         hello.epoch = welcome.epoch;
@@ -132,7 +139,8 @@ async fn live(
 ) -> Result<Life> {
     let address = advertised(&door.address, connection.local);
     let runtime = door.runtime.clone();
-    let shell = Shell::new(address.clone(), options.threads, line.hello.session, runtime);
+    let (session, credentials) = (line.hello.session, options.credentials.clone());
+    let shell = Shell::new(address.clone(), options.threads, session, credentials, runtime);
     let _end = CloseOnDrop(Arc::clone(&shell));
     #[cfg(madsim)]
     watch::begin(&shell);
@@ -189,7 +197,7 @@ async fn converse(
                 let reason = "there is too much to be said to a scheduler that is away";
                 return Ok(Life::Over(reason.to_owned()));
             }
-            back = redial(&options.scheduler, &hello, line.grace) => back,
+            back = redial(&options.scheduler, &hello, &options.credentials, line.grace) => back,
         };
         connection = match back {
             Ok((welcome, mut back)) => {
@@ -224,8 +232,8 @@ enum End {
 /// Where others reach a listener: if it listens everywhere, at the address that the scheduler sees.
 fn advertised(listener: &str, local: IpAddr) -> String {
     match listener.parse::<Address>() {
-        Ok(Address { host, port }) if is_everywhere(&host) => {
-            Address { host: local.to_string(), port }.to_string()
+        Ok(Address { scheme, host, port }) if is_everywhere(&host) => {
+            Address { scheme, host: local.to_string(), port }.to_string()
         }
         Ok(_) | Err(_) => listener.to_owned(),
     }

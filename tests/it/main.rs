@@ -20,6 +20,7 @@ mod options;
 mod proxy;
 mod retrying;
 mod scatter;
+mod security;
 mod sessions;
 mod submitting;
 mod support;

@@ -43,6 +43,7 @@ impl Wire {
         match wire.reply()? {
             Reply::Welcome(_) => Ok(wire),
             Reply::Refused { reason } => panic!("it is not welcome: {reason}"),
+            Reply::Challenge { .. } => panic!("it asks for a token"),
         }
     }
 

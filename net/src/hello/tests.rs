@@ -20,7 +20,14 @@ fn hello() -> Hello {
 }
 
 fn welcome() -> Welcome {
-    Welcome { version: PROTOCOL_VERSION, epoch: 2, received: 9, grace: 5, build: "0.1.0".into() }
+    Welcome {
+        version: PROTOCOL_VERSION,
+        epoch: 2,
+        received: 9,
+        grace: 5,
+        build: "0.1.0".into(),
+        proof: Some([7; 32]),
+    }
 }
 
 fn split(bytes: &[u8]) -> ([u8; PREFIX], &[u8]) {
@@ -48,14 +55,29 @@ fn a_reply_is_heard_as_it_was_said() {
         RefusedReason::SessionUnknown,
         RefusedReason::Superseded,
         RefusedReason::WrongRole,
+        RefusedReason::WrongToken,
+        RefusedReason::WrongCertificate,
     ];
     let refusals = reasons.map(|reason| Reply::Refused { reason });
-    for said in refusals.into_iter().chain([Reply::Welcome(welcome())]) {
+    let others = [Reply::Welcome(welcome()), Reply::Challenge { nonce: [9; 32] }];
+    for said in refusals.into_iter().chain(others) {
         let bytes = encode_reply(&said).unwrap();
         let (prefix, body) = split(&bytes);
         assert_eq!(body_len(&prefix), Ok(body.len()));
         assert_eq!(decode_reply(&prefix, body), Ok(said));
     }
+}
+
+#[test]
+fn a_proof_is_heard_as_it_was_said() {
+    let said = Proof { nonce: [1; 32], proof: [2; 32] };
+    let bytes = encode_proof(&said).unwrap();
+    let (prefix, body) = split(&bytes);
+    assert_eq!(decode_proof(&prefix, body), Ok(said));
+    let expected = HelloError::Unexpected { expected: "hello", found: "proof" };
+    assert_eq!(decode_hello(&prefix, body), Err(expected));
+    let expected = HelloError::Unexpected { expected: "reply", found: "proof" };
+    assert_eq!(decode_reply(&prefix, body), Err(expected));
 }
 
 #[test]
@@ -106,10 +128,13 @@ fn a_greeting_of_the_other_side_is_not_taken_for_ones_own() {
     let replies = [
         (Reply::Welcome(welcome()), "welcome"),
         (Reply::Refused { reason: RefusedReason::Full }, "refusal"),
+        (Reply::Challenge { nonce: [9; 32] }, "challenge"),
     ];
     for (reply, found) in replies {
         let bytes = encode_reply(&reply).unwrap();
         let (prefix, body) = split(&bytes);
+        let expected = HelloError::Unexpected { expected: "proof", found };
+        assert_eq!(decode_proof(&prefix, body), Err(expected));
         let expected = HelloError::Unexpected { expected: "hello", found };
         assert_eq!(decode_hello(&prefix, body), Err(expected));
     }

@@ -12,6 +12,7 @@ mod peers;
 mod report;
 mod workload;
 
+use raddle::Credentials;
 use raddle::prelude::*;
 
 use self::peers::Peer;
@@ -22,6 +23,7 @@ const ROUNDS: usize = 7;
 
 const MAP: &str = "100,000 no-ops by `map`, gathered; 2 processes × 1 thread; tasks/s";
 const MAP_THREADS: &str = "the same; 1 worker in the client's process × 2 threads; tasks/s";
+const MAP_TLS: &str = "100,000 no-ops by `map`, every connection by TLS; tasks/s";
 const SUBMITS: &str = "100,000 no-ops, one `submit` each, gathered; tasks/s";
 const TREE: &str = "sum of 32,768 numbers as a tree, 65,535 tasks; tasks/s";
 const CHAIN: &str = "chain of 10,000; µs a link";
@@ -30,6 +32,7 @@ const P99: &str = "submit → result, p99; µs";
 const BUSY_P50: &str = "the same with a higher priority, during a map of 200,000; p50; µs";
 const BUSY_P99: &str = "the same, p99; µs";
 const TRANSFER: &str = "100 MB from worker to worker; GB/s";
+const TRANSFER_TLS: &str = "the same by TLS; GB/s";
 const QUEUED: &str = "resident bytes of the scheduler a task, 1,000,000 queued";
 
 const FUTURES: &str = "ProcessPoolExecutor";
@@ -46,21 +49,33 @@ async fn main() -> raddle::Result<()> {
     let processes =
         LocalCluster::builder().workers(2).threads_per_worker(1).processes(true).start().await?;
     let threads = LocalCluster::builder().workers(1).threads_per_worker(2).start().await?;
+    let sealed = LocalCluster::builder().workers(2).threads_per_worker(1).processes(true);
+    let sealed = sealed.credentials(Credentials::temporary()?).start().await?;
+    let by_tls = sealed.client().await?;
     let (client, local) = (processes.client().await?, threads.client().await?);
     workload::map(&client, 1_000).await?;
     for _ in 0..ROUNDS {
-        report.ours(MAP, workload::map(&client, 100_000).await?);
+        let plain = workload::map(&client, 100_000).await?;
+        report.ours(MAP, plain);
+        report.ours(MAP_TLS, workload::map(&by_tls, 100_000).await?);
+        report.beside(MAP_TLS, "without TLS", plain);
         report.beside(MAP, "relay of 4 hops, pipelined", floor::pipelined(100_000)?);
         report.ours(MAP_THREADS, workload::map(&local, 100_000).await?);
         report.ours(SUBMITS, workload::submits(&client, 100_000).await?);
         report.ours(TREE, workload::tree(&client, 1 << 15).await?);
         report.ours(CHAIN, workload::chain(&client, 10_000).await?);
         latencies(&mut report, &client).await?;
-        report.ours(TRANSFER, workload::transfer(&client, &processes.workers(), NBYTES).await?);
+        let plain = workload::transfer(&client, &processes.workers(), NBYTES).await?;
+        report.ours(TRANSFER, plain);
+        let tls = workload::transfer(&by_tls, &sealed.workers(), NBYTES).await?;
+        report.ours(TRANSFER_TLS, tls);
+        report.beside(TRANSFER_TLS, "without TLS", plain);
         report.beside(TRANSFER, "raw copy over TCP, fresh buffer", floor::copy(NBYTES)?);
         report.ours(QUEUED, memory::measure());
         measure_peers(&mut report, &mut peers);
     }
+    by_tls.close().await?;
+    sealed.close().await?;
     local.close().await?;
     client.close().await?;
     threads.close().await?;

@@ -13,6 +13,7 @@ use super::say;
 use super::table::align;
 use crate::client::worker_json;
 use crate::conn::{self, ConnError, ConnectError, Connection};
+use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::rt;
 
@@ -41,7 +42,7 @@ pub(super) async fn show(args: StatusArgs) -> Result<i32> {
 async fn ask(address: &str) -> Result<SchedulerInfo> {
     let mut hello = Hello::new(Role::Client, Session::truncate(rt::random()));
     hello.name = "raddle status".into();
-    let (_, mut connection) = conn::connect(address, hello).await?;
+    let (_, mut connection) = conn::connect(address, hello, &Credentials::of_process()?).await?;
     let disconnected = |error: ConnError| Error::disconnected(error.to_string());
     match converse(&mut connection).await.map_err(disconnected)? {
         Some(info) => Ok(info),

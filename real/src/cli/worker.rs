@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::init::{self, exit};
 use crate::process::{Exit, Process, Program};
@@ -38,7 +39,16 @@ pub(super) fn main(args: WorkerArgs) -> i32 {
             Some(path) => {
                 let (scheduler, threads, name) = (args.address, args.threads, args.name);
                 let resources = args.resources;
-                let program = Program { path, scheduler, threads, resources, name, quiet: false };
+                let credentials = Credentials::of_process()?;
+                let program = Program {
+                    path,
+                    scheduler,
+                    threads,
+                    resources,
+                    name,
+                    credentials,
+                    quiet: false,
+                };
                 follow(program).await
             }
             None => serve(args).await.map(|()| 0),
@@ -49,6 +59,7 @@ pub(super) fn main(args: WorkerArgs) -> i32 {
 async fn serve(args: WorkerArgs) -> Result<()> {
     let mut options = init::worker_options(args.address, args.threads, args.name)?;
     options.resources = args.resources;
+    options.credentials = Credentials::of_process()?;
     options.joined = Some(init::say_joined);
     rt::select! {
         biased;

@@ -15,6 +15,7 @@ use raddle_net::names::{Session, WorkerId};
 use super::pulls::Pulls;
 use crate::clock;
 use crate::conn::{self, ConnError, ConnectError, Connection, FrameReader, FrameWriter};
+use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::hub::{Hub, Link, lock};
 use crate::redial::redial;
@@ -34,10 +35,11 @@ const FAREWELL_LIMIT: Duration = Duration::from_secs(5);
 /// hears of the end of that thread.
 pub(super) async fn connect(
     address: String,
+    credentials: Credentials,
     limit: Duration,
 ) -> Result<(Arc<Hub>, oneshot::Receiver<()>)> {
     let (tell, told) = oneshot::channel();
-    let ended = rt::thread("raddle-client", carry(address, limit, tell))?;
+    let ended = rt::thread("raddle-client", carry(address, credentials, limit, tell))?;
     match told.await {
         Ok(connected) => Ok((connected?, ended)),
         Err(_) => Err(Error::disconnected("the client's thread ended before it was connected")),
@@ -46,11 +48,12 @@ pub(super) async fn connect(
 
 async fn carry(
     address: String,
+    credentials: Credentials,
     limit: Duration,
     tell: oneshot::Sender<Result<Arc<Hub>, ConnectError>>,
 ) {
     let session = Session::truncate(rt::random());
-    let connection = match dial(&address, session, limit).await {
+    let connection = match dial(&address, session, &credentials, limit).await {
         Ok(connection) => connection,
         Err(error) => {
             // Nobody waits for it any more: then nobody needs to know.
@@ -59,7 +62,7 @@ async fn carry(
         }
     };
     let (welcome, connection) = connection;
-    let carrier = Arc::new(Carrier::new(session));
+    let carrier = Arc::new(Carrier::new(session, credentials.clone()));
     let link: Arc<dyn Link> = Arc::clone(&carrier) as Arc<dyn Link>;
     let hub = Hub::new(session, link);
     let weak = Arc::downgrade(&hub);
@@ -69,6 +72,7 @@ async fn carry(
         hello: Hello { epoch: welcome.epoch, ..Hello::new(Role::Client, session) },
         grace: Duration::from_millis(welcome.grace),
         address,
+        credentials,
     };
     let reason = rt::select! {
         biased;
@@ -86,6 +90,7 @@ async fn carry(
 /// The way back to the scheduler.
 struct Line {
     address: String,
+    credentials: Credentials,
     /// What is said there, but for how far the scheduler was heard.
     hello: Hello,
     /// How long the scheduler waits.
@@ -114,7 +119,7 @@ async fn converse(
         };
         tracing::warn!(scheduler = line.address, reason, "the connection broke");
         let hello = Hello { received: lock(&stream).received(), ..line.hello.clone() };
-        connection = match redial(&line.address, &hello, line.grace).await {
+        connection = match redial(&line.address, &hello, &line.credentials, line.grace).await {
             Ok((welcome, mut back)) => {
                 if let Err(error) = lock(&stream).resume(welcome.received) {
                     return error.to_string();
@@ -140,12 +145,13 @@ enum End {
 async fn dial(
     address: &str,
     session: Session,
+    credentials: &Credentials,
     limit: Duration,
 ) -> Result<(Welcome, Connection), ConnectError> {
     let give_up = rt::Instant::now() + limit;
     let mut pause = FIRST_PAUSE;
     loop {
-        match conn::connect(address, Hello::new(Role::Client, session)).await {
+        match conn::connect(address, Hello::new(Role::Client, session), credentials).await {
             Ok(connected) => return Ok(connected),
             Err(ConnectError::Unreachable { .. }) if rt::Instant::now() + pause < give_up => {
                 rt::sleep(pause).await;
@@ -252,8 +258,8 @@ struct Carrier {
 
 impl Carrier {
     /// Must be made on the thread that carries.
-    fn new(session: Session) -> Self {
-        let peers = Arc::new(Peers::new(session));
+    fn new(session: Session, credentials: Credentials) -> Self {
+        let peers = Arc::new(Peers::new(session, credentials));
         Self {
             notify: Notify::new(),
             last: Mutex::default(),

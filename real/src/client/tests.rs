@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 
 use crate::prelude::*;
-use crate::{Error, rt};
+use crate::{Credentials, Error, rt};
 
 #[raddle::task]
 fn add(a: u64, b: u64) -> u64 {
@@ -151,7 +151,11 @@ fn nobody_at_the_address_is_a_typed_error() {
     let address = format!("tcp://{}", listener.local_addr().unwrap());
     drop(listener);
     let limit = Duration::from_millis(100);
-    let error = crate::future::park_on(super::carrier::connect(address.clone(), limit));
+    let error = crate::future::park_on(super::carrier::connect(
+        address.clone(),
+        Credentials::none(),
+        limit,
+    ));
     let Err(Error::Connect { address: named, .. }) = error else { panic!("it is connected") };
     assert_eq!(named, address);
     assert!(matches!(Client::connect_blocking("nonsense"), Err(Error::InvalidAddress(_))));

@@ -1,13 +1,15 @@
 //! Connections over real loopback sockets.
 
+use raddle_net::error::HelloError;
+use raddle_net::hello::{self, Hello, PREFIX, RefusedReason, Reply, Role, Welcome};
 use raddle_net::limits::PROTOCOL_VERSION;
 use raddle_net::messages::{ClientMessage, SchedulerToClient};
 use raddle_net::names::{Key, Session};
 
 use super::*;
+use crate::credentials::{Credentials, Part};
 use crate::listener::Listener;
-use crate::rt::{AsyncReadExt, AsyncWriteExt, TcpListener, mpsc};
-use raddle_net::hello::Role;
+use crate::rt::{AsyncReadExt, AsyncWriteExt, TcpListener, TcpStream, mpsc};
 
 fn hello(role: Role) -> Hello {
     Hello::new(role, Session::truncate(7))
@@ -15,7 +17,9 @@ fn hello(role: Role) -> Hello {
 
 /// An address where clients, and only they, are let in, with those who came.
 async fn door() -> (String, mpsc::UnboundedReceiver<(Hello, Connection)>) {
-    let listener = Listener::bind("127.0.0.1", 0).await.expect("a loopback port");
+    let listener = Listener::bind("127.0.0.1", 0, Part::Scheduler, &Credentials::none())
+        .await
+        .expect("a loopback port");
     let address = listener.address().to_owned();
     let (sender, arrivals) = mpsc::unbounded_channel();
     rt::spawn(listener.serve(&[Role::Client], move |hello, visitor| {
@@ -31,9 +35,11 @@ async fn door() -> (String, mpsc::UnboundedReceiver<(Hello, Connection)>) {
 /// An address where the first to come is read a hello from and written `answer`.
 async fn answering(answer: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
-    let address = Address::from(listener.local_addr().expect("it is bound")).to_string();
+    let address =
+        Address::new(Scheme::Tcp, listener.local_addr().expect("it is bound")).to_string();
     rt::spawn(async move {
-        let (mut stream, _) = listener.accept().await.expect("somebody comes");
+        let (stream, _) = listener.accept().await.expect("somebody comes");
+        let mut stream = Channel::Plain(stream);
         read_greeting(&mut stream).await.expect("it says hello");
         stream.write_all(&answer).await.expect("it listens");
         // Until it has gone.
@@ -50,7 +56,8 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 fn messages_and_segments_arrive_in_order_and_whole() {
     run(async {
         let (address, mut arrivals) = door().await;
-        let (welcome, mut here) = connect(&address, hello(Role::Client)).await.unwrap();
+        let (welcome, mut here) =
+            connect(&address, hello(Role::Client), &Credentials::none()).await.unwrap();
         assert_eq!(welcome, Welcome::new(3));
         let (who, mut there) = arrivals.recv().await.unwrap();
         assert_eq!(who, hello(Role::Client));
@@ -82,12 +89,14 @@ fn messages_and_segments_arrive_in_order_and_whole() {
 fn a_stream_may_end_between_frames_but_not_within_one() {
     run(async {
         let (address, mut arrivals) = door().await;
-        let (_, clean) = connect(&address, hello(Role::Client)).await.unwrap();
+        let (_, clean) =
+            connect(&address, hello(Role::Client), &Credentials::none()).await.unwrap();
         let (_, mut there) = arrivals.recv().await.unwrap();
         drop(clean);
         assert!(matches!(there.reader.next().await, Ok(None)));
 
-        let (_, mut broken) = connect(&address, hello(Role::Client)).await.unwrap();
+        let (_, mut broken) =
+            connect(&address, hello(Role::Client), &Credentials::none()).await.unwrap();
         let (_, mut there) = arrivals.recv().await.unwrap();
         let mut encoder = FrameEncoder::new(broken.options);
         encoder.push(&ClientMessage::Goodbye).unwrap();
@@ -104,7 +113,7 @@ fn a_stream_may_end_between_frames_but_not_within_one() {
 fn a_role_that_is_not_served_is_refused() {
     run(async {
         let (address, _arrivals) = door().await;
-        let refused = connect(&address, hello(Role::Worker)).await;
+        let refused = connect(&address, hello(Role::Worker), &Credentials::none()).await;
         let Err(ConnectError::Refused { reason, .. }) = refused else { panic!("{refused:?}") };
         assert_eq!(reason, RefusedReason::WrongRole);
     });
@@ -114,9 +123,9 @@ fn a_role_that_is_not_served_is_refused() {
 fn where_nobody_listens_nobody_is_reached() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = Address::from(listener.local_addr().unwrap()).to_string();
+        let address = Address::new(Scheme::Tcp, listener.local_addr().unwrap()).to_string();
         drop(listener);
-        let error = connect(&address, hello(Role::Client)).await.unwrap_err();
+        let error = connect(&address, hello(Role::Client), &Credentials::none()).await.unwrap_err();
         assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
     });
 }
@@ -127,7 +136,7 @@ fn both_sides_of_different_versions_are_told_both_versions() {
         let theirs = PROTOCOL_VERSION + 1;
         let newer = Welcome { version: theirs, ..Welcome::new(0) };
         let address = answering(hello::encode_reply(&Reply::Welcome(newer)).unwrap()).await;
-        let error = connect(&address, hello(Role::Client)).await.unwrap_err();
+        let error = connect(&address, hello(Role::Client), &Credentials::none()).await.unwrap_err();
         let expected = (PROTOCOL_VERSION, theirs);
         assert!(
             matches!(error, ConnectError::Version { ours, theirs, .. } if (ours, theirs) == expected),
@@ -135,7 +144,8 @@ fn both_sides_of_different_versions_are_told_both_versions() {
         );
 
         let (address, _arrivals) = door().await;
-        let mut stream = TcpStream::connect(&address["tcp://".len()..]).await.unwrap();
+        let stream = TcpStream::connect(&address["tcp://".len()..]).await.unwrap();
+        let mut stream = Channel::Plain(stream);
         let newer = Hello { version: theirs, ..hello(Role::Client) };
         write_greeting(&mut stream, &hello::encode_hello(&newer).unwrap()).await.unwrap();
         let mut prefix = [0; PREFIX];
@@ -148,7 +158,7 @@ fn both_sides_of_different_versions_are_told_both_versions() {
 fn what_is_not_raddle_is_named_as_such() {
     run(async {
         let address = answering(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()).await;
-        let error = connect(&address, hello(Role::Client)).await.unwrap_err();
+        let error = connect(&address, hello(Role::Client), &Credentials::none()).await.unwrap_err();
         assert!(
             matches!(error, ConnectError::Hello { source: HelloError::NotRaddle { .. }, .. }),
             "{error:?}"

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::LocalCluster;
+use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::init;
 use crate::resources::{self, Resources};
@@ -111,6 +112,14 @@ impl LocalClusterBuilder {
     /// it wanted is released then; until then it may come back, and goes on.
     pub const fn client_grace(mut self, grace: Duration) -> Self {
         self.scheduler.config.client_grace = grace;
+        self
+    }
+
+    /// What processes of the cluster and its clients show one another, and with it whether they speak
+    /// by TLS: [`Credentials::temporary`] for this process alone, or a folder that others have, too.
+    /// None, unless this says otherwise.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.scheduler.credentials = credentials;
         self
     }
 

@@ -94,6 +94,7 @@ impl Slot {
                     threads: Some(settings.threads),
                     resources: settings.resources.clone(),
                     name: Some(name.clone()),
+                    credentials: settings.scheduler.credentials.clone(),
                     quiet: true,
                 };
                 start_process(program, settings.restart, scheduler.handle(), &known)?
@@ -192,6 +193,7 @@ fn start_thread(
     let mut options = WorkerOptions::new(scheduler.address().to_owned());
     options.threads = settings.threads;
     options.resources = settings.resources.clone();
+    options.credentials = settings.scheduler.credentials.clone();
     options.name = Some(name.to_owned());
     let (handle, known) = (scheduler.handle().clone(), Arc::clone(known));
     let (kill, killed) = oneshot::channel::<()>();

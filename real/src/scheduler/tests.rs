@@ -13,6 +13,7 @@ use raddle_net::names::{Key, RunId, Session};
 
 use super::*;
 use crate::conn::{self, ConnectError, Connection};
+use crate::credentials::Credentials;
 
 fn hello(role: Role, session: u64) -> Hello {
     Hello::new(role, Session::truncate(session))
@@ -23,7 +24,9 @@ async fn start() -> RunningScheduler {
 }
 
 async fn client(scheduler: &RunningScheduler, session: u64) -> Connection {
-    let connected = conn::connect(scheduler.address(), hello(Role::Client, session)).await;
+    let connected =
+        conn::connect(scheduler.address(), hello(Role::Client, session), &Credentials::none())
+            .await;
     connected.expect("the scheduler is there").1
 }
 
@@ -81,7 +84,8 @@ fn peers_that_are_wrong_lose_their_connection_and_nobody_else_anything() {
         stray.write_all(&[0xff; 200]).expect("it reads");
         assert_closed(stray);
 
-        let data = conn::connect(scheduler.address(), hello(Role::Data, 3)).await;
+        let data =
+            conn::connect(scheduler.address(), hello(Role::Data, 3), &Credentials::none()).await;
         assert!(matches!(data, Err(ConnectError::Refused { .. })), "{data:?}");
 
         let info = info(&mut good).await;
@@ -94,7 +98,8 @@ fn peers_that_are_wrong_lose_their_connection_and_nobody_else_anything() {
 fn a_worker_that_reports_before_it_has_registered_is_closed() {
     run(async {
         let scheduler = start().await;
-        let connected = conn::connect(scheduler.address(), hello(Role::Worker, 1)).await;
+        let connected =
+            conn::connect(scheduler.address(), hello(Role::Worker, 1), &Credentials::none()).await;
         let (_, mut worker) = connected.expect("the scheduler is there");
         let mut encoder = FrameEncoder::new(worker.options);
         let started = WorkerMessage::Started { key: Key::default(), run: RunId::default() };
@@ -113,7 +118,8 @@ fn followers_hear_of_each_worker_that_registers_under_their_name() {
         scheduler.handle().follow("bob", move |worker, address| {
             sender.send((worker, address.to_owned())).expect("the test listens");
         });
-        let connected = conn::connect(scheduler.address(), hello(Role::Worker, 1)).await;
+        let connected =
+            conn::connect(scheduler.address(), hello(Role::Worker, 1), &Credentials::none()).await;
         let (_, mut worker) = connected.expect("the scheduler is there");
         let mut encoder = FrameEncoder::new(worker.options);
         let registration = Registration {

@@ -9,6 +9,7 @@ use raddle_net::names::{Key, RunId, Session};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::*;
+use crate::credentials::{Credentials, Part};
 use crate::hub::lock;
 use crate::listener::Listener;
 use crate::rt::{self, oneshot};
@@ -63,7 +64,8 @@ fn with_server<F: Future<Output = ()>>(
     test: impl FnOnce(Peers, String) -> F,
 ) {
     rt::block_on(async {
-        let listener = Listener::bind("127.0.0.1", 0).await.unwrap();
+        let listener =
+            Listener::bind("127.0.0.1", 0, Part::Worker, &Credentials::none()).await.unwrap();
         let address = listener.address().to_owned();
         let holder = Arc::clone(holder);
         let serving = listener.serve(&[Role::Data], move |_, visitor| {
@@ -76,7 +78,7 @@ fn with_server<F: Future<Output = ()>>(
         rt::select! {
             biased;
             () = serving => unreachable!("a listener does not end"),
-            () = test(Peers::new(Session::truncate(1)), address) => {}
+            () = test(Peers::new(Session::truncate(1), Credentials::none()), address) => {}
         }
     })
     .unwrap();
@@ -176,9 +178,10 @@ fn a_value_is_brought_and_taken_or_not() {
 
 #[test]
 fn nobody_at_the_address_is_an_error_of_the_connection() {
-    let peers = Peers::new(Session::truncate(1));
+    let peers = Peers::new(Session::truncate(1), Credentials::none());
     let pulled = rt::block_on(async {
-        let listener = Listener::bind("127.0.0.1", 0).await.unwrap();
+        let listener =
+            Listener::bind("127.0.0.1", 0, Part::Worker, &Credentials::none()).await.unwrap();
         let address = listener.address().to_owned();
         drop(listener);
         peers.pull_values(&address, &[item(1)], 0).await

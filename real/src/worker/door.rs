@@ -8,6 +8,7 @@ use std::sync::Arc;
 use raddle_net::hello::{Role, Welcome};
 
 use super::shell::Shell;
+use crate::credentials::{Credentials, Part};
 use crate::error::{Error, Result};
 use crate::listener::Listener;
 use crate::rt::{self, Handle, oneshot};
@@ -15,7 +16,7 @@ use crate::serve;
 
 /// A port at which nobody is served yet. Dropping it closes it.
 pub(super) struct Door {
-    /// Where it is, `tcp://host:port`.
+    /// Where it is, `tcp://host:port` or `tls://host:port`.
     pub(super) address: String,
     /// Runs what moves data.
     pub(super) runtime: Handle,
@@ -24,10 +25,10 @@ pub(super) struct Door {
 
 impl Door {
     /// Listens at any free port of `host`, on a thread of its own.
-    pub(super) async fn new(host: String) -> Result<Self> {
+    pub(super) async fn new(host: String, credentials: Credentials) -> Result<Self> {
         let (tell, told) = oneshot::channel();
         // Nobody waits for the end of the thread: it comes with that of the worker.
-        drop(rt::thread("raddle-data", keep(host, tell))?);
+        drop(rt::thread("raddle-data", keep(host, credentials, tell))?);
         match told.await {
             Ok(door) => door,
             Err(_) => Err(Error::Internal("the worker's data thread ended at once".to_owned())),
@@ -41,8 +42,8 @@ impl Door {
     }
 }
 
-async fn keep(host: String, tell: oneshot::Sender<Result<Door>>) {
-    let listener = match Listener::bind(&host, 0).await {
+async fn keep(host: String, credentials: Credentials, tell: oneshot::Sender<Result<Door>>) {
+    let listener = match Listener::bind(&host, 0, Part::Worker, &credentials).await {
         Ok(listener) => listener,
         Err(error) => {
             // Nobody waits any more: then nobody needs to know.

@@ -19,6 +19,7 @@ use super::nested::RunLink;
 use super::turn::Turn;
 use crate::clock;
 use crate::context::{Host, Run};
+use crate::credentials::Credentials;
 use crate::executor::pool::Pool;
 use crate::executor::{Executor, panics};
 use crate::hub::{Hub, lock};
@@ -63,11 +64,12 @@ impl Shell {
         address: String,
         threads: usize,
         session: Session,
+        credentials: Credentials,
         runtime: Handle,
     ) -> Arc<Self> {
         Arc::new(Self {
             address,
-            peers: Peers::new(session),
+            peers: Peers::new(session, credentials),
             executor: Executor::new(threads),
             pool: Pool::new(threads),
             seed: rt::random(),

@@ -16,6 +16,7 @@ use raddle_net::payload::Blob;
 use super::*;
 use crate::call::Call;
 use crate::context::TaskContext;
+use crate::credentials::{Credentials, Part};
 use crate::error::TaskError;
 use crate::hub::lock;
 use crate::listener::Listener;
@@ -178,7 +179,8 @@ impl Scheduler {
 /// Runs `test` with the scheduler of a worker of one thread. The worker is dropped after it.
 fn with_worker<R>(test: impl AsyncFnOnce(&mut Scheduler) -> R) -> R {
     rt::block_on(async {
-        let listener = Listener::bind("127.0.0.1", 0).await.unwrap();
+        let listener =
+            Listener::bind("127.0.0.1", 0, Part::Scheduler, &Credentials::none()).await.unwrap();
         let options = WorkerOptions::new(listener.address().to_owned());
         let (sender, mut arrived) = mpsc::unbounded_channel();
         let door = listener.serve(&[Role::Worker], move |_, visitor| {
@@ -202,7 +204,8 @@ fn with_worker<R>(test: impl AsyncFnOnce(&mut Scheduler) -> R) -> R {
 #[test]
 fn a_worker_that_is_cut_off_says_again_what_was_not_heard() {
     rt::block_on(async {
-        let listener = Listener::bind("127.0.0.1", 0).await.unwrap();
+        let listener =
+            Listener::bind("127.0.0.1", 0, Part::Scheduler, &Credentials::none()).await.unwrap();
         let options = WorkerOptions::new(listener.address().to_owned());
         let (sender, mut arrived) = mpsc::unbounded_channel();
         let door = listener.serve(&[Role::Worker], move |hello, visitor| {
@@ -247,7 +250,7 @@ fn a_value_is_served_until_it_is_freed() {
     with_worker(async |scheduler| {
         let first = scheduler.compute(twice(21)).await;
         assert_eq!(scheduler.finished(first).await, 42);
-        let peers = Peers::new(Session::truncate(9));
+        let peers = Peers::new(Session::truncate(9), Credentials::none());
         let pulled = peers.pull_values(&scheduler.address, &[first], 8).await.unwrap();
         let [Some(value)] = <[_; 1]>::try_from(pulled).unwrap() else { panic!("missing") };
         assert_eq!(value.take::<u64>().unwrap(), 42);
@@ -348,7 +351,7 @@ fn a_dropped_worker_leaves_its_scheduler_and_tells_the_bodies_that_run() {
         (scheduler.address.clone(), item)
     });
     assert_eq!(gave_up.recv_timeout(Duration::from_secs(60)), Ok(item.run));
-    let peers = Peers::new(Session::truncate(9));
+    let peers = Peers::new(Session::truncate(9), Credentials::none());
     let pulled = rt::block_on(peers.pull_values(&address, &[item], 8)).unwrap();
     assert!(pulled.is_err(), "{pulled:?}");
 }

@@ -81,8 +81,8 @@ impl Worker {
     }
 }
 
-/// The host of `tcp://host:port`.
+/// The host of `tcp://host:port`, or of `tls://host:port`.
 fn host(address: &str) -> &str {
-    let address = address.strip_prefix("tcp://").unwrap_or(address);
+    let address = address.split_once("://").map_or(address, |(_, rest)| rest);
     address.rsplit_once(':').map_or(address, |(host, _)| host)
 }

@@ -1,0 +1,129 @@
+//! Who may come, on real processes: by TLS with certificates of one cluster, or by a token.
+
+use std::path::Path;
+
+use raddle::prelude::*;
+use raddle::{Credentials, Error, Result};
+use raddle_tests::{add, blob, logged, verify};
+use rustix::process::Signal;
+
+use crate::proxy::Proxy;
+use crate::support::{APP, Program, RADDLE, Scratch, test};
+use crate::wire::Wire;
+
+#[test]
+fn a_cluster_of_processes_speaks_by_tls_alone() {
+    test(async || {
+        let credentials = Credentials::temporary()?;
+        let builder = LocalCluster::builder().workers(2).threads_per_worker(1).program(APP);
+        let cluster = builder.credentials(credentials.clone()).start().await?;
+        let addresses = [&[cluster.address().to_owned()], &cluster.workers()[..]].concat();
+        assert!(addresses.iter().all(|address| address.starts_with("tls://")), "{addresses:?}");
+        let client = cluster.client().await?;
+        // Values go from worker to worker, from client to worker, and from worker to client.
+        let [here, there] = [0, 1].map(|index| cluster.workers()[index].clone());
+        let large = client.submit(blob(3 << 20).workers([here]));
+        let checked = client.submit(verify(&large).workers([there]));
+        assert_eq!(checked.await?, Some(3 << 20));
+        let bytes = large.await?;
+        let ours = client.scatter(bytes);
+        assert_eq!(client.submit(verify(&ours)).await?, Some(3 << 20));
+
+        let strangers = Credentials::temporary()?;
+        let refused = Client::connect_with(cluster.address(), &strangers).await;
+        assert!(matches!(refused, Err(Error::Credentials { .. })), "{:?}", refused.err());
+        let mut wire = Wire::dial(&cluster.address().replace("tls://", "tcp://"))?;
+        wire.write(b"raddle\0\n and what else a plain hello may say")?;
+        // An alert of TLS, and no word of raddle.
+        let said = wire.closed()?;
+        assert!(said.len() < 16 && !said.starts_with(b"raddle"), "{said:?}");
+        client.close().await?;
+        cluster.close().await
+    });
+}
+
+#[test]
+fn sessions_go_on_over_new_connections_by_tls() {
+    test(async || {
+        let credentials = Credentials::temporary()?;
+        let builder = LocalCluster::builder().workers(1).threads_per_worker(2);
+        let cluster = builder.credentials(credentials.clone()).start().await?;
+        let scratch = Scratch::new("tls-cuts")?;
+        let plain = cluster.address().replace("tls://", "tcp://");
+        let proxy = Proxy::new(&plain, 8, 60_000).await?;
+        let client =
+            Client::connect_with(proxy.address().replace("tcp://", "tls://"), &credentials).await?;
+        let file = scratch.path("executions");
+        let futures = client.map(|x| logged(file.clone(), x), 0..3000_u64);
+        assert_eq!(client.gather(&futures).await?, (0..3000).collect::<Vec<_>>());
+        assert_eq!(std::fs::read_to_string(&file)?.lines().count(), 3000, "each ran once");
+        assert!(proxy.broken() >= 3, "{}", proxy.broken());
+        client.close().await?;
+        cluster.close().await
+    });
+}
+
+/// Copies these files.
+fn copy(from: &Path, to: &Path, names: &[&str]) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for name in names {
+        std::fs::copy(from.join(name), to.join(name))?;
+    }
+    Ok(())
+}
+
+/// A scheduler and a worker by hand, and a client, each with its own folder of credentials.
+async fn by_hand(scratch: &Scratch, common: &[&str], parts: bool, scheme: &str) -> Result<()> {
+    let all = scratch.path("all");
+    let mut init = Program::start(RADDLE, &["cert", "init", all.to_str().expect("a path")])?;
+    assert!(init.line()?.starts_with("credentials of a new cluster are in "));
+    assert_eq!(init.end()?.0, Some(0));
+    let folder = |part: &str| -> Result<String> {
+        let folder = scratch.path(&format!("{scheme}-{part}"));
+        copy(&all, &folder, common)?;
+        if parts {
+            copy(&all, &folder, &[&format!("{part}.pem"), &format!("{part}.key")])?;
+        }
+        Ok(folder.to_str().expect("a path").to_owned())
+    };
+    let (schedules, works, asks) = (folder("scheduler")?, folder("worker")?, folder("client")?);
+    let mut scheduler =
+        Program::start(RADDLE, &["scheduler", "--port", "0", "--credentials", &schedules])?;
+    let line = scheduler.line()?;
+    let address = line.strip_prefix("scheduler at ").expect("its address").to_owned();
+    assert!(address.starts_with(scheme), "{address}");
+    let arguments = ["worker", &address, "--program", APP, "--credentials", &works];
+    let mut worker = Program::start(RADDLE, &arguments)?;
+    assert!(worker.line()?.starts_with(&format!("worker at {scheme}")));
+
+    let client = Client::connect_with(&address, &Credentials::load(&asks)?).await?;
+    assert_eq!(client.submit(add(1, 2)).await?, 3);
+    let mut status = Program::start(RADDLE, &["--credentials", &asks, "status", &address])?;
+    assert!(status.line()?.contains("workers 1"), "the command line may look");
+    drop(status);
+    let (code, said) = Program::start(RADDLE, &["status", &address])?.end()?;
+    assert_eq!(code, Some(1));
+    assert!(said.contains("--credentials"), "{said}");
+    client.close().await?;
+    for program in [worker, scheduler] {
+        program.signal(Signal::INT)?;
+        assert_eq!(program.end()?.0, Some(0));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_cluster_by_hand_has_a_certificate_for_each_part() {
+    test(async || {
+        let scratch = Scratch::new("certificates")?;
+        by_hand(&scratch, &["ca.pem", "token"], true, "tls://").await
+    });
+}
+
+#[test]
+fn a_cluster_by_hand_may_have_a_token_alone() {
+    test(async || {
+        let scratch = Scratch::new("token")?;
+        by_hand(&scratch, &["token"], false, "tcp://").await
+    });
+}
