@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use std::vec;
 
 use raddle_core::scheduler::ConnectionId;
 use raddle_net::error::SessionError;
@@ -15,9 +16,11 @@ use raddle_net::names::Session;
 use crate::conn::{self, ConnError, Connection, FrameReader};
 use crate::listener::Visitor;
 use crate::outbox::Outbox;
-use crate::rt::{self, JoinHandle, mpsc};
+use crate::rt::{self, JoinHandle, OwnedSemaphorePermit, Semaphore, mpsc};
 use crate::stream::Number;
 
+/// Frames of one peer that wait for the machine; further ones wait in its socket.
+const FRAMES: usize = 2;
 /// How long a peer may take to read the last words when its connection is closed.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// How long after a worker has gone its port is probed again; each next pause is twice as long.
@@ -35,7 +38,16 @@ pub(super) enum Mail {
     /// Nobody listens any more where the worker did.
     Refuses(ConnectionId),
     /// The words of one frame.
-    Words(Link, Number, Words),
+    Words(Link, Number, Spoken),
+}
+
+/// The words of one frame, on their way to the machine.
+#[derive(Debug)]
+pub(super) struct Spoken {
+    /// Those that it has not heard.
+    pub(super) words: Words,
+    /// When all are heard, there is room for another frame of the peer.
+    _room: OwnedSemaphorePermit,
 }
 
 /// One connection of a peer: which peer's, and the how many-th.
@@ -55,9 +67,9 @@ pub(super) struct Break {
 #[derive(Debug)]
 pub(super) enum Words {
     /// A client's.
-    Client(Vec<ClientMessage>),
+    Client(vec::IntoIter<ClientMessage>),
     /// A worker's.
-    Worker(Vec<WorkerMessage>),
+    Worker(vec::IntoIter<WorkerMessage>),
 }
 
 /// Who talks to the scheduler.
@@ -215,18 +227,22 @@ async fn serve(
     let _ = mailbox.send(Mail::Broken(link, ended)).await;
 }
 
-/// Hands whole frames to the reactor; waits while its mailbox is full, and so makes the peer wait.
+/// Hands whole frames to the reactor; waits while those before have not been heard, and so makes the
+/// peer wait.
 async fn read(
     link: Link,
     kind: Kind,
     mut reader: FrameReader,
     mailbox: &mpsc::Sender<Mail>,
 ) -> Result<(), ConnError> {
+    let room = Arc::new(Semaphore::new(FRAMES));
     while let Some(frame) = reader.next().await? {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
         let words = match kind {
-            Kind::Client => Words::Client(frame.messages()?),
-            Kind::Worker => Words::Worker(frame.messages()?),
+            Kind::Client => Words::Client(frame.messages()?.into_iter()),
+            Kind::Worker => Words::Worker(frame.messages()?.into_iter()),
         };
+        let words = Spoken { words, _room: permit };
         if mailbox.send(Mail::Words(link, Number::from(&frame), words)).await.is_err() {
             break;
         }

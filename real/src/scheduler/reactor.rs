@@ -4,17 +4,20 @@
 //! more to handle, or often enough that answers begin to flow. This module must not know how tasks
 //! are scheduled.
 
+mod inboxes;
 mod sessions;
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::time::Duration;
 
 use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, Scheduler};
 use raddle_net::hello::{Role, Welcome};
-use raddle_net::messages::{ClientMessage, SchedulerToWorker, WorkerMessage};
+use raddle_net::messages::{ClientMessage, Registration, SchedulerToWorker, WorkerMessage};
 use raddle_net::names::{Session, WorkerId};
 use serde::Serialize;
 
+use self::inboxes::{Inboxes, Letter};
 use super::peer::{Kind, Link, Mail, Peer, Words};
 use crate::clock;
 use crate::listener::Listener;
@@ -23,8 +26,10 @@ use crate::stream::{Heard, MAX_KEPT_AWAY, Number};
 
 /// Frames that wait for the machine, of all peers together; further ones wait in their sockets.
 const MAILBOX: usize = 64;
-/// Messages handled, tasks counted singly, before the writers get a turn.
-const TURN: usize = 4096;
+/// Messages of one peer that are heard, tasks counted singly, before it is the turn of another.
+const SLICE: usize = 128;
+/// As many of all peers, before the writers get a turn.
+const TURN: usize = 512;
 /// Bytes said to a peer that is connected, and that it may not have, beyond which it is given up.
 const MAX_KEPT: usize = 1 << 30;
 /// How long all peers together may take to hear that the scheduler ends.
@@ -65,6 +70,7 @@ pub(super) struct Reactor {
     /// Where peers' tasks send what they hear.
     door: mpsc::Sender<Mail>,
     mailbox: mpsc::Receiver<Mail>,
+    inboxes: Inboxes,
     /// Peers whose writers are to be woken.
     dirty: Vec<ConnectionId>,
     /// Of the event being handled; kept for its memory.
@@ -87,6 +93,7 @@ impl Reactor {
             welcomes: [welcome(config.client_grace), welcome(config.worker_grace)],
             door,
             mailbox,
+            inboxes: Inboxes::default(),
             machine: Scheduler::new(config),
             peers: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -123,14 +130,18 @@ impl Reactor {
                     None | Some(Command::Close) => break,
                     Some(command) => self.command(command),
                 },
-                _ = self.mailbox.recv_many(&mut mail, MAILBOX) => {
-                    for mail in mail.drain(..) {
-                        self.receive(mail).await;
-                    }
+                _ = self.mailbox.recv_many(&mut mail, MAILBOX), if self.inboxes.len() < MAILBOX => {
+                    mail.drain(..).for_each(|mail| self.receive(mail));
                 }
                 () = at(deadline) => self.handle(Event::Tick),
+                () = ready(()), if !self.inboxes.is_empty() => self.hear_next(),
             }
-            self.wake();
+            if self.inboxes.is_empty() {
+                self.wake();
+            } else if self.handled >= TURN {
+                self.wake();
+                rt::yield_now().await;
+            }
         }
         listening.abort();
         self.say_farewell().await;
@@ -164,21 +175,41 @@ impl Reactor {
         }
     }
 
-    async fn receive(&mut self, mail: Mail) {
+    fn receive(&mut self, mail: Mail) {
         match mail {
             Mail::Arrived(hello, visitor) => self.arrived(&hello, *visitor),
-            Mail::Broken(link, ended) => self.broken(link, ended),
+            Mail::Broken(link, ended) => self.inboxes.add(link.0, Letter::Broken(link, ended)),
             Mail::Refuses(connection) => {
                 if self.peers.get(&connection).is_some_and(|peer| !peer.is_linked()) {
                     self.give_up(connection, "nobody listens any more where it did".to_owned());
                 }
             }
             Mail::Words(link, number, words) => {
-                if self.is_new(link, number) {
-                    self.hear(link.0, words).await;
-                }
+                self.inboxes.add(link.0, Letter::Frame(link, number, words));
             }
         }
+    }
+
+    /// Hears the peer whose turn it is.
+    fn hear_next(&mut self) {
+        let Some(mut inbox) = self.inboxes.take_first() else { return };
+        match &mut inbox.begun {
+            Some(spoken) => {
+                if !self.hear(inbox.connection, &mut spoken.words) {
+                    inbox.begun = None;
+                }
+            }
+            None => match inbox.letters.pop_front() {
+                Some(Letter::Broken(link, ended)) => self.broken(link, ended),
+                Some(Letter::Frame(link, number, mut spoken)) => {
+                    if self.is_new(link, number) && self.hear(link.0, &mut spoken.words) {
+                        inbox.begun = Some(spoken);
+                    }
+                }
+                None => {}
+            },
+        }
+        self.inboxes.put_last(inbox);
     }
 
     /// Whether a frame is to be heard: it comes from the present connection of its session, and has
@@ -203,58 +234,30 @@ impl Reactor {
         }
     }
 
-    async fn hear(&mut self, connection: ConnectionId, words: Words) {
-        match words {
-            Words::Client(messages) => {
-                for message in messages {
-                    self.hear_client(connection, message).await;
+    /// Hears some of `words`. `true`: there may be more.
+    fn hear(&mut self, connection: ConnectionId, words: &mut Words) -> bool {
+        let end = self.handled + SLICE;
+        while self.handled < end {
+            // What follows a message that closed its peer is not heard.
+            let Some(peer) = self.peers.get_mut(&connection) else { return false };
+            match words {
+                Words::Client(messages) => {
+                    let Some(message) = messages.next() else { return false };
+                    self.handled += weight(&message);
+                    self.handle(Event::FromClient { connection, message });
+                }
+                Words::Worker(messages) => {
+                    let Some(message) = messages.next() else { return false };
+                    if let WorkerMessage::Register(registration) = &message {
+                        let Registration { name, address, .. } = registration;
+                        peer.registered = Some((name.clone(), address.clone()));
+                    }
+                    self.handled += 1;
+                    self.handle(Event::FromWorker { connection, message });
                 }
             }
-            Words::Worker(messages) => {
-                for message in messages {
-                    self.hear_worker(connection, message).await;
-                }
-            }
         }
-    }
-
-    async fn hear_client(&mut self, connection: ConnectionId, message: ClientMessage) {
-        // What follows a message that closed its peer is not heard.
-        if !self.peers.contains_key(&connection) {
-            return;
-        }
-        let weight = match &message {
-            ClientMessage::Submit { tasks, .. } => tasks.len().max(1),
-            ClientMessage::Define { .. }
-            | ClientMessage::Release { .. }
-            | ClientMessage::Cancel { .. }
-            | ClientMessage::Detach { .. }
-            | ClientMessage::Locate { .. }
-            | ClientMessage::Query { .. }
-            | ClientMessage::Retry { .. }
-            | ClientMessage::Want { .. }
-            | ClientMessage::Goodbye => 1,
-        };
-        self.handle(Event::FromClient { connection, message });
-        self.pause(weight).await;
-    }
-
-    async fn hear_worker(&mut self, connection: ConnectionId, message: WorkerMessage) {
-        let Some(peer) = self.peers.get_mut(&connection) else { return };
-        if let WorkerMessage::Register(registration) = &message {
-            peer.registered = Some((registration.name.clone(), registration.address.clone()));
-        }
-        self.handle(Event::FromWorker { connection, message });
-        self.pause(1).await;
-    }
-
-    /// Lets the writers and readers have a turn, if it is time.
-    async fn pause(&mut self, weight: usize) {
-        self.handled += weight;
-        if self.handled >= TURN {
-            self.wake();
-            rt::yield_now().await;
-        }
+        true
     }
 
     fn handle(&mut self, event: Event) {
@@ -322,6 +325,22 @@ impl Reactor {
                 peer.outbox.wake();
             }
         }
+    }
+}
+
+/// Tasks of a message; 1 if it has none.
+fn weight(message: &ClientMessage) -> usize {
+    match message {
+        ClientMessage::Submit { tasks, .. } => tasks.len().max(1),
+        ClientMessage::Define { .. }
+        | ClientMessage::Release { .. }
+        | ClientMessage::Cancel { .. }
+        | ClientMessage::Detach { .. }
+        | ClientMessage::Locate { .. }
+        | ClientMessage::Query { .. }
+        | ClientMessage::Retry { .. }
+        | ClientMessage::Want { .. }
+        | ClientMessage::Goodbye => 1,
     }
 }
 
