@@ -16,7 +16,7 @@ use super::names::Names;
 /// Keys that there are.
 const KEYS: u64 = 8;
 /// Events of one input, at most.
-const EVENTS: u32 = 500;
+const EVENTS: u32 = 200;
 /// Runs that the scheduler names.
 const RUNS: u64 = 6;
 

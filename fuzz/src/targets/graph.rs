@@ -14,16 +14,21 @@ use raddle_net::payload::Blob;
 use super::choices::Choices;
 
 /// Tasks of one graph, at most: more than fit one message.
-const TASKS: usize = 3_000;
+const TASKS: usize = 2_000;
+/// Pieces of one graph, each of one shape, at most.
+const PIECES: usize = 12;
 /// Tasks with large arguments, at most.
-const LARGE: usize = 6;
+const LARGE: usize = 3;
 
 /// Bytes become a graph, which is put in order and submitted.
 pub fn graph_submit(data: &[u8]) {
     let choices = &mut Choices::new(data);
     let mut dependencies: Vec<Vec<u32>> = Vec::new();
     let mut large = Vec::new();
-    while !choices.is_empty() && dependencies.len() < TASKS {
+    for _ in 0..PIECES {
+        if choices.is_empty() || dependencies.len() == TASKS {
+            break;
+        }
         let shape = choices.below(8);
         let (count, reach) = (usize::from(choices.byte()), usize::from(choices.byte()) + 1);
         if shape == 7 && large.len() < LARGE {
@@ -46,7 +51,7 @@ fn of(shape: usize, reach: usize, number: usize) -> Vec<u32> {
         1 => vec![back(1)],
         2 => vec![back(1), back(reach)],
         3 => vec![Some(number as u32 / 2)],
-        4 => (1..=reach).map(back).collect(),
+        4 => (1..=reach.min(16)).map(back).collect(),
         5 => vec![Some((number % reach) as u32)],
         6 => vec![back(reach), back(reach), back(reach * 2)],
         7.. => vec![back(2), back(reach * 7)],

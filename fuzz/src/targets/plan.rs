@@ -1,7 +1,7 @@
 //! Whole clusters: a plan of the simulation, run with its whole oracle; and plans as text.
 
 use raddle_core::scheduler::Policy;
-use raddle_sim::{Case, Mix, Mode, Plan};
+use raddle_sim::{Case, Depth, Mix, Mode, Plan};
 
 use super::choices::Choices;
 
@@ -11,7 +11,8 @@ const TASKS: u64 = 40;
 /// Bytes become a plan. What fails is told as the plan's text, for `cargo sim -- --replay`.
 pub fn cluster_plan(data: &[u8]) {
     let case = case(data);
-    if let Err(failure) = case.run(Mode::default()) {
+    let mode = Mode { depth: Depth::Touched, ..Mode::default() };
+    if let Err(failure) = case.run(mode) {
         panic!("{}: {failure}\n\n{case}", failure.property());
     }
 }

@@ -19,7 +19,7 @@ const KEYS: u64 = 12;
 /// Clients, and workers, at a time.
 const PEERS: usize = 3;
 /// Events of one input, at most.
-const EVENTS: u32 = 400;
+const EVENTS: u32 = 200;
 /// Names that are used for workers, states, functions and data sets alike.
 const TEXTS: [&str; 6] = ["w1", "w2", "tcp://w1:1", "memory", "f", "z"];
 
@@ -200,7 +200,7 @@ impl Play {
         let key = |number: usize| whole(self.names.keys[number]);
         NewTask {
             key: key(number),
-            spec: SpecId(number as u32 % specs().len() as u32),
+            spec: SpecId(number as u32 % self.names.specs),
             order: number as u32,
             dependencies: dependencies(number).map(key).collect(),
             ..NewTask::default()
@@ -255,7 +255,7 @@ impl Play {
                 WorkerMessage::Failed { key, run, blame, failure: failure.into() }
             }
             _ => {
-                let (nbytes, duration) = (choices.number(), 1_000 * choices.number());
+                let (nbytes, duration) = (choices.number(), choices.number());
                 let value = if nbytes % 4 == 3 { draw(choices, &self.names) } else { None };
                 WorkerMessage::Finished { key, run, nbytes, duration, value }
             }

@@ -26,7 +26,7 @@ const WORKERS: u32 = 4;
 /// Keys that there are.
 const KEYS: u64 = 8;
 /// Events of one input, at most.
-const EVENTS: u32 = 400;
+const EVENTS: u32 = 200;
 /// An ordinary task, scattered data, and a task that may take a millisecond.
 const SPECS: u32 = 3;
 
