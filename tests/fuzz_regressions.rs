@@ -1,55 +1,145 @@
-//! Replays what the fuzzer has found, and its seeds, on stable: `fuzz/regress/TARGET/*`.
+//! Replays on stable what the fuzzer has found (`fuzz/regress/TARGET/*`), and what it starts from
+//! (`fuzz/seeds/TARGET/*`).
 
-#[path = "../fuzz/src/targets.rs"]
+#[path = "../fuzz/src/targets/mod.rs"]
 mod targets;
 
-use std::path::Path;
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
 
 use raddle_net::frame::{FrameEncoder, FrameOptions};
+use raddle_net::hello::{Hello, Reply, Role, Welcome, encode_hello, encode_reply};
 use raddle_net::messages::{ClientMessage, WorkerMessage};
 use raddle_net::names::{Key, RunId, Session};
+use targets::TARGETS;
 
-type Target = fn(&[u8]);
+fn folder(of: &str, target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz").join(of).join(target)
+}
+
+/// The files of a folder with their names; none, if it is not there.
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let paths = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
+    let mut files: Vec<_> =
+        paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+    files.sort();
+    files
+}
 
 #[test]
 fn what_was_found_stays_fixed() {
-    let targets: [(&str, Target); 3] = [
-        ("frame_decode", targets::frame_decode),
-        ("hello", targets::hello),
-        ("message_decode", targets::message_decode),
-    ];
-    for (name, target) in targets {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/regress").join(name);
-        let files = std::fs::read_dir(&folder).expect("each target has a folder").flatten();
-        let inputs: Vec<_> = files.map(|file| std::fs::read(file.path()).unwrap()).collect();
-        assert!(!inputs.is_empty(), "{name} has at least a seed");
-        for input in inputs {
-            target(&input);
+    for (name, target) in TARGETS {
+        for (path, input) in files(&folder("regress", name)) {
+            let failed = catch_unwind(|| target(&input)).is_err();
+            assert!(!failed, "{} fails again", path.display());
         }
     }
 }
 
-/// Seeds: with `UPDATE=1` they are written anew; otherwise they must be what is committed.
+#[test]
+fn seeds_pass_and_are_not_too_many() {
+    for (name, target) in TARGETS {
+        let seeds = files(&folder("seeds", name));
+        assert!(!seeds.is_empty(), "{name} has at least a seed");
+        let size: usize = seeds.iter().map(|(_, input)| input.len()).sum();
+        assert!(size < 2 << 20, "the seeds of {name} take {size} bytes: run cargo fuzz cmin");
+        for (path, input) in seeds {
+            let failed = catch_unwind(|| target(&input)).is_err();
+            assert!(!failed, "{} fails", path.display());
+        }
+    }
+}
+
+/// The bug that is planted in the canary is one: the input with which it was found still shows it,
+/// and nothing is wrong with that input where the bug is not.
+#[test]
+fn the_canary_falls() {
+    let found = files(&folder("regress", "canary"));
+    assert!(!found.is_empty());
+    for (path, input) in found {
+        targets::session_resume(&input);
+        let fell = catch_unwind(|| targets::canary(&input)).is_err();
+        assert!(fell, "{} does not fall", path.display());
+    }
+}
+
+/// Seeds that are made, not found: with `UPDATE=1` they are written anew; otherwise they must be what
+/// is committed.
 #[test]
 fn seeds_are_up_to_date() {
+    for (target, name, seed) in seeds() {
+        let file = folder("seeds", target).join(name);
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, &seed).unwrap();
+        }
+        let is_same = std::fs::read(&file).is_ok_and(|found| found == seed);
+        assert!(is_same, "{}: run with UPDATE=1", file.display());
+    }
+}
+
+fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
+    let mut seeds = Vec::new();
+    for (number, message) in targets::message::one_of_each().into_iter().enumerate() {
+        seeds.push(("message_decode", format!("kind-{number:03}"), message));
+    }
+    seeds.push(("frame_decode", "frames".to_owned(), frames()));
+    for (name, words) in ["hello", "refusal", "welcome"].into_iter().zip(words()) {
+        seeds.push(("hello", name.to_owned(), [vec![0], words].concat()));
+    }
+    let lines = [
+        "scheduler\n--host\n127.0.0.1\n--port\n0\n--worker-grace\n0.5",
+        "worker\ntcp://[::1]:8786\n--threads\n4\n--resources\ngpu=1,memory=0.5",
+        "explain\ntcp://node:1\n7-3",
+        "tasks\ntcp://node:1\n--state\nqueued\n--json",
+        "--help",
+    ];
+    for (number, line) in lines.into_iter().enumerate() {
+        seeds.push(("command_line", format!("line-{number}"), line.as_bytes().to_vec()));
+    }
+    for number in 0..24_u64 {
+        // Choices without an order: enough of them that something happens.
+        let bytes = |length: u64| (0..length).map(|at| chance(number, at)).collect::<Vec<u8>>();
+        let text = targets::plan::text_of(&bytes(400)).into_bytes();
+        seeds.push(("plan_text", format!("plan-{number:02}"), text));
+        for target in ["client_events", "cluster_plan", "scheduler_events", "worker_events"] {
+            seeds.push((target, format!("chance-{number:02}"), bytes(200 + 25 * number)));
+        }
+        for target in ["frame_roundtrip", "graph_submit", "message_roundtrip", "session_resume"] {
+            seeds.push((target, format!("chance-{number:02}"), bytes(10 + 5 * number)));
+        }
+    }
+    seeds
+}
+
+fn chance(number: u64, at: u64) -> u8 {
+    raddle_core::random::hash(number, 0, at, 0) as u8
+}
+
+/// Two frames, after the bytes that cut them.
+fn frames() -> Vec<u8> {
     let key = Key::numbered(Session::truncate(7), 3);
     let run = RunId { epoch: 1, counter: 9 };
     let mut encoder = FrameEncoder::new(FrameOptions { segment_checksums: true });
     encoder.push(&ClientMessage::Release { keys: vec![key], answer: true }).unwrap();
     encoder.push(&ClientMessage::Goodbye).unwrap();
-    let mut frame = vec![3, 1, 4, 1, 5, 9, 2, 6];
-    encoder.take().iter().for_each(|chunk| frame.extend_from_slice(chunk));
-    let mut message = vec![2];
-    raddle_net::codec::encode(&WorkerMessage::Started { key, run }, &mut message).unwrap();
-    let hello =
-        raddle_net::hello::Hello::new(raddle_net::hello::Role::Client, Session::truncate(7));
-    let hello = raddle_net::hello::encode_hello(&hello).unwrap();
-    for (target, seed) in [("frame_decode", frame), ("message_decode", message), ("hello", hello)] {
-        let file = format!("../fuzz/regress/{target}/seed");
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&file, &seed).unwrap();
-        }
-        assert!(std::fs::read(&file).is_ok_and(|s| s == seed), "{target}: run with UPDATE=1");
-    }
+    let mut chunks = encoder.take();
+    encoder.push(&WorkerMessage::Started { key, run }).unwrap();
+    encoder.push_segment(vec![1; 100].into()).unwrap();
+    encoder.end();
+    chunks.extend(encoder.take());
+    let mut bytes = vec![3, 1, 4, 1, 5, 9, 2, 6];
+    chunks.iter().for_each(|chunk| bytes.extend_from_slice(chunk));
+    bytes
+}
+
+/// The first words of either side.
+fn words() -> [Vec<u8>; 3] {
+    let hello = Hello::new(Role::Client, Session::truncate(7));
+    let reason = raddle_net::hello::RefusedReason::SessionUnknown;
+    [
+        encode_hello(&hello).unwrap(),
+        encode_reply(&Reply::Refused { reason }).unwrap(),
+        encode_reply(&Reply::Welcome(Welcome::new(1))).unwrap(),
+    ]
 }

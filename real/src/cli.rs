@@ -74,6 +74,19 @@ struct SchedulerArgs {
     client_grace: Duration,
 }
 
+/// Whether these arguments, of which the first is the program's name, are a command line. Nothing is
+/// done. For fuzzing.
+///
+/// # Errors
+///
+/// What is said to whoever typed them.
+#[doc(hidden)]
+pub fn understand<'a>(
+    arguments: impl IntoIterator<Item = &'a str>,
+) -> std::result::Result<(), String> {
+    Cli::try_parse_from(arguments).map(drop).map_err(|error| error.to_string())
+}
+
 /// Runs the command line with this process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {

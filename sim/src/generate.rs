@@ -1,4 +1,5 @@
-//! A seed becomes a plan. A pure function, so a seed is a run.
+//! A seed becomes a plan. A pure function, so a seed is a run. In place of a seed, bytes may choose:
+//! so a fuzzer finds its way through plans.
 //!
 //! It must not know how a plan is run.
 
@@ -119,9 +120,14 @@ impl Plan {
     /// The plan of a seed.
     #[must_use]
     pub fn from_seed(seed: u64, mix: Mix) -> Self {
-        let mut generator = Generator { seed, mix, drawn: 0, numbers: vec![], known: vec![] };
-        let style = if mix.swarm { generator.style() } else { Style::plain(mix) };
-        generator.plan(&style)
+        Generator::new(Chance::Seed, seed, mix).generate()
+    }
+
+    /// The plan that these bytes choose. With their last one its operations end.
+    #[must_use]
+    pub fn from_bytes(mut bytes: &[u8], mix: Mix) -> Self {
+        let seed = choose(&mut bytes, 1 << 16);
+        Generator::new(Chance::Bytes(bytes), seed, mix).generate()
     }
 }
 
@@ -151,7 +157,17 @@ impl Style {
     }
 }
 
-struct Generator {
+/// What chooses.
+#[derive(Clone, Copy)]
+enum Chance<'a> {
+    /// These bytes, one after the other.
+    Bytes(&'a [u8]),
+    /// A hash of the seed and of how often was drawn.
+    Seed,
+}
+
+struct Generator<'a> {
+    chance: Chance<'a>,
     seed: u64,
     mix: Mix,
     drawn: u64,
@@ -159,10 +175,27 @@ struct Generator {
     known: Vec<Vec<Key>>,
 }
 
-impl Generator {
+impl<'a> Generator<'a> {
+    fn new(chance: Chance<'a>, seed: u64, mix: Mix) -> Self {
+        Self { chance, seed, mix, drawn: 0, numbers: vec![], known: vec![] }
+    }
+
+    fn generate(mut self) -> Plan {
+        let style = if self.mix.swarm { self.style() } else { Style::plain(self.mix) };
+        self.plan(&style)
+    }
+
     fn draw(&mut self, bound: u64) -> u64 {
         self.drawn += 1;
-        below(hash(self.seed, PLAN, 0, self.drawn), bound)
+        match &mut self.chance {
+            Chance::Bytes(bytes) => choose(bytes, bound),
+            Chance::Seed => below(hash(self.seed, PLAN, 0, self.drawn), bound),
+        }
+    }
+
+    /// Whether nothing is left to choose from.
+    fn is_spent(&self) -> bool {
+        matches!(self.chance, Chance::Bytes([]))
     }
 
     /// One of these, by their weights.
@@ -236,7 +269,7 @@ impl Generator {
         (self.numbers, self.known) = (vec![0; clients], vec![Vec::new(); clients]);
         let (mut at, mut submitted, mut ops) = (0, 0, Vec::new());
         let mut push = |at, op| ops.push(Step { id: ops.len() as u32 + 1, at, op });
-        while submitted < self.mix.tasks {
+        while submitted < self.mix.tasks && !self.is_spent() {
             at += self.draw(style.gap);
             let client = self.draw(clients as u64) as usize;
             let op = self.op(client, style);
@@ -405,7 +438,7 @@ impl Generator {
     /// A hot key, after the hot keys that it depends on: the same recipes whoever submits them.
     fn hot(&mut self, client: usize) -> Vec<TaskDef> {
         let wanted = self.draw(HOT_KEYS);
-        let drawn = self.drawn;
+        let (drawn, chance) = (self.drawn, std::mem::replace(&mut self.chance, Chance::Seed));
         let mut tasks: Vec<TaskDef> = Vec::new();
         for number in (wanted % 3..=wanted).step_by(3) {
             self.drawn = hash(0, HOT, number, 0) >> 8;
@@ -415,7 +448,22 @@ impl Generator {
             self.known[client].push(key);
             tasks.push(task);
         }
-        self.drawn = drawn;
+        (self.drawn, self.chance) = (drawn, chance);
         tasks
     }
+}
+
+/// Takes a number below `bound` from the bytes: one byte if that is enough, else two, which stand for
+/// numbers all over the range. What is not there is 0.
+fn choose(bytes: &mut &[u8], bound: u64) -> u64 {
+    let mut byte = || {
+        let (first, rest) = bytes.split_first().unwrap_or((&0, &[]));
+        *bytes = rest;
+        u64::from(*first)
+    };
+    if bound <= 256 {
+        return byte() % bound;
+    }
+    let number = byte() | byte() << 8;
+    if bound <= 1 << 16 { number % bound } else { below(hash(number, PLAN, 0, 0), bound) }
 }

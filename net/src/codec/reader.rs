@@ -1,8 +1,9 @@
 //! The deserializer: what serde asks for, taken from a [`Source`], within limits.
 //!
 //! A peer may claim any length and nest as deep as it likes. A sequence is therefore never given
-//! room for more elements than there are bytes left, elements without bytes are counted, and so
-//! is nesting, before the stack feels it. This module must not know how a primitive is written.
+//! room for more than a fraction of the elements that the bytes left could be, elements without
+//! bytes are counted, and so is nesting, before the stack feels it. This module must not know how a
+//! primitive is written.
 
 use std::fmt;
 
@@ -17,6 +18,11 @@ use crate::limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS};
 
 /// Elements for which a sequence is given room at once, at most; beyond, it grows as they come.
 const ROOM: usize = 1 << 12;
+/// Bytes left for each element for which a sequence is given room before it has come. A task or an
+/// input is some hundred bytes in memory, and may claim to be one byte here.
+const BYTES_OF_ROOM: usize = 16;
+/// Elements for which a sequence is given room however few bytes are left.
+const LEAST_ROOM: usize = 16;
 
 /// The value that comes next.
 pub(super) fn read<T: DeserializeOwned>(source: &mut Source<'_>) -> Result<T, DecodeError> {
@@ -278,7 +284,8 @@ struct Elements<'r, 's, 'de> {
 
 impl Elements<'_, '_, '_> {
     fn room(&self) -> usize {
-        self.length.min(self.reader.source.left()).min(ROOM)
+        let left = self.reader.source.left();
+        self.length.min(left).min(left / BYTES_OF_ROOM + LEAST_ROOM).min(ROOM)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Tests of the codec: the format, the limits, and what hostile bytes can do.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use proptest::prelude::*;
+use serde::de::{SeqAccess, Visitor};
 use serde::ser::SerializeSeq;
-use serde::{Deserialize, Serializer};
+use serde::{Deserialize, Deserializer, Serializer};
 use smallvec::SmallVec;
 
 use super::*;
@@ -189,6 +191,38 @@ fn a_claimed_length_is_refused_when_the_bytes_cannot_hold_it() {
         assert_eq!(decode::<BTreeMap<u8, u8>>(&bytes).map(drop), too_long);
         assert_eq!(decode::<String>(&bytes).map(drop), Err(DecodeError::Truncated));
         assert_eq!(decode::<crate::payload::Blob>(&bytes).map(drop), Err(DecodeError::Truncated));
+    }
+}
+
+/// Remembers for how many elements room was to be made.
+#[derive(Debug)]
+struct Room(Option<usize>);
+
+impl<'de> Deserialize<'de> for Room {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Ask;
+        impl<'de> Visitor<'de> for Ask {
+            type Value = Room;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sequence")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Room, A::Error> {
+                let room = Room(seq.size_hint());
+                while seq.next_element::<u8>()?.is_some() {}
+                Ok(room)
+            }
+        }
+        deserializer.deserialize_seq(Ask)
+    }
+}
+
+#[test]
+fn a_sequence_is_given_room_for_a_fraction_of_what_the_bytes_could_be() {
+    for (length, room) in [(0, 0), (10, 10), (16, 16), (160, 26), (1_600, 116), (100_000, 4_096)] {
+        let found = decode::<Room>(&bytes_of(&vec![0_u8; length])).map(|room| room.0);
+        assert_eq!(found, Ok(Some(room)), "{length} elements");
     }
 }
 
