@@ -3,8 +3,8 @@
 
 use raddle_net::error::HelloError;
 use raddle_net::hello::{
-    Hello, PREFIX, RefusedReason, Reply, Welcome, body_len, decode_hello, decode_reply,
-    encode_hello, encode_reply,
+    Hello, PREFIX, Proof, RefusedReason, Reply, Secret, Welcome, body_len, decode_hello,
+    decode_proof, decode_reply, encode_hello, encode_proof, encode_reply,
 };
 use raddle_net::limits::{MAX_HELLO, PROTOCOL_VERSION};
 
@@ -15,10 +15,11 @@ use super::names::Names;
 /// Bytes that somebody says first; or words of ours, and what becomes of them on the way.
 pub fn hello(data: &[u8]) {
     let choices = &mut Choices::new(data);
-    match choices.below(4) {
+    match choices.below(5) {
         0 => anything(choices.clone().rest()),
         1 | 2 => dials(choices),
-        3.. => answers(choices),
+        3 => answers(choices),
+        4.. => proves(choices),
     }
 }
 
@@ -28,7 +29,10 @@ fn anything(bytes: &[u8]) {
     let Ok(len) = body_len(prefix) else { return };
     let body = &rest[..len.min(rest.len())];
     let (hello, reply) = (decode_hello(prefix, body), decode_reply(prefix, body));
-    assert!(hello.is_err() || reply.is_err(), "one of them at most");
+    let proof = decode_proof(prefix, body);
+    let understood_as =
+        usize::from(hello.is_ok()) + usize::from(reply.is_ok()) + usize::from(proof.is_ok());
+    assert!(understood_as <= 1, "one of them at most");
     if let Ok(hello) = hello {
         let again = encode_hello(&hello).expect("what was read can be written");
         assert_eq!(understood(&again, decode_hello), Ok(hello));
@@ -63,15 +67,16 @@ fn dials(choices: &mut Choices<'_>) {
 fn answers(choices: &mut Choices<'_>) {
     let version = version(choices);
     let wrong_bit = choices.number();
-    let welcome = match choices.below(2) {
+    let reply = match choices.below(3) {
         0 => draw::<RefusedReason>(choices, &Names::default())
             .map(|reason| Reply::Refused { reason }),
-        _ => draw::<Welcome>(choices, &Names::default())
+        1 => draw::<Secret>(choices, &Names::default()).map(|nonce| Reply::Challenge { nonce }),
+        2.. => draw::<Welcome>(choices, &Names::default())
             .map(|welcome| Reply::Welcome(Welcome { version, ..welcome })),
     };
-    let Some(reply) = welcome else { return };
+    let Some(reply) = reply else { return };
     let version = match &reply {
-        Reply::Refused { .. } => PROTOCOL_VERSION,
+        Reply::Challenge { .. } | Reply::Refused { .. } => PROTOCOL_VERSION,
         Reply::Welcome(welcome) => welcome.version,
     };
     let bytes = encode_reply(&reply).expect("it is short");
@@ -79,6 +84,17 @@ fn answers(choices: &mut Choices<'_>) {
     damaged(&bytes, wrong_bit);
     let other = understood(&bytes, decode_hello);
     assert!(other.is_err(), "a reply is no hello: {other:?}");
+}
+
+/// The side that dialled answers a challenge.
+fn proves(choices: &mut Choices<'_>) {
+    let wrong_bit = choices.number();
+    let Some(proof) = draw::<Proof>(choices, &Names::default()) else { return };
+    let bytes = encode_proof(&proof).expect("it is short");
+    judge(&bytes, PROTOCOL_VERSION, proof, decode_proof);
+    damaged(&bytes, wrong_bit);
+    let (hello, reply) = (understood(&bytes, decode_hello), understood(&bytes, decode_reply));
+    assert!(hello.is_err() && reply.is_err(), "a proof is nothing else");
 }
 
 /// The version of somebody: ours, a neighbour, or any.
