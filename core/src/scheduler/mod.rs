@@ -5,6 +5,7 @@
 //! is judged in `on_client.rs` and `on_worker.rs`. The scheduler never looks at code or values.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use raddle_net::messages::{ClientMessage, WorkerMessage};
 use raddle_net::names::{RunId, Session, WorkerId};
@@ -46,7 +47,7 @@ use datasets::Dataset;
 use explain::WaitingQuery;
 use session::Grace;
 use state::State;
-use turn::Turn;
+use turn::{Turn, Work};
 
 /// How a scheduler behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +102,7 @@ pub struct Scheduler {
     /// Who wants what is published, by name.
     datasets: BTreeMap<String, Dataset>,
     transitions: u64,
+    work: Work,
     /// When the last event happened: explanations say how long something has lasted.
     now: Instant,
 }
@@ -129,6 +131,7 @@ impl Scheduler {
             detached: None,
             datasets: BTreeMap::new(),
             transitions: 0,
+            work: Work::default(),
             now: Instant::ZERO,
         }
     }
@@ -137,11 +140,12 @@ impl Scheduler {
     pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Effect>) {
         self.state.begin_event(event.connection());
         self.now = now;
-        let turn = &mut Turn::new(now, out);
+        let mut turn = Turn::new(now, out, mem::take(&mut self.work));
         self.state.turn(now, event.cause());
-        self.dispatch(event, turn);
-        self.settle(turn);
-        self.fill(turn);
+        self.dispatch(event, &mut turn);
+        self.settle(&mut turn);
+        self.fill(&mut turn);
+        self.work = turn.end();
         self.watch_for_workers(now);
     }
 

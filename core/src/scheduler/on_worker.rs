@@ -47,10 +47,10 @@ impl Scheduler {
     pub(super) fn lose_worker(&mut self, worker: WorkerId, turn: &mut Turn<'_>) {
         self.state.suspend_worker(worker, Presence::Gone);
         let load = self.state.index().load(worker).cloned().unwrap_or_default();
-        for task in load.values {
+        for task in load.values.iter() {
             self.lose_replica(task, worker, turn);
         }
-        for task in load.processing {
+        for task in load.processing.iter() {
             self.lose_run(task, worker, turn);
         }
         self.settle(turn);

@@ -49,8 +49,9 @@ impl Scheduler {
         else {
             return no_worker(name);
         };
-        let values = self.state.index().load(worker.id).into_iter().flat_map(|load| &load.values);
-        QueryAnswer::Keys(values.take(MAX_KEYS).map(|task| self.key(*task)).collect())
+        let load = self.state.index().load(worker.id);
+        let values = load.into_iter().flat_map(|load| load.values.iter());
+        QueryAnswer::Keys(values.take(MAX_KEYS).map(|task| self.key(task)).collect())
     }
 
     pub(super) fn task_page(&self, state: Option<&str>, after: Option<Key>) -> QueryAnswer {

@@ -48,6 +48,10 @@ impl Scheduler {
         peer: WorkerId,
         turn: &mut Turn<'_>,
     ) {
+        // Nearly always it knows: looked up before anything is copied.
+        if self.state.client(client).is_some_and(|client| client.peers.contains(&peer)) {
+            return;
+        }
         let Some(address) = self.state.worker(peer).map(|w| w.address.clone()) else { return };
         let new = self
             .state

@@ -47,6 +47,9 @@ pub enum Goal {
     Waiting,
 }
 
+/// Goals for which there is room between events.
+const KEPT_GOALS: usize = 1 << 10;
+
 /// One event's work.
 #[derive(Debug)]
 pub struct Turn<'a> {
@@ -56,6 +59,12 @@ pub struct Turn<'a> {
     pub out: &'a mut Vec<Effect>,
     /// The run that the event itself ended, so that its worker need not be told.
     pub ended: Option<RunId>,
+    work: Work,
+}
+
+/// What is to be done, in order. Empty between events, and kept for its memory.
+#[derive(Clone, Debug, Default)]
+pub struct Work {
     goals: VecDeque<(TaskId, Goal)>,
     /// Tasks that are to be placed: last, lest one is given out and taken back in one event.
     placements: VecDeque<(TaskId, Goal)>,
@@ -63,24 +72,33 @@ pub struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     /// Nothing to do yet.
-    pub fn new(now: Instant, out: &'a mut Vec<Effect>) -> Self {
-        Self { now, out, ended: None, goals: VecDeque::new(), placements: VecDeque::new() }
+    pub fn new(now: Instant, out: &'a mut Vec<Effect>, work: Work) -> Self {
+        Self { now, out, ended: None, work }
+    }
+
+    /// Gives the empty list back.
+    pub fn end(mut self) -> Work {
+        self.work.goals.shrink_to(KEPT_GOALS);
+        self.work.placements.shrink_to(KEPT_GOALS);
+        self.work
     }
 
     /// `task` should reach `goal`, after what is to be done already; and be placed after all else.
     pub fn recommend(&mut self, task: TaskId, goal: Goal) {
         match goal {
-            Goal::Processing { .. } | Goal::Runnable => self.placements.push_back((task, goal)),
+            Goal::Processing { .. } | Goal::Runnable => {
+                self.work.placements.push_back((task, goal))
+            }
             Goal::Erred { .. }
             | Goal::Memory { .. }
             | Goal::Retried
             | Goal::Unneeded
-            | Goal::Waiting => self.goals.push_back((task, goal)),
+            | Goal::Waiting => self.work.goals.push_back((task, goal)),
         }
     }
 
     /// What is to be done next.
     pub fn next(&mut self) -> Option<(TaskId, Goal)> {
-        self.goals.pop_front().or_else(|| self.placements.pop_front())
+        self.work.goals.pop_front().or_else(|| self.work.placements.pop_front())
     }
 }

@@ -129,7 +129,7 @@ impl Scheduler {
 
     fn worker_goes(&self, worker: WorkerId, visit: Visit<'_>) {
         let Some(load) = self.state.index().load(worker) else { return };
-        for &task in load.values.iter().chain(&load.processing) {
+        for task in load.values.iter().chain(load.processing.iter()) {
             visit(Cell::Key(self.kind(task).into(), Matter::WorkerGone));
         }
     }

@@ -281,8 +281,8 @@ impl State {
     /// The load as its tasks say; `None` if they say that they are elsewhere.
     fn sum(&self, id: WorkerId, load: &Load) -> Option<Load> {
         let mut sum = Load { nthreads: load.nthreads, ..Load::default() };
-        for &task in &load.processing {
-            let TaskState::Processing { worker, cost, missing, waits, .. } =
+        for task in load.processing.iter() {
+            let TaskState::Processing { worker, run, cost, missing, waits, .. } =
                 self.tasks.get(task)?.state
             else {
                 return None;
@@ -290,14 +290,14 @@ impl State {
             sum.occupancy += cost;
             sum.take(self.tasks[task].resources());
             sum.waiting += usize::from(waits || missing > 0);
-            (worker == id).then(|| sum.processing.insert(task))?;
+            (worker == id).then(|| sum.processing.insert(run, task))?;
         }
-        for &task in &load.values {
-            let TaskState::Memory { nbytes, holders, .. } = &self.tasks.get(task)?.state else {
+        for task in load.values.iter() {
+            let TaskState::Memory { run, nbytes, holders } = &self.tasks.get(task)?.state else {
                 return None;
             };
             sum.nbytes += nbytes;
-            holders.contains(&id).then(|| sum.values.insert(task))?;
+            holders.contains(&id).then(|| sum.values.insert(*run, task))?;
         }
         Some(sum)
     }

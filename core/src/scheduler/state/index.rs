@@ -5,13 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use raddle_net::names::{Priority, SpecId, WorkerId};
+use raddle_net::names::{Priority, RunId, SpecId, WorkerId};
 
+use super::ranked::Ranked;
 use super::task::{Kind, Task, TaskId, TaskState};
 
 /// Occupancy of a thread up to which a worker is given more tasks, in nanoseconds: what it has to
 /// do while its news travel and its next tasks come.
 pub const PREFILL: u64 = 2_000_000;
+/// Backlogs that differ by less, in nanoseconds, may count as the same.
+const GRAIN: u64 = 16_384;
 /// Tasks of a thread up to which a worker is given more, however long they take.
 pub const PREFILL_MIN: usize = 2;
 /// Tasks of a thread beyond which a worker is given no more, however short they are.
@@ -21,11 +24,12 @@ pub const PREFILL_MAX: usize = 4096;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Index {
     counts: [u64; Kind::ALL.len()],
-    queued: BTreeMap<SpecId, BTreeSet<(Priority, TaskId)>>,
+    queued: BTreeMap<SpecId, Ranked<Priority>>,
     /// The first of the queued tasks of each spec.
     heads: BTreeSet<(Priority, TaskId, SpecId)>,
     no_worker: BTreeMap<SpecId, BTreeSet<(Priority, TaskId)>>,
     loads: BTreeMap<WorkerId, Load>,
+    /// By [`Load::rank`].
     by_load: BTreeSet<(u64, WorkerId)>,
     with_room: BTreeSet<(u64, WorkerId)>,
 }
@@ -35,8 +39,8 @@ pub struct Index {
 pub struct Load {
     /// Threads of the worker, while it can be given tasks; otherwise 0.
     pub nthreads: u32,
-    /// Tasks assigned to it.
-    pub processing: BTreeSet<TaskId>,
+    /// Tasks assigned to it, by their runs.
+    pub processing: Ranked<RunId>,
     /// How many of them do not want to run: they wait for inputs that are made here, for their value
     /// from a client, or for tasks of their own. They take no room, lest what they wait for finds
     /// none.
@@ -45,8 +49,8 @@ pub struct Load {
     pub occupancy: u64,
     /// What they take of the worker but room, in units of 1/10,000. Nothing is here as 0.
     pub used: BTreeMap<String, u64>,
-    /// Tasks of whose values it holds a replica.
-    pub values: BTreeSet<TaskId>,
+    /// Tasks of whose values it holds a replica, by the runs that made them.
+    pub values: Ranked<RunId>,
     /// Their sizes together, in bytes.
     pub nbytes: u64,
 }
@@ -55,6 +59,16 @@ impl Load {
     /// When a task given to it now would start, in nanoseconds from now.
     pub fn backlog(&self) -> u64 {
         self.occupancy / u64::from(self.nthreads.max(1))
+    }
+
+    /// Its place among workers: so coarse that a short task seldom changes it.
+    fn rank(&self) -> u64 {
+        self.backlog() / GRAIN
+    }
+
+    /// Whether it has nothing, and can be given nothing.
+    fn is_nothing(&self) -> bool {
+        self.nthreads == 0 && *self == Self::default()
     }
 
     /// A task takes this of the worker.
@@ -104,25 +118,25 @@ impl Index {
         self.counts[task.kind() as usize] += 1;
         match &task.state {
             TaskState::Erred { .. } | TaskState::Released | TaskState::Waiting { .. } => {}
-            TaskState::Memory { nbytes, holders, .. } => {
+            TaskState::Memory { run, nbytes, holders } => {
                 for &holder in holders {
-                    self.add_replica(id, holder, *nbytes);
+                    self.add_replica(id, *run, holder, *nbytes);
                 }
             }
             TaskState::NoWorker => {
                 let tasks = self.no_worker.entry(task.spec).or_default();
                 assert!(tasks.insert((task.priority, id)));
             }
-            TaskState::Processing { worker, cost, missing, waits, .. } => {
+            TaskState::Processing { worker, run, cost, missing, waits, .. } => {
                 self.with_load(*worker, |load| {
                     load.occupancy += cost;
                     load.take(task.resources());
                     load.waiting += usize::from(*waits || *missing > 0);
-                    assert!(load.processing.insert(id));
+                    assert!(load.processing.insert(*run, id));
                 })
             }
             TaskState::Queued => self.with_queue(task.spec, |queue| {
-                assert!(queue.insert((task.priority, id)));
+                assert!(queue.insert(task.priority, id));
             }),
         }
     }
@@ -132,9 +146,9 @@ impl Index {
         self.counts[task.kind() as usize] -= 1;
         match &task.state {
             TaskState::Erred { .. } | TaskState::Released | TaskState::Waiting { .. } => {}
-            TaskState::Memory { nbytes, holders, .. } => {
+            TaskState::Memory { run, nbytes, holders } => {
                 for &holder in holders {
-                    self.remove_replica(id, holder, *nbytes);
+                    self.remove_replica(id, *run, holder, *nbytes);
                 }
             }
             TaskState::NoWorker => {
@@ -144,16 +158,16 @@ impl Index {
                     self.no_worker.remove(&task.spec);
                 }
             }
-            TaskState::Processing { worker, cost, missing, waits, .. } => {
+            TaskState::Processing { worker, run, cost, missing, waits, .. } => {
                 self.with_load(*worker, |load| {
                     load.occupancy -= cost;
                     load.give_back(task.resources());
                     load.waiting -= usize::from(*waits || *missing > 0);
-                    assert!(load.processing.remove(&id));
+                    assert!(load.processing.remove(*run, id));
                 })
             }
             TaskState::Queued => self.with_queue(task.spec, |queue| {
-                assert!(queue.remove(&(task.priority, id)));
+                assert!(queue.remove(task.priority, id));
             }),
         }
     }
@@ -168,17 +182,17 @@ impl Index {
     }
 
     /// One more replica of a task in memory.
-    pub fn add_replica(&mut self, id: TaskId, holder: WorkerId, nbytes: u64) {
+    pub fn add_replica(&mut self, id: TaskId, run: RunId, holder: WorkerId, nbytes: u64) {
         let load = self.loads.entry(holder).or_default();
         load.nbytes += nbytes;
-        assert!(load.values.insert(id));
+        assert!(load.values.insert(run, id));
     }
 
     /// One replica less.
-    pub fn remove_replica(&mut self, id: TaskId, holder: WorkerId, nbytes: u64) {
+    pub fn remove_replica(&mut self, id: TaskId, run: RunId, holder: WorkerId, nbytes: u64) {
         let load = self.loads.entry(holder).or_default();
         load.nbytes -= nbytes;
-        assert!(load.values.remove(&id));
+        assert!(load.values.remove(run, id));
         self.drop_if_empty(holder);
     }
 
@@ -201,9 +215,10 @@ impl Index {
     /// Whether a task is where its state says. That it is nowhere else, [`rebuild`](Self::rebuild)
     /// says.
     pub fn holds(&self, id: TaskId, task: &Task) -> bool {
-        let is_in = |queues: &BTreeMap<SpecId, BTreeSet<_>>| {
-            queues.get(&task.spec).is_some_and(|queue| queue.contains(&(task.priority, id)))
-        };
+        let queued = self.queued.get(&task.spec);
+        let is_queued = queued.is_some_and(|queue| queue.contains(task.priority, id));
+        let no_worker = self.no_worker.get(&task.spec);
+        let is_no_worker = no_worker.is_some_and(|queue| queue.contains(&(task.priority, id)));
         let load = |worker: &WorkerId| self.loads.get(worker);
         let placed = match &task.state {
             TaskState::Erred { .. }
@@ -211,16 +226,16 @@ impl Index {
             | TaskState::Queued
             | TaskState::Released
             | TaskState::Waiting { .. } => true,
-            TaskState::Memory { holders, .. } => {
-                holders.iter().all(|w| load(w).is_some_and(|load| load.values.contains(&id)))
+            TaskState::Memory { run, holders, .. } => {
+                holders.iter().all(|w| load(w).is_some_and(|load| load.values.contains(*run, id)))
             }
-            TaskState::Processing { worker, .. } => {
-                load(worker).is_some_and(|load| load.processing.contains(&id))
+            TaskState::Processing { worker, run, .. } => {
+                load(worker).is_some_and(|load| load.processing.contains(*run, id))
             }
         };
         placed
-            && is_in(&self.queued) == (task.kind() == Kind::Queued)
-            && is_in(&self.no_worker) == (task.kind() == Kind::NoWorker)
+            && is_queued == (task.kind() == Kind::Queued)
+            && is_no_worker == (task.kind() == Kind::NoWorker)
     }
 
     /// Whether a worker is among those that can be given tasks, and among those with room, exactly
@@ -228,14 +243,14 @@ impl Index {
     pub fn is_ranked(&self, worker: WorkerId) -> bool {
         let nothing = Load::default();
         let load = self.loads.get(&worker).unwrap_or(&nothing);
-        let (is_open, rank) = (load.nthreads > 0, (load.backlog(), worker));
+        let (is_open, rank) = (load.nthreads > 0, (load.rank(), worker));
         self.by_load.contains(&rank) == is_open
             && self.with_room.contains(&rank) == (is_open && load.has_room())
     }
 
     /// How many entries of tasks there are, in all queues and loads.
     pub fn entries(&self) -> usize {
-        let queued: usize = self.queued.values().map(BTreeSet::len).sum();
+        let queued: usize = self.queued.values().map(Ranked::len).sum();
         let no_worker: usize = self.no_worker.values().map(BTreeSet::len).sum();
         let loads = self.loads.values().map(|load| load.processing.len() + load.values.len());
         queued + no_worker + self.heads.len() + loads.sum::<usize>()
@@ -254,7 +269,7 @@ impl Index {
 
     /// Every queued task, spec by spec, each in order.
     pub fn queued(&self) -> impl Iterator<Item = TaskId> + '_ {
-        self.queued.values().flatten().map(|&(_, id)| id)
+        self.queued.values().flat_map(Ranked::iter)
     }
 
     /// Every task of this spec for which no worker qualified, in order.
@@ -290,12 +305,12 @@ impl Index {
     /// Whether this worker has room for one more task.
     pub fn has_room(&self, worker: WorkerId) -> bool {
         let load = self.loads.get(&worker);
-        load.is_some_and(|load| self.with_room.contains(&(load.backlog(), worker)))
+        load.is_some_and(|load| load.nthreads > 0 && load.has_room())
     }
 
     /// Changes the queue of a spec, and with it its head.
-    fn with_queue(&mut self, spec: SpecId, change: impl FnOnce(&mut BTreeSet<(Priority, TaskId)>)) {
-        let head = |queue: &BTreeSet<_>| queue.first().map(|&(priority, id)| (priority, id, spec));
+    fn with_queue(&mut self, spec: SpecId, change: impl FnOnce(&mut Ranked<Priority>)) {
+        let head = |queue: &Ranked<_>| queue.first().map(|(priority, id)| (priority, id, spec));
         let queue = self.queued.entry(spec).or_default();
         let before = head(queue);
         change(queue);
@@ -311,11 +326,11 @@ impl Index {
     /// Changes a load, and with it the worker's place in the orders by load.
     fn with_load(&mut self, worker: WorkerId, change: impl FnOnce(&mut Load)) {
         let load = self.loads.entry(worker).or_default();
-        let before = (load.backlog(), worker);
+        let before = (load.rank(), worker);
         let was_open = load.nthreads > 0;
         let had_room = was_open && load.has_room();
         change(load);
-        let after = (load.backlog(), worker);
+        let after = (load.rank(), worker);
         let is_open = load.nthreads > 0;
         let has_room = is_open && load.has_room();
         if (was_open, before) != (is_open, after) {
@@ -328,7 +343,7 @@ impl Index {
     }
 
     fn drop_if_empty(&mut self, worker: WorkerId) {
-        if self.loads.get(&worker).is_some_and(|load| *load == Load::default()) {
+        if self.loads.get(&worker).is_some_and(Load::is_nothing) {
             self.loads.remove(&worker);
         }
     }

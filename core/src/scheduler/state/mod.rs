@@ -15,6 +15,7 @@ mod client;
 #[cfg(test)]
 mod corrupt;
 mod index;
+mod ranked;
 mod spec;
 mod story;
 mod task;
@@ -290,7 +291,7 @@ impl State {
 
     /// `worker` holds one more replica of a task in memory. False if it was known to.
     pub fn add_replica(&mut self, id: TaskId, worker: WorkerId) -> bool {
-        let TaskState::Memory { holders, nbytes, .. } = &mut self.tasks[id].state else {
+        let TaskState::Memory { run, holders, nbytes } = &mut self.tasks[id].state else {
             unreachable!("the caller has seen it in memory")
         };
         if holders.contains(&worker) {
@@ -298,19 +299,19 @@ impl State {
         }
         holders.push(worker);
         self.touched.replica(id, worker);
-        self.index.add_replica(id, worker, *nbytes);
+        self.index.add_replica(id, *run, worker, *nbytes);
         true
     }
 
     /// `worker` holds a replica no more; it must not be the last.
     pub fn remove_replica(&mut self, id: TaskId, worker: WorkerId) {
-        let TaskState::Memory { holders, nbytes, .. } = &mut self.tasks[id].state else {
+        let TaskState::Memory { run, holders, nbytes } = &mut self.tasks[id].state else {
             unreachable!("the caller has seen it in memory")
         };
         assert!(holders.len() > 1, "the last replica goes with the state");
         holders.retain(|holder| *holder != worker);
         self.touched.replica(id, worker);
-        self.index.remove_replica(id, worker, *nbytes);
+        self.index.remove_replica(id, *run, worker, *nbytes);
     }
 
     /// The worker of an announced run is about to enter its body.

@@ -104,12 +104,12 @@ impl<'a> Play<'a> {
         for worker in self.audience.workers.values() {
             let Some(id) = worker.id else { continue };
             let load = state.index().load(id).cloned().unwrap_or_default();
-            let runs = load.processing.iter().filter_map(|task| state.task(*task).processing());
+            let runs = load.processing.iter().filter_map(|task| state.task(task).processing());
             let runs: BTreeSet<_> = runs.map(|(_, run)| run).collect();
             prop_assert!(worker.runs.keys().eq(&runs), "{:?} is not {:?}", worker.runs, runs);
             let values = load.values.iter().filter_map(|task| {
-                let TaskState::Memory { run, .. } = state.task(*task).state() else { return None };
-                Some((state.task(*task).key, *run))
+                let TaskState::Memory { run, .. } = state.task(task).state() else { return None };
+                Some((state.task(task).key, *run))
             });
             prop_assert_eq!(&worker.values, &values.collect());
         }
