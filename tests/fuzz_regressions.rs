@@ -11,6 +11,7 @@ use raddle_net::frame::{FrameEncoder, FrameOptions};
 use raddle_net::hello::{Hello, Reply, Role, Welcome, encode_hello, encode_reply};
 use raddle_net::messages::{ClientMessage, WorkerMessage};
 use raddle_net::names::{Key, RunId, Session};
+use serde::Serialize;
 use targets::TARGETS;
 
 fn folder(of: &str, target: &str) -> PathBuf {
@@ -21,7 +22,7 @@ fn folder(of: &str, target: &str) -> PathBuf {
 fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let paths = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
     let mut files: Vec<_> =
-        paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+        paths.map(|path| (path.clone(), std::fs::read(path).expect("a file"))).collect();
     files.sort();
     files
 }
@@ -121,11 +122,11 @@ fn frames() -> Vec<u8> {
     let key = Key::numbered(Session::truncate(7), 3);
     let run = RunId { epoch: 1, counter: 9 };
     let mut encoder = FrameEncoder::new(FrameOptions { segment_checksums: true });
-    encoder.push(&ClientMessage::Release { keys: vec![key], answer: true }).unwrap();
-    encoder.push(&ClientMessage::Goodbye).unwrap();
+    push(&mut encoder, &ClientMessage::Release { keys: vec![key], answer: true });
+    push(&mut encoder, &ClientMessage::Goodbye);
     let mut chunks = encoder.take();
-    encoder.push(&WorkerMessage::Started { key, run }).unwrap();
-    encoder.push_segment(vec![1; 100].into()).unwrap();
+    push(&mut encoder, &WorkerMessage::Started { key, run });
+    encoder.push_segment(vec![1; 100].into()).expect("it is the first");
     encoder.end();
     chunks.extend(encoder.take());
     let mut bytes = vec![3, 1, 4, 1, 5, 9, 2, 6];
@@ -133,13 +134,18 @@ fn frames() -> Vec<u8> {
     bytes
 }
 
+fn push(encoder: &mut FrameEncoder, message: &impl Serialize) {
+    encoder.push(message).expect("it is small");
+}
+
 /// The first words of either side.
 fn words() -> [Vec<u8>; 3] {
     let hello = Hello::new(Role::Client, Session::truncate(7));
     let reason = raddle_net::hello::RefusedReason::SessionUnknown;
-    [
-        encode_hello(&hello).unwrap(),
-        encode_reply(&Reply::Refused { reason }).unwrap(),
-        encode_reply(&Reply::Welcome(Welcome::new(1))).unwrap(),
-    ]
+    let words = [
+        encode_hello(&hello),
+        encode_reply(&Reply::Refused { reason }),
+        encode_reply(&Reply::Welcome(Welcome::new(1))),
+    ];
+    words.map(|words| words.expect("they are short"))
 }

@@ -160,7 +160,7 @@ impl Play {
             address: format!("tcp://w{named}:1"),
             nthreads: [1, 2, 3, 0][usize::from(how / 16 % 4)],
             functions: vec![FunctionName { name: "f".to_owned(), signature: 0 }],
-            resources: vec![("gpu".to_owned(), 20_000); usize::from(how % 3 == 0)],
+            resources: vec![("gpu".to_owned(), 20_000); usize::from(how.is_multiple_of(3))],
         });
         if how % 16 != 14 {
             self.handle(Event::FromWorker { connection, message });
@@ -388,7 +388,7 @@ fn blamed(effect: &Effect) -> Option<ConnectionId> {
 /// What a key depends on: keys of smaller numbers.
 fn dependencies(number: usize) -> impl Iterator<Item = usize> {
     let half = (number > 0).then_some(number / 2);
-    let before = (number > 0 && number % 3 == 0).then(|| number - 1);
+    let before = (number > 0 && number.is_multiple_of(3)).then(|| number - 1);
     half.into_iter().chain(before.filter(|before| Some(*before) != half))
 }
 
