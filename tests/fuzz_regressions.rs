@@ -4,9 +4,12 @@
 #[path = "../fuzz/src/targets/mod.rs"]
 mod targets;
 
+use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
+use raddle_core::matrix::Class;
+use raddle_core::{scheduler, worker};
 use raddle_net::frame::{FrameEncoder, FrameOptions};
 use raddle_net::hello::{Hello, Reply, Role, Welcome, encode_hello, encode_reply};
 use raddle_net::messages::{ClientMessage, WorkerMessage};
@@ -62,6 +65,24 @@ fn the_canary_falls() {
         let fell = catch_unwind(|| targets::canary(&input)).is_err();
         assert!(fell, "{} does not fall", path.display());
     }
+}
+
+/// The seeds of the machines visit all that can happen in all states, but for cells that take a rare
+/// course of events.
+#[test]
+fn seeds_visit_the_cells_of_the_machines() {
+    let possible = |class| !matches!(class, Class::Impossible(_));
+    let inputs = files(&folder("seeds", "scheduler_events"));
+    let visited: BTreeSet<_> =
+        inputs.iter().flat_map(|(_, input)| targets::scheduler::visited(input)).collect();
+    let cells = scheduler::Cell::all().filter(|cell| possible(cell.class()));
+    let unseen: Vec<_> = cells.filter(|cell| !visited.contains(cell)).collect();
+    let of_worker = files(&folder("seeds", "worker_events"));
+    let visited: BTreeSet<_> =
+        of_worker.iter().flat_map(|(_, input)| targets::worker::visited(input)).collect();
+    let cells = worker::Cell::all().filter(|cell| possible(cell.class()));
+    let unseen_by_worker: Vec<_> = cells.filter(|cell| !visited.contains(cell)).collect();
+    eprintln!("{} {unseen:#?} {} {unseen_by_worker:#?}", unseen.len(), unseen_by_worker.len());
 }
 
 /// Seeds that are made, not found: with `UPDATE=1` they are written anew; otherwise they must be what
