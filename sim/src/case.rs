@@ -92,7 +92,7 @@ impl FromStr for Case {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let comments = text.lines().map_while(|line| line.strip_prefix('#'));
-        let story = comments.map(str::trim).collect::<Vec<_>>().join("\n");
+        let story = comments.map(str::trim).collect::<Vec<_>>().join("\n").trim_end().to_owned();
         let (mut seed, mut policy, mut plant) = (None, None, None);
         let mut plan = String::new();
         for (number, line) in text.lines().enumerate() {

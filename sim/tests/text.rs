@@ -122,6 +122,14 @@ fn a_case_reads_what_it_prints() {
 }
 
 #[test]
+fn a_story_ends_with_its_last_word() {
+    let text = "# Once.\n#\n# Twice.\n#\nseed 1\npolicy random\n";
+    let case: Case = text.parse().unwrap();
+    assert_eq!(case.story, "Once.\n\nTwice.");
+    assert_eq!(case.to_string().parse(), Ok(case));
+}
+
+#[test]
 fn a_wrong_text_is_told_where_it_is_wrong() {
     let word = |line, word: &str, expected| {
         Err(ParseError::Word { line, word: word.to_owned(), expected })

@@ -93,13 +93,18 @@ fn submitted(dependencies: &[Vec<u32>], large: &[(usize, usize)]) {
     assert_eq!(client.check(), Ok(()));
     let (mut said, mut refused) = (BTreeMap::new(), 0);
     for effect in out {
-        match effect {
-            Effect::ToScheduler(message) => note(&message, &mut said),
+        match &effect {
+            Effect::ToScheduler(message) => note(message, &mut said),
             Effect::Settled { key, settled: Settled::Erred { blame, .. } } => {
-                assert!(key == blame && !said.contains_key(&key));
+                assert!(key == blame && !said.contains_key(key));
                 refused += 1;
             }
-            other => panic!("{other:?}"),
+            Effect::Answer { .. }
+            | Effect::Close { .. }
+            | Effect::Fetch { .. }
+            | Effect::Send { .. }
+            | Effect::Settled { .. }
+            | Effect::Unsettled { .. } => panic!("{effect:?}"),
         }
     }
     let too_large = |task: &&Task| task.args.len() > MAX_ARGS;

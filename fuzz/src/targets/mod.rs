@@ -14,10 +14,10 @@ mod hello;
 pub mod message;
 mod names;
 pub mod plan;
-mod scheduler;
+pub mod scheduler;
 mod session;
 mod wire;
-mod worker;
+pub mod worker;
 
 pub use client::client_events;
 pub use command_line::command_line;

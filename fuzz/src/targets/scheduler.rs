@@ -1,8 +1,12 @@
 //! The scheduler among clients and workers of which any may lie: it stays whole, blames only who did
 //! wrong, does the same as a copy of itself, and has nothing left when all have gone.
 
+use std::collections::BTreeSet;
+
 use raddle_core::matrix::Class;
-use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, PeerError, Policy, Scheduler};
+use raddle_core::scheduler::{
+    Cell, Config, ConnectionId, Effect, Event, PeerError, Policy, Scheduler,
+};
 use raddle_core::time::{Duration, Instant};
 use raddle_net::messages::{
     ClientMessage, Failure, Function, FunctionName, NewTask, Query, Registration, Runtime,
@@ -25,12 +29,18 @@ const TEXTS: [&str; 6] = ["w1", "w2", "tcp://w1:1", "memory", "f", "z"];
 
 /// Bytes become events.
 pub fn scheduler_events(data: &[u8]) {
+    drop(visited(data));
+}
+
+/// The cells of the scheduler's matrix that the events of these bytes visit.
+pub fn visited(data: &[u8]) -> BTreeSet<Cell> {
     let choices = &mut Choices::new(data);
     let mut play = Play::new(choices);
     while !choices.is_empty() && play.events < EVENTS {
         play.step(choices);
     }
     play.everybody_leaves();
+    play.visited
 }
 
 /// Whoever is connected, and was.
@@ -70,6 +80,7 @@ struct Play {
     /// Runs that were given to a worker and on which it has not reported.
     given: Vec<(ConnectionId, Key, RunId)>,
     events: u32,
+    visited: BTreeSet<Cell>,
 }
 
 impl Play {
@@ -93,6 +104,7 @@ impl Play {
             connections: 0,
             given: Vec::new(),
             events: 0,
+            visited: BTreeSet::new(),
         };
         play.names.workers = 1;
         play.client_comes(0);
@@ -160,7 +172,7 @@ impl Play {
             address: format!("tcp://w{named}:1"),
             nthreads: [1, 2, 3, 0][usize::from(how / 16 % 4)],
             functions: vec![FunctionName { name: "f".to_owned(), signature: 0 }],
-            resources: vec![("gpu".to_owned(), 20_000); usize::from(how % 3 == 0)],
+            resources: vec![("gpu".to_owned(), 20_000); usize::from(how.is_multiple_of(3))],
         });
         if how % 16 != 14 {
             self.handle(Event::FromWorker { connection, message });
@@ -311,6 +323,7 @@ impl Play {
         let blamed: Vec<_> = blamed.collect();
         let expected: Vec<_> = event.connection().filter(|_| is_wrong).into_iter().collect();
         assert_eq!(blamed, expected, "{event:?}: {cells:?}");
+        self.visited.extend(cells);
         if let Some(twin) = &mut self.twin {
             let mut same = Vec::new();
             twin.handle(self.now, event, &mut same);
@@ -388,7 +401,7 @@ fn blamed(effect: &Effect) -> Option<ConnectionId> {
 /// What a key depends on: keys of smaller numbers.
 fn dependencies(number: usize) -> impl Iterator<Item = usize> {
     let half = (number > 0).then_some(number / 2);
-    let before = (number > 0 && number % 3 == 0).then(|| number - 1);
+    let before = (number > 0 && number.is_multiple_of(3)).then(|| number - 1);
     half.into_iter().chain(before.filter(|before| Some(*before) != half))
 }
 

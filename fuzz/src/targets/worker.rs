@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use raddle_core::matrix::Class;
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::{
-    Config, Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Worker,
+    Cell, Config, Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Worker,
 };
 use raddle_net::messages::{
     Compute, Failure, Function, Input, Item, Runtime, SchedulerToWorker, TaskOptions, TaskSpec,
@@ -32,12 +32,18 @@ const SPECS: u32 = 3;
 
 /// Bytes become events.
 pub fn worker_events(data: &[u8]) {
+    drop(visited(data));
+}
+
+/// The cells of the worker's matrix that the events of these bytes visit.
+pub fn visited(data: &[u8]) -> BTreeSet<Cell> {
     let choices = &mut Choices::new(data);
     let mut driver = Driver::new(choices);
     while !choices.is_empty() && driver.events < EVENTS {
         driver.step(choices);
     }
     driver.everything_ends();
+    driver.visited
 }
 
 /// What a body does.
@@ -61,6 +67,7 @@ struct Driver {
     serving: Vec<RequestId>,
     requests: u64,
     events: u32,
+    visited: BTreeSet<Cell>,
 }
 
 impl Driver {
@@ -90,6 +97,7 @@ impl Driver {
             serving: Vec::new(),
             requests: 0,
             events: 0,
+            visited: BTreeSet::new(),
         };
         driver.introduce();
         driver
@@ -286,6 +294,7 @@ impl Driver {
         }
         let closes = out.iter().any(|effect| matches!(effect, Effect::Close { .. }));
         assert_eq!(closes, is(Class::Breach), "{event:?}: {cells:?}");
+        self.visited.extend(cells);
         out.into_iter().for_each(|effect| self.apply(effect));
         let awake = self.bodies.values().filter(|body| **body == Body::Awake).count();
         assert!(awake <= self.threads, "{awake} bodies have a slot");
