@@ -13,8 +13,8 @@ use raddle_net::names::Key;
 use crate::arg::ArgWriter;
 use crate::fingerprint::KeyHasher;
 use crate::future::FutureHandle;
-use crate::registry::TaskEntry;
-use crate::resources;
+use crate::registry::{Defaults, TaskEntry};
+use crate::resources::{self, Resources};
 
 /// A call of a task that gives a `T`, made by calling the function with `#[raddle::task]`. Nothing
 /// happens until it is submitted.
@@ -57,17 +57,22 @@ pub(crate) struct CallParts {
 impl<T> Call<T> {
     /// A call of `entry` with the arguments that were written.
     pub fn new(entry: &'static TaskEntry, arguments: ArgWriter) -> Self {
+        Self::of(Arc::clone(entry.spec()), entry.defaults, arguments)
+    }
+
+    /// A call of what `spec` says, with the arguments that were written.
+    pub(crate) fn of(spec: Arc<TaskSpec>, defaults: Defaults, arguments: ArgWriter) -> Self {
         let (args, dependencies, refused) = arguments.finish();
         let parts = CallParts {
-            spec: Arc::clone(entry.spec()),
-            priority: entry.defaults.priority,
+            spec,
+            priority: defaults.priority,
             key: None,
             recipe: None,
             dependencies,
             args,
             refused,
         };
-        Self { parts, pure: entry.defaults.pure, result: PhantomData }
+        Self { parts, pure: defaults.pure, result: PhantomData }
     }
 
     /// Gives the task a name: two tasks of one name, also of different clients, are one task.
@@ -136,7 +141,7 @@ impl<T> Call<T> {
         match resources::units(resources) {
             Ok(units) => {
                 let units = units.into_iter().filter(|(_, amount)| *amount > 0).collect();
-                self.with(|options| options.resources = units)
+                self.resource_units(units)
             }
             Err(reason) => {
                 self.parts.refused.get_or_insert(reason);
@@ -145,10 +150,16 @@ impl<T> Call<T> {
         }
     }
 
+    /// As [`Self::resources`], in units of 1/10,000, in the order of names.
+    pub(crate) fn resource_units(self, units: Resources) -> Self {
+        self.with(|options| options.resources = units)
+    }
+
     /// How long the body may take, from its start on its worker; waiting for tasks of its own counts.
     /// One that takes longer fails with [`TaskError::TimedOut`](crate::TaskError::TimedOut), or is run
-    /// again if it has [`retries`](Self::retries). Nothing can stop a body: its context says that it
-    /// is [cancelled](crate::TaskContext::cancelled), and it keeps its thread until it returns.
+    /// again if it has [`retries`](Self::retries). A [`Command`](crate::Command) is killed. Nothing
+    /// can stop any other body: its context says that it is
+    /// [cancelled](crate::TaskContext::cancelled), and it keeps its thread until it returns.
     ///
     /// ```
     /// # use raddle::prelude::*;

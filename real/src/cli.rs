@@ -1,12 +1,21 @@
 //! The command line `raddle`: start a scheduler, start a worker, look at a cluster.
 //!
 //! Every error says what, why, and where possible what to do. Exit codes: 0 done, 1 failed, 2 used
-//! wrongly, 3 the other side speaks another version.
+//! wrongly, 3 the other side speaks another version, 130 interrupted; `submit` ends as its command
+//! does.
 
 mod ask;
 mod cert;
+mod generate;
+mod keys;
+mod lines;
+mod progress;
+mod scheduler;
+mod settings;
 mod status;
+mod submit;
 mod table;
+mod target;
 mod worker;
 
 use std::io::Write as _;
@@ -14,17 +23,24 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
+use self::settings::Settings;
 use crate::address::{self, AddressError};
 use crate::credentials::Credentials;
-use crate::error::{Error, Result};
-use crate::scheduler::{DEFAULT_PORT, RunningScheduler, SchedulerOptions};
-use crate::{init, logging, rt};
+use crate::error::Result;
+use crate::init::exit;
+use crate::{init, logging};
+
+const HELP: &str = "Exit codes: 0 done, 1 failed, 2 used wrongly, 3 the other side speaks another \
+version, 130 interrupted; `submit` ends as its command does.
+Flags can be configured, by RADDLE_ variables and in a file: see `raddle config show --origin`. The \
+file is that of RADDLE_CONFIG, or ~/.config/raddle/config.toml.
+NO_COLOR takes the colours from messages; RADDLE_LOG says how much is logged.";
 
 /// A distributed task scheduler.
 #[derive(Debug, Parser)]
-#[command(name = "raddle", version, about)]
+#[command(name = "raddle", version, about, args_override_self = true, after_help = HELP)]
 struct Cli {
     /// Folder of the certificates or the token of the cluster, made by `raddle cert init`; or
     /// RADDLE_CREDENTIALS
@@ -39,7 +55,7 @@ enum Command {
     /// Make certificates and a token for a cluster
     Cert(cert::CertArgs),
     /// Run a scheduler until interrupted
-    Scheduler(SchedulerArgs),
+    Scheduler(scheduler::SchedulerArgs),
     /// Run a worker until interrupted or until the scheduler is gone
     Worker(worker::WorkerArgs),
     /// Show who is in a cluster and how much there is to do
@@ -54,24 +70,20 @@ enum Command {
     Story(ask::StoryArgs),
     /// Print the state of the whole cluster as JSON
     Dump(ask::DumpArgs),
-    /// Wait until there are workers
-    Wait(ask::WaitArgs),
-}
-
-#[derive(Debug, Args)]
-struct SchedulerArgs {
-    /// Name or IP address to listen at. Whoever can connect can run code on the workers
-    #[arg(long, default_value = "127.0.0.1")]
-    host: String,
-    /// Port to listen at; 0 is any free one
-    #[arg(long, default_value_t = DEFAULT_PORT)]
-    port: u16,
-    /// Seconds that a worker may take to come back after its connection broke
-    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
-    worker_grace: Duration,
-    /// Seconds that a client may take to come back after its connection broke
-    #[arg(long, default_value = "60", value_name = "SECONDS", value_parser = seconds)]
-    client_grace: Duration,
+    /// Run a command on a worker, or one for each line of a file
+    Submit(Box<submit::SubmitArgs>),
+    /// Wait until tasks are done, or until there are workers
+    Wait(keys::WaitArgs),
+    /// Print what a command wrote, once it has ended
+    Logs(keys::KeysArgs),
+    /// Call tasks off, whoever wants them, and forget what `submit --detach` has left
+    Cancel(keys::KeysArgs),
+    /// Show what is configured: flags go before RADDLE_… variables, and those before the file
+    Config(settings::ConfigArgs),
+    /// Print a completion script for a shell
+    Completions(generate::CompletionsArgs),
+    /// Print a manual page
+    Man(generate::ManArgs),
 }
 
 /// Whether these arguments, of which the first is the program's name, are a command line. Nothing is
@@ -90,18 +102,16 @@ pub fn understand<'a>(
 /// Runs the command line with this process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    logging::install(Some(match cli.command {
-        Command::Scheduler(_) | Command::Worker(_) => "info",
-        Command::Cert(_)
-        | Command::Status(_)
-        | Command::Workers(_)
-        | Command::Tasks(_)
-        | Command::Explain(_)
-        | Command::Story(_)
-        | Command::Dump(_)
-        | Command::Wait(_) => "warn",
-    }));
+    let settings = match Settings::load() {
+        Ok(settings) => settings,
+        Err(why) => {
+            init::complain(&why);
+            return code(exit::USAGE);
+        }
+    };
+    let cli = Cli::parse_from(settings.apply(std::env::args_os()));
+    let serves = matches!(cli.command, Command::Scheduler(_) | Command::Worker(_));
+    logging::install(Some(if serves { "info" } else { "warn" }));
     if let Some(folder) = cli.credentials {
         match Credentials::load(folder) {
             Ok(credentials) => credentials.become_process(),
@@ -111,9 +121,13 @@ pub fn main() -> ExitCode {
             }
         }
     }
-    let code = match cli.command {
+    code(run(cli.command, &settings))
+}
+
+fn run(command: Command, settings: &Settings) -> i32 {
+    match command {
         Command::Cert(args) => cert::main(args),
-        Command::Scheduler(args) => init::run_to_exit(scheduler(args)),
+        Command::Scheduler(args) => init::run_to_exit(scheduler::run(args)),
         Command::Worker(args) => worker::main(args),
         Command::Status(args) => init::run_to_exit(status::show(args)),
         Command::Workers(args) => init::run_to_exit(ask::workers(args)),
@@ -121,28 +135,18 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => init::run_to_exit(ask::explain(args)),
         Command::Story(args) => init::run_to_exit(ask::story(args)),
         Command::Dump(args) => init::run_to_exit(ask::dump(args)),
-        Command::Wait(args) => init::run_to_exit(ask::wait(args)),
-    };
-    ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
+        Command::Submit(args) => init::run_to_exit(submit::submit(*args)),
+        Command::Wait(args) => init::run_to_exit(keys::wait(args)),
+        Command::Logs(args) => init::run_to_exit(keys::logs(args)),
+        Command::Cancel(args) => init::run_to_exit(keys::cancel(args)),
+        Command::Config(args) => init::run_to_exit(async { settings::show(&args, settings) }),
+        Command::Completions(args) => init::run_to_exit(async { generate::completions(&args) }),
+        Command::Man(args) => init::run_to_exit(async { generate::man(args) }),
+    }
 }
 
-async fn scheduler(args: SchedulerArgs) -> Result<i32> {
-    let mut options =
-        SchedulerOptions { host: args.host, port: args.port, ..SchedulerOptions::default() };
-    options.credentials = Credentials::of_process()?;
-    options.config.worker_grace = args.worker_grace;
-    options.config.client_grace = args.client_grace;
-    let mut scheduler = RunningScheduler::start(options).await?;
-    say(&format!("scheduler at {}", scheduler.address()))?;
-    rt::select! {
-        biased;
-        interrupted = rt::ctrl_c() => interrupted?,
-        () = scheduler.ended() => {
-            return Err(Error::Internal("the scheduler's thread has panicked".into()));
-        }
-    }
-    scheduler.close().await;
-    Ok(0)
+fn code(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
 /// Reads how many seconds, perhaps with a fraction.

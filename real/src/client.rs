@@ -11,6 +11,7 @@ mod queries;
 mod tests;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use raddle_net::messages::Failure;
@@ -25,6 +26,7 @@ use crate::future::{self, AsCompleted, TaskFuture, Wait, WaitFor, block_on, park
 use crate::hub::{Hub, lock};
 use crate::local::LocalCluster;
 use crate::rt::{self, oneshot};
+use crate::scheduler_file;
 use crate::value::{TaskValue, Value};
 
 /// Futures of which the values are fetched ahead while [`Client::gather`] takes them in order.
@@ -236,6 +238,21 @@ impl Client {
             }
         }
         results
+    }
+
+    /// Futures of keys that somebody else submitted.
+    pub(crate) fn adopt<T>(&self, keys: &[Key]) -> Vec<TaskFuture<T>> {
+        self.inner.hub.adopt(keys).into_iter().map(TaskFuture::new).collect()
+    }
+
+    /// Connects to the scheduler that wrote its address to `file` (`raddle scheduler
+    /// --scheduler-file`). A file that is not there yet is waited for, for 10 s.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or has no address; and those of [`Self::connect`].
+    pub async fn connect_file(file: impl AsRef<Path>) -> Result<Self> {
+        Self::connect(scheduler_file::read(file.as_ref()).await?).await
     }
 
     /// Has the values of `futures` on their way here.

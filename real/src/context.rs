@@ -46,6 +46,15 @@ impl TaskContext {
         self.0.stopped.load(Ordering::Relaxed)
     }
 
+    /// Does `act` as soon as nobody wants the outcome of this run any more; at once, if so already.
+    /// It may be done more than once. Said at most once for each run.
+    pub(crate) fn when_stopped(&self, act: impl Fn() + Send + Sync + 'static) {
+        let act = self.0.on_stop.get_or_init(|| Box::new(act));
+        if self.0.stopped.load(Ordering::SeqCst) {
+            act();
+        }
+    }
+
     /// Submits a task on behalf of this run. Returns at once.
     ///
     /// While the body waits for it, its slot is given to others.
@@ -81,6 +90,8 @@ pub(crate) struct Run {
     pub(crate) has_thread: bool,
     /// Nobody wants it any more.
     stopped: AtomicBool,
+    /// What is done when nobody wants it any more.
+    on_stop: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// That thread sleeps.
     pub(crate) asleep: AtomicBool,
     /// Made when the run submits its first task.
@@ -98,12 +109,17 @@ impl Run {
     /// A run of `key` that has a slot.
     pub(crate) fn new(key: Key, id: RunId, has_thread: bool, host: Arc<dyn Host>) -> Arc<Self> {
         let (stopped, asleep) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { key, id, has_thread, stopped, asleep, hub: OnceLock::new(), host })
+        let (on_stop, hub) = (OnceLock::new(), OnceLock::new());
+        Arc::new(Self { key, id, has_thread, stopped, on_stop, asleep, hub, host })
     }
 
     /// Nobody wants the run any more: its context says so, and what it waits for fails.
     pub(crate) fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
+        // In one order with `when_stopped`: one of the two sees the other.
+        self.stopped.store(true, Ordering::SeqCst);
+        if let Some(act) = self.on_stop.get() {
+            act();
+        }
         self.close("the run is not wanted any more");
     }
 

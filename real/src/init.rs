@@ -4,10 +4,12 @@
 
 use std::future::Future;
 use std::io::{Read as _, Write as _};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::credentials::Credentials;
 use crate::error::Error;
+use crate::ports::{self, Reach};
 use crate::resources::{self, Resources};
 use crate::worker::{WorkerOptions, run_worker};
 use crate::{logging, rt};
@@ -24,6 +26,12 @@ pub(crate) mod flags {
     pub(crate) const NAME: &str = "--raddle-name";
     /// Followed by the folder of its credentials; empty if it has none.
     pub(crate) const CREDENTIALS: &str = "--raddle-credentials";
+    /// Followed by the host at which it listens.
+    pub(crate) const HOST: &str = "--raddle-host";
+    /// Followed by the port at which it listens, or a range of them.
+    pub(crate) const PORT: &str = "--raddle-port";
+    /// Followed by where others reach it.
+    pub(crate) const CONTACT_ADDRESS: &str = "--raddle-contact-address";
     /// Say nothing on standard output.
     pub(crate) const QUIET: &str = "--raddle-quiet";
     /// End when standard input ends: its other end is held by whoever started the worker.
@@ -47,9 +55,10 @@ static READY: AtomicBool = AtomicBool::new(false);
 ///
 /// Call it first in `main`, before anything reads the arguments; `#[raddle::main]` does. A program
 /// is a worker when its arguments are `--raddle-worker tcp://HOST:PORT`, with `--raddle-threads N`
-/// `--raddle-name NAME`, `--raddle-resources gpu=1,…` and `--raddle-credentials DIR` if wanted, or when
-/// the environment says the same by `RADDLE_WORKER`, `RADDLE_WORKER_THREADS`, `RADDLE_WORKER_NAME`,
-/// `RADDLE_WORKER_RESOURCES` and `RADDLE_CREDENTIALS`. It then serves until it is told to stop and
+/// `--raddle-name NAME`, `--raddle-resources gpu=1,…`, `--raddle-host HOST`, `--raddle-port PORT` or
+/// `FIRST:LAST`, `--raddle-contact-address HOST` or `HOST:PORT`, and `--raddle-credentials DIR` if
+/// wanted, or when the environment says the same by `RADDLE_WORKER`, `RADDLE_WORKER_THREADS` and so on,
+/// and `RADDLE_CREDENTIALS`. It then serves until it is told to stop (by an interrupt or `SIGTERM`) and
 /// ends the process: with 0, or 1 after a failure, 2 if the arguments are wrong, 3 if the scheduler
 /// speaks another version.
 ///
@@ -129,6 +138,7 @@ struct Request {
     resources: Resources,
     name: Option<String>,
     credentials: Option<String>,
+    reach: Reach,
     pipe: bool,
     quiet: bool,
 }
@@ -145,6 +155,9 @@ impl Request {
         let mut threads = variable("RADDLE_WORKER_THREADS");
         let mut resources = variable("RADDLE_WORKER_RESOURCES").unwrap_or_default();
         request.name = variable("RADDLE_WORKER_NAME");
+        request.reach.host = variable("RADDLE_WORKER_HOST");
+        let mut ports = variable("RADDLE_WORKER_PORT");
+        let mut contact = variable("RADDLE_WORKER_CONTACT_ADDRESS");
         let mut arguments = arguments.take_while(|argument| argument != "--");
         while let Some(argument) = arguments.next() {
             let (flag, joined) = match argument.split_once('=') {
@@ -163,6 +176,9 @@ impl Request {
                 flags::RESOURCES => resources = value()?,
                 flags::NAME => request.name = Some(value()?),
                 flags::CREDENTIALS => request.credentials = Some(value()?),
+                flags::HOST => request.reach.host = Some(value()?),
+                flags::PORT => ports = Some(value()?),
+                flags::CONTACT_ADDRESS => contact = Some(value()?),
                 flags::PIPE => request.pipe = true,
                 flags::QUIET => request.quiet = true,
                 _ => {}
@@ -173,6 +189,8 @@ impl Request {
         request.scheduler = scheduler;
         request.resources = resources::parse(&resources)?;
         request.threads = threads.map(|text| parse_threads(&text)).transpose()?;
+        request.reach.ports = ports.map(|text| text.parse()).transpose()?;
+        request.reach.contact = contact.map(|text| ports::parse_contact(&text)).transpose()?;
         Ok(Some(request))
     }
 
@@ -189,6 +207,7 @@ impl Request {
                 Some(folder) => Credentials::load(folder)?,
                 None => Credentials::of_process()?,
             };
+            options.reached(self.reach);
             options.joined = (!self.quiet).then_some(say_joined);
             match self.pipe {
                 true => rt::select! {
@@ -200,7 +219,7 @@ impl Request {
                 false => rt::select! {
                     biased;
                     result = run_worker(options) => result.map(|()| 0),
-                    interrupted = rt::ctrl_c() => Ok(interrupted.map(|()| 0)?),
+                    told = rt::told_to_end() => Ok(told.map(|()| 0)?),
                 },
             }
         })
@@ -223,11 +242,15 @@ pub(crate) fn worker_options(
     name: Option<String>,
 ) -> Result<WorkerOptions, Error> {
     let host = crate::address::parse(&scheduler)?.host;
-    let address = host.parse::<std::net::IpAddr>();
     let mut options = WorkerOptions::new(scheduler);
-    if host != "localhost" && !address.is_ok_and(|address| address.is_loopback()) {
-        options.host = "0.0.0.0".to_owned();
+    options.host = match host.parse::<IpAddr>() {
+        Err(_) if host == "localhost" => "127.0.0.1",
+        Ok(IpAddr::V4(address)) if address.is_loopback() => "127.0.0.1",
+        Ok(IpAddr::V6(address)) if address.is_loopback() => "::1",
+        Ok(IpAddr::V6(_)) => "::",
+        Ok(IpAddr::V4(_)) | Err(_) => "0.0.0.0",
     }
+    .to_owned();
     options.threads = threads.unwrap_or_else(default_threads);
     options.name = name;
     Ok(options)

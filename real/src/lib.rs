@@ -41,6 +41,7 @@ mod call;
 pub mod cli;
 mod client;
 mod clock;
+mod command;
 mod conn;
 mod context;
 mod credentials;
@@ -54,6 +55,7 @@ mod listener;
 mod local;
 mod logging;
 mod outbox;
+mod ports;
 pub mod prelude;
 mod process;
 mod redial;
@@ -61,6 +63,7 @@ mod registry;
 mod resources;
 mod rt;
 mod scheduler;
+mod scheduler_file;
 mod serve;
 #[cfg(madsim)]
 #[doc(hidden)]
@@ -80,6 +83,7 @@ pub use raddle_net::names::Key;
 pub use crate::arg::IntoArg;
 pub use crate::call::Call;
 pub use crate::client::Client;
+pub use crate::command::{Command, CommandInput, CommandOutput};
 pub use crate::context::TaskContext;
 pub use crate::credentials::Credentials;
 pub use crate::error::{Error, Result, TaskError};
@@ -109,6 +113,7 @@ pub mod __private {
         TakeParts, TakePartsByClone,
     };
     pub use crate::call::Call;
+    pub use crate::command::Stdin;
     pub use crate::fingerprint::{signature, value_type};
     pub use crate::init::main;
     pub use crate::registry::{Defaults, TASKS, TaskEntry};

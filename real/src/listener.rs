@@ -15,6 +15,7 @@ use crate::address::{Address, Scheme};
 use crate::conn::{self, Connection, GreetingError};
 use crate::credentials::{Channel, Credentials, Part, TlsError, Token};
 use crate::error::{Error, Result};
+use crate::ports::{Ports, bare};
 use crate::rt::{self, OwnedSemaphorePermit, Semaphore, TcpListener, TcpStream};
 use crate::throttle::Throttle;
 
@@ -45,6 +46,27 @@ struct Door {
 }
 
 impl Listener {
+    /// Listens at `host`, a name or an IP address, as this part of a cluster, at the first of `ports`
+    /// that nobody has.
+    pub(crate) async fn bind_within(
+        host: &str,
+        ports: Ports,
+        part: Part,
+        credentials: &Credentials,
+    ) -> Result<Self> {
+        let mut in_use = Error::AddressInUse { address: host.to_owned() };
+        for port in ports.each() {
+            match Self::bind(host, port, part, credentials).await {
+                Err(error @ Error::AddressInUse { .. }) => in_use = error,
+                done => return done,
+            }
+        }
+        match ports.each().count() {
+            1 => Err(in_use),
+            _ => Err(Error::AddressInUse { address: format!("each of {host}:{ports}") }),
+        }
+    }
+
     /// Listens at `host`, a name or an IP address, as this part of a cluster; port 0 is any free one.
     pub(crate) async fn bind(
         host: &str,
@@ -53,7 +75,7 @@ impl Listener {
         credentials: &Credentials,
     ) -> Result<Self> {
         credentials.can_be(part)?;
-        let scheme = credentials.scheme();
+        let (scheme, host) = (credentials.scheme(), bare(host));
         let wanted = Address { scheme, host: host.to_owned(), port };
         let bound = TcpListener::bind((host, port)).await;
         let inner = bound.map_err(|error| match error.kind() == io::ErrorKind::AddrInUse {

@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::credentials::Credentials;
 use crate::init::flags;
+use crate::ports::Reach;
 use crate::resources::{self, Resources};
 use crate::rt::oneshot;
 
@@ -44,6 +45,8 @@ pub(crate) struct Program {
     pub(crate) name: Option<String>,
     /// Who it is, and who may come.
     pub(crate) credentials: Credentials,
+    /// Where it is reached.
+    pub(crate) reach: Reach,
     /// It says nothing on standard output.
     pub(crate) quiet: bool,
 }
@@ -65,6 +68,15 @@ impl Program {
         // Said even if there are none, so that it does not look for others.
         let folder = self.credentials.folder().unwrap_or_else(|| Path::new(""));
         command.arg(flags::CREDENTIALS).arg(folder);
+        if let Some(host) = &self.reach.host {
+            command.arg(flags::HOST).arg(host);
+        }
+        if let Some(ports) = &self.reach.ports {
+            command.arg(flags::PORT).arg(ports.to_string());
+        }
+        if let Some(contact) = &self.reach.contact {
+            command.arg(flags::CONTACT_ADDRESS).arg(contact);
+        }
         if self.quiet {
             command.arg(flags::QUIET);
         }
@@ -261,6 +273,7 @@ mod tests {
             resources: Vec::new(),
             name: None,
             credentials: Credentials::none(),
+            reach: Reach::default(),
             quiet: true,
         }
     }

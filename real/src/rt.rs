@@ -94,6 +94,24 @@ pub(crate) async fn within<F: Future>(limit: Duration, future: F) -> Option<F::O
     }
 }
 
+/// Until this process is told to end: by an interrupt or by `SIGTERM`.
+#[cfg(not(madsim))]
+pub(crate) async fn told_to_end() -> io::Result<()> {
+    let mut told = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    select! {
+        biased;
+        interrupted = ctrl_c() => interrupted,
+        // The stream of signals does not end.
+        _ = told.recv() => Ok(()),
+    }
+}
+
+/// In the simulation there are interrupts.
+#[cfg(madsim)]
+pub(crate) async fn told_to_end() -> io::Result<()> {
+    ctrl_c().await
+}
+
 /// 64 unpredictable bits: the names of sessions are drawn from them.
 pub(crate) fn random() -> u64 {
     use std::hash::{BuildHasher, RandomState};

@@ -16,6 +16,7 @@ use self::reactor::{Command, Reactor};
 use crate::credentials::{Credentials, Part};
 use crate::error::{Error, Result};
 use crate::listener::Listener;
+use crate::ports::{self, Ports};
 use crate::rt::{self, mpsc, oneshot};
 
 /// The port of a scheduler that people start by hand.
@@ -26,8 +27,10 @@ pub(crate) const DEFAULT_PORT: u16 = 8786;
 pub(crate) struct SchedulerOptions {
     /// Where it listens: a name or an IP address.
     pub(crate) host: String,
-    /// Where it listens; 0 is any free port.
-    pub(crate) port: u16,
+    /// Where it listens.
+    pub(crate) ports: Ports,
+    /// Where others are told to reach it: a host, or with a port; `None` is where it listens.
+    pub(crate) contact: Option<String>,
     /// Who it is, and who may come.
     pub(crate) credentials: Credentials,
     /// How the machine behaves.
@@ -37,8 +40,13 @@ pub(crate) struct SchedulerOptions {
 impl Default for SchedulerOptions {
     /// A scheduler for this machine alone, at any free port.
     fn default() -> Self {
-        let credentials = Credentials::none();
-        Self { host: "127.0.0.1".into(), port: 0, credentials, config: Config::default() }
+        Self {
+            host: "127.0.0.1".into(),
+            ports: Ports::ANY,
+            contact: None,
+            credentials: Credentials::none(),
+            config: Config::default(),
+        }
     }
 }
 
@@ -60,11 +68,15 @@ impl RunningScheduler {
         let (listens, listening) = oneshot::channel();
         let (commands, mailbox) = mpsc::unbounded_channel();
         let ended = rt::thread("raddle-scheduler", async move {
-            let SchedulerOptions { host, port, credentials, config } = options;
-            match Listener::bind(&host, port, Part::Scheduler, &credentials).await {
+            let SchedulerOptions { host, ports, contact, credentials, config } = options;
+            match Listener::bind_within(&host, ports, Part::Scheduler, &credentials).await {
                 Ok(listener) => {
+                    let at = listener.address();
+                    let contact = contact.as_deref();
+                    let address =
+                        contact.map_or_else(|| at.to_owned(), |to| ports::contact(to, at));
                     // If nobody waits any more, the mailbox is closed, and the reactor ends.
-                    let _ = listens.send(Ok(listener.address().to_owned()));
+                    let _ = listens.send(Ok(address));
                     Reactor::new(config).run(listener, mailbox).await;
                 }
                 // As above: nobody to be told.
@@ -80,7 +92,7 @@ impl RunningScheduler {
         }
     }
 
-    /// Where it listens, `tcp://host:port` or `tls://host:port`.
+    /// Where it is reached, `tcp://host:port` or `tls://host:port`.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }

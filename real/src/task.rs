@@ -77,6 +77,11 @@ impl BodyError {
         Self::failed(error.to_string(), chain)
     }
 
+    /// This failure, of this task.
+    pub(crate) fn of(failure: Failure) -> Self {
+        Self(Box::new((None, failure)))
+    }
+
     fn failed(message: String, chain: Vec<String>) -> Self {
         let failure = Failure::Failed {
             message,
@@ -86,13 +91,14 @@ impl BodyError {
             worker: String::new(),
             attempts: 1,
         };
-        Self(Box::new((None, failure)))
+        Self::of(failure)
     }
 
     /// The root, unless it is this task, and the failure; `worker` is where the body ran.
     pub(crate) fn into_failure(self, worker: &str) -> (Option<Key>, Failure) {
         let (blame, mut failure) = *self.0;
-        if let Failure::Failed { worker: place, .. } = &mut failure
+        if let Failure::Failed { worker: place, .. } | Failure::Exited { worker: place, .. } =
+            &mut failure
             && blame.is_none()
         {
             worker.clone_into(place);

@@ -32,6 +32,7 @@ use crate::address::Address;
 use crate::conn::{self, ConnError, Connection, FrameReader, FrameWriter};
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
+use crate::ports::{self, Ports, Reach};
 use crate::redial::{Lost, redial};
 use crate::resources::Resources;
 use crate::stream::Number;
@@ -58,11 +59,24 @@ pub(crate) struct WorkerOptions {
     pub(crate) host: String,
     /// Who it is, and who may come.
     pub(crate) credentials: Credentials,
+    /// Where it listens.
+    pub(crate) ports: Ports,
+    /// Where others are told to reach it: a host, or with a port; `None` is where it listens.
+    pub(crate) contact: Option<String>,
     /// Called with its address once it is registered.
     pub(crate) joined: Option<fn(&str)>,
 }
 
 impl WorkerOptions {
+    /// It is reached as `reach` says, as far as it does.
+    pub(crate) fn reached(&mut self, reach: Reach) {
+        if let Some(host) = reach.host {
+            self.host = host;
+        }
+        self.ports = reach.ports.unwrap_or(self.ports);
+        self.contact = reach.contact;
+    }
+
     /// A worker of `scheduler` with one thread, reachable from this machine alone.
     pub(crate) fn new(scheduler: String) -> Self {
         Self {
@@ -72,6 +86,8 @@ impl WorkerOptions {
             resources: Vec::new(),
             host: "127.0.0.1".to_owned(),
             credentials: Credentials::none(),
+            ports: Ports::ANY,
+            contact: None,
             joined: None,
         }
     }
@@ -95,7 +111,8 @@ pub(crate) async fn run_worker(options: WorkerOptions) -> Result<()> {
         let mut hello = Hello::new(Role::Worker, session);
         hello.name = options.name.clone().unwrap_or_default();
         hello.incarnation = incarnation;
-        let door = Door::new(options.host.clone(), options.credentials.clone()).await?;
+        let (host, credentials) = (options.host.clone(), options.credentials.clone());
+        let door = Door::new(host, options.ports, credentials).await?;
         let (welcome, connection) = match incarnation {
             1 => conn::connect(&options.scheduler, hello.clone(), &options.credentials).await?,
             // It has just been there: it is worth some patience.
@@ -137,7 +154,10 @@ async fn live(
     line: Line,
     connection: Connection,
 ) -> Result<Life> {
-    let address = advertised(&door.address, connection.local);
+    let address = match &options.contact {
+        Some(contact) => ports::contact(contact, &door.address),
+        None => advertised(&door.address, connection.local),
+    };
     let runtime = door.runtime.clone();
     let (session, credentials) = (line.hello.session, options.credentials.clone());
     let shell = Shell::new(address.clone(), options.threads, session, credentials, runtime);

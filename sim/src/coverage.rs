@@ -183,5 +183,5 @@ kinds! {
         ToScheduler;
     "worker → scheduler" WorkerMessage: Register Finished Failed Started Fetched Locate FromRun;
     "failure" TaskFailure:
-        Cancelled Decode Disconnected Failed Lost NoWorker Rejected TimedOut WorkerDied;
+        Cancelled Decode Disconnected Exited Failed Lost NoWorker Rejected TimedOut WorkerDied;
 }

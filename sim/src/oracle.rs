@@ -108,6 +108,7 @@ impl Oracle {
             Failure::Cancelled
             | Failure::Decode { .. }
             | Failure::Disconnected { .. }
+            | Failure::Exited { .. }
             | Failure::Failed { .. }
             | Failure::Lost { .. }
             | Failure::NoWorker { .. }

@@ -214,6 +214,7 @@ impl World {
             TaskFailure::Cancelled
             | TaskFailure::Decode { .. }
             | TaskFailure::Disconnected { .. }
+            | TaskFailure::Exited { .. }
             | TaskFailure::Failed { .. }
             | TaskFailure::NoWorker { .. }
             | TaskFailure::Rejected { .. }

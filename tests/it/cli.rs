@@ -221,7 +221,6 @@ fn wrong_usage_has_an_exit_code_of_its_own() {
     within_limit(|| {
         for arguments in [
             &["status", "nonsense"][..],
-            &["worker"],
             &["worker", "tcp://127.0.0.1:1", "--threads", "0"],
             &["scheduler", "--port", "70000"],
             &["unknown"],

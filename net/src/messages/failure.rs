@@ -19,6 +19,17 @@ pub enum Failure {
         /// What broke, in words.
         reason: String,
     },
+    /// The program that the task ran ended otherwise than well.
+    Exited {
+        /// Its exit status, unless a signal ended it.
+        status: Option<i32>,
+        /// The signal that ended it.
+        signal: Option<i32>,
+        /// The end of what it wrote to standard error.
+        stderr: String,
+        /// Address of the worker that ran it last.
+        worker: String,
+    },
     /// The task returned an error or panicked.
     Failed {
         /// The error's own message, or the panic's.
@@ -71,6 +82,9 @@ impl Failure {
             | Self::Lost { reason }
             | Self::NoWorker { reason }
             | Self::Rejected { reason } => reason.clone(),
+            Self::Exited { status: Some(status), .. } => format!("ended with status {status}"),
+            Self::Exited { signal: Some(signal), .. } => format!("ended by signal {signal}"),
+            Self::Exited { .. } => "ended otherwise than well".to_owned(),
             Self::Failed { message, panic: true, .. } => format!("panicked: {message}"),
             Self::Failed { message, .. } => message.clone(),
             Self::TimedOut => "timed out".to_owned(),

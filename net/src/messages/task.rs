@@ -14,6 +14,8 @@ pub enum Runtime {
     /// A Rust function registered in the worker's executable.
     #[default]
     Native,
+    /// A program of the worker's machine. Every worker offers it.
+    Command,
     /// Nothing runs: the value is sent to the worker (scattered data).
     Receive,
 }

@@ -173,7 +173,8 @@ fn item() -> impl Strategy<Value = Item> {
 }
 
 fn spec() -> impl Strategy<Value = TaskSpec> {
-    let runtime = prop_oneof![Just(Runtime::Native), Just(Runtime::Receive)];
+    let runtime =
+        prop_oneof![Just(Runtime::Native), Just(Runtime::Command), Just(Runtime::Receive)];
     let function = (runtime, any::<u64>(), text(), any::<u64>())
         .prop_map(|(runtime, code, name, signature)| Function { runtime, code, name, signature });
     let flags = (any::<bool>(), any::<bool>(), option::of(any::<u64>()));
@@ -347,10 +348,14 @@ pub fn failure() -> impl Strategy<Value = Arc<Failure>> {
             worker,
             attempts,
         });
+    let exited = (option::of(any::<i32>()), option::of(any::<i32>()), text(), text()).prop_map(
+        |(status, signal, stderr, worker)| Failure::Exited { status, signal, stderr, worker },
+    );
     let failure = prop_oneof![
         Just(Failure::Cancelled),
         (text(), text()).prop_map(|(expected, found)| Failure::Decode { expected, found }),
         text().prop_map(|reason| Failure::Disconnected { reason }),
+        exited,
         failed,
         text().prop_map(|reason| Failure::Lost { reason }),
         text().prop_map(|reason| Failure::NoWorker { reason }),

@@ -4,21 +4,23 @@ use std::time::Duration;
 
 use clap::Args;
 use raddle_net::messages::{StoryLine, StoryOf, TaskInfo};
-use raddle_net::names::Key;
 use serde_json::{Value as Json, json};
 
+use super::keys::{key_or_address, keys};
 use super::say;
 use super::status::worker_table;
 use super::table::align;
+use super::target::Target;
 use crate::client::{Client, task_json, worker_json};
 use crate::error::{Error, Result};
-use crate::rt;
 
 #[derive(Debug, Args)]
 pub(super) struct AskArgs {
     /// The scheduler's address, tcp://HOST:PORT
-    #[arg(value_parser = super::address)]
-    address: String,
+    #[arg(value_name = "ADDRESS", value_parser = super::address)]
+    at: Option<String>,
+    #[command(flatten)]
+    target: Target,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -36,42 +38,45 @@ pub(super) struct TasksArgs {
 #[derive(Debug, Args)]
 pub(super) struct KeyArgs {
     #[command(flatten)]
-    ask: AskArgs,
-    /// The task's key, as `raddle tasks` shows it
-    key: Key,
+    target: Target,
+    /// The task's key, as `raddle tasks` shows it; before it, if wanted, the scheduler's address
+    #[arg(value_name = "KEY", value_parser = key_or_address, required = true, num_args = 1..=2)]
+    words: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct StoryArgs {
     #[command(flatten)]
-    ask: AskArgs,
-    /// A task's key, or the name or address of a worker
-    of: String,
+    target: Target,
+    /// A task's key, or the name or address of a worker; before it, if wanted, the scheduler's address
+    #[arg(value_name = "OF", required = true, num_args = 1..=2)]
+    words: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct DumpArgs {
     /// The scheduler's address, tcp://HOST:PORT
-    #[arg(value_parser = super::address)]
-    address: String,
+    #[arg(value_name = "ADDRESS", value_parser = super::address)]
+    at: Option<String>,
+    #[command(flatten)]
+    target: Target,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct WaitArgs {
-    /// The scheduler's address, tcp://HOST:PORT
-    #[arg(value_parser = super::address)]
-    address: String,
-    /// Until there are this many workers
-    #[arg(long, default_value_t = 1)]
-    workers: usize,
-    /// Give up after so many seconds
-    #[arg(long)]
-    timeout: Option<u64>,
+impl AskArgs {
+    async fn connect(&self) -> Result<Client> {
+        self.target.connect(self.at.as_deref()).await
+    }
 }
 
 /// `raddle workers`.
 pub(super) async fn workers(args: AskArgs) -> Result<i32> {
-    let workers = Client::connect(&args.address).await?.workers().await?;
+    let workers = args.connect().await?.workers().await?;
     show(
         args.json,
         || workers.iter().map(worker_json).collect(),
@@ -84,28 +89,32 @@ pub(super) async fn workers(args: AskArgs) -> Result<i32> {
 
 /// `raddle tasks`.
 pub(super) async fn tasks(args: TasksArgs) -> Result<i32> {
-    let client = Client::connect(&args.ask.address).await?;
+    let client = args.ask.connect().await?;
     let tasks = client.tasks(args.state.as_deref()).await?;
     show(args.ask.json, || tasks.iter().map(task_json).collect(), || task_table(&tasks))
 }
 
 /// `raddle explain`.
 pub(super) async fn explain(args: KeyArgs) -> Result<i32> {
-    let why = Client::connect(&args.ask.address).await?.explain_key(args.key).await?;
-    let as_json = || json!({ "key": args.key.to_string(), "explanation": why });
-    show(args.ask.json, as_json, || vec![why.clone()])
+    let (address, keys) = keys(args.words)?;
+    let &[key] = &keys[..] else { return Err(Error::Unknown("one key is needed".to_owned())) };
+    let why = args.target.connect(address.as_deref()).await?.explain_key(key).await?;
+    let as_json = || json!({ "key": key.to_string(), "explanation": why });
+    show(args.json, as_json, || vec![why.clone()])
 }
 
 /// `raddle story`.
 pub(super) async fn story(args: StoryArgs) -> Result<i32> {
-    let client = Client::connect(&args.ask.address).await?;
-    let of = match args.of.parse() {
+    let mut words = args.words;
+    let of = words.pop().unwrap_or_default();
+    let client = args.target.connect(words.first().map(String::as_str)).await?;
+    let of = match of.parse() {
         Ok(key) => StoryOf::Key(key),
-        Err(_) => StoryOf::Worker(args.of),
+        Err(_) => StoryOf::Worker(of),
     };
     let lines = client.story_of(of).await?;
     show(
-        args.ask.json,
+        args.json,
         || lines.iter().map(line_json).collect(),
         || match lines.is_empty() {
             true => vec!["nothing is remembered".to_owned()],
@@ -116,28 +125,7 @@ pub(super) async fn story(args: StoryArgs) -> Result<i32> {
 
 /// `raddle dump`.
 pub(super) async fn dump(args: DumpArgs) -> Result<i32> {
-    say(&Client::connect(&args.address).await?.dump().await?)?;
-    Ok(0)
-}
-
-/// `raddle wait`.
-pub(super) async fn wait(args: WaitArgs) -> Result<i32> {
-    let client = Client::connect(&args.address).await?;
-    let waiting = client.wait_for_workers(args.workers);
-    match args.timeout.map(Duration::from_secs) {
-        None => waiting.await?,
-        Some(limit) => match rt::within(limit, waiting).await {
-            Some(result) => result?,
-            None => {
-                let there = client.workers().await?.len();
-                return Err(Error::Unknown(format!(
-                    "after {} s there are {there} workers, not {}",
-                    limit.as_secs(),
-                    args.workers
-                )));
-            }
-        },
-    }
+    say(&args.target.connect(args.at.as_deref()).await?.dump().await?)?;
     Ok(0)
 }
 

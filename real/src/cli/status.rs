@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::say;
 use super::table::align;
+use super::target::Target;
 use crate::client::worker_json;
 use crate::conn::{self, ConnError, ConnectError, Connection};
 use crate::credentials::Credentials;
@@ -20,8 +21,10 @@ use crate::rt;
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// The scheduler's address, tcp://HOST:PORT
-    #[arg(value_parser = super::address)]
-    address: String,
+    #[arg(value_name = "ADDRESS", value_parser = super::address)]
+    at: Option<String>,
+    #[command(flatten)]
+    target: Target,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -29,12 +32,13 @@ pub(super) struct StatusArgs {
 
 /// Asks and prints.
 pub(super) async fn show(args: StatusArgs) -> Result<i32> {
-    let info = rt::within(conn::CONNECT_LIMIT, ask(&args.address)).await;
-    let timed_out = || ConnectError::TimedOut { address: args.address.clone() };
+    let address = args.target.address(args.at.as_deref()).await?;
+    let info = rt::within(conn::CONNECT_LIMIT, ask(&address)).await;
+    let timed_out = || ConnectError::TimedOut { address: address.clone() };
     let info = info.unwrap_or_else(|| Err(timed_out().into()))?;
     say(&match args.json {
-        true => as_json(&args.address, &info).to_string(),
-        false => as_table(&args.address, &info),
+        true => as_json(&address, &info).to_string(),
+        false => as_table(&address, &info),
     })?;
     Ok(0)
 }

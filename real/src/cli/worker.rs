@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::target::Target;
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::init::{self, exit};
+use crate::ports::{self, Ports, Reach};
 use crate::process::{Exit, Process, Program};
 use crate::resources::{self, Resources};
 use crate::rt::{self, oneshot};
@@ -15,8 +17,20 @@ use crate::worker::run_worker;
 #[derive(Debug, Args)]
 pub(super) struct WorkerArgs {
     /// The scheduler's address, tcp://HOST:PORT
-    #[arg(value_parser = super::address)]
-    address: String,
+    #[arg(value_name = "ADDRESS", value_parser = super::address)]
+    at: Option<String>,
+    #[command(flatten)]
+    target: Target,
+    /// Name or IP address to listen at; if not given, that of this machine alone if the scheduler is
+    /// on it, else all of them
+    #[arg(long)]
+    host: Option<String>,
+    /// Port to listen at, or a range of which the first free one is taken, as 9000:9100; 0 is any
+    #[arg(long, default_value_t = Ports::ANY)]
+    port: Ports,
+    /// Where others reach it, if not where it listens: HOST or HOST:PORT
+    #[arg(long, value_name = "ADDRESS", value_parser = ports::parse_contact)]
+    contact_address: Option<String>,
     /// Tasks to run at a time; as many as there are cores, if not given
     #[arg(long, value_parser = init::parse_threads)]
     threads: Option<usize>,
@@ -27,7 +41,7 @@ pub(super) struct WorkerArgs {
     #[arg(long, value_name = "NAME=AMOUNT,…", value_parser = resources::parse, default_value = "")]
     resources: Resources,
     /// Executable whose tasks the worker runs: one marked `#[raddle::main]`. Without it the worker
-    /// offers no functions
+    /// runs commands alone
     #[arg(long)]
     program: Option<PathBuf>,
 }
@@ -35,36 +49,42 @@ pub(super) struct WorkerArgs {
 /// Serves until interrupted; returns the exit code.
 pub(super) fn main(args: WorkerArgs) -> i32 {
     init::run_to_exit(async {
-        match args.program {
+        let scheduler = args.target.address(args.at.as_deref()).await?;
+        match &args.program {
             Some(path) => {
-                let (scheduler, threads, name) = (args.address, args.threads, args.name);
-                let resources = args.resources;
-                let credentials = Credentials::of_process()?;
-                let program = Program {
-                    path,
-                    scheduler,
-                    threads,
-                    resources,
-                    name,
-                    credentials,
-                    quiet: false,
-                };
-                follow(program).await
+                let path = path.clone();
+                follow(args.program(path, scheduler)?).await
             }
-            None => serve(args).await.map(|()| 0),
+            None => serve(args, scheduler).await.map(|()| 0),
         }
     })
 }
 
-async fn serve(args: WorkerArgs) -> Result<()> {
-    let mut options = init::worker_options(args.address, args.threads, args.name)?;
+impl WorkerArgs {
+    fn reach(&self) -> Reach {
+        let (host, contact) = (self.host.clone(), self.contact_address.clone());
+        Reach { host, ports: Some(self.port), contact }
+    }
+
+    fn program(self, path: PathBuf, scheduler: String) -> Result<Program> {
+        let (reach, credentials) = (self.reach(), Credentials::of_process()?);
+        let Self { threads, resources, name, .. } = self;
+        let quiet = false;
+        Ok(Program { path, scheduler, threads, resources, name, credentials, reach, quiet })
+    }
+}
+
+async fn serve(args: WorkerArgs, scheduler: String) -> Result<()> {
+    let reach = args.reach();
+    let mut options = init::worker_options(scheduler, args.threads, args.name)?;
     options.resources = args.resources;
     options.credentials = Credentials::of_process()?;
+    options.reached(reach);
     options.joined = Some(init::say_joined);
     rt::select! {
         biased;
         result = run_worker(options) => result,
-        interrupted = rt::ctrl_c() => Ok(interrupted?),
+        told = rt::told_to_end() => Ok(told?),
     }
 }
 
@@ -88,9 +108,9 @@ async fn follow(program: Program) -> Result<i32> {
             }
             Err(_) => Err(Error::Internal("the thread that watches the worker has panicked".into())),
         },
-        interrupted = rt::ctrl_c() => {
+        told = rt::told_to_end() => {
             process.close().await;
-            Ok(interrupted.map(|()| 0)?)
+            Ok(told.map(|()| 0)?)
         }
     }
 }

@@ -54,7 +54,7 @@ impl Client {
         let QueryAnswer::Keys(keys) = self.ask(Query::Dataset(name.to_owned())).await? else {
             return Err(wrong_answer());
         };
-        Ok(self.inner.hub.adopt(&keys).into_iter().map(TaskFuture::new).collect())
+        Ok(self.adopt(&keys))
     }
 
     /// The names under which something is published.

@@ -25,6 +25,19 @@ pub enum TaskError {
         /// What broke.
         reason: String,
     },
+    /// The program that the task ran ([`Command`](crate::Command)) ended otherwise than well.
+    Exited {
+        /// Its exit status, unless a signal ended it.
+        status: Option<i32>,
+        /// The signal that ended it.
+        signal: Option<i32>,
+        /// The end of what it wrote to standard error.
+        stderr: String,
+        /// Address of the worker that ran it last.
+        worker: String,
+        /// The task that failed first: this one, or one that it depends on.
+        blame: Key,
+    },
     /// The task returned an error or panicked.
     Failed {
         /// The error's own message, or the panic's.
@@ -75,6 +88,9 @@ impl TaskError {
             Failure::Cancelled => Self::Cancelled,
             Failure::Decode { expected, found } => Self::Decode { expected, found },
             Failure::Disconnected { reason } => Self::Disconnected { reason },
+            Failure::Exited { status, signal, stderr, worker } => {
+                Self::Exited { status, signal, stderr, worker, blame }
+            }
             Failure::Failed { message, chain, panic, location, worker, attempts } => {
                 Self::Failed { message, chain, panic, location, worker, attempts, blame }
             }
@@ -93,6 +109,10 @@ impl TaskError {
             Self::Cancelled => Failure::Cancelled,
             Self::Decode { expected, found } => Failure::Decode { expected, found },
             Self::Disconnected { reason } => Failure::Disconnected { reason },
+            Self::Exited { status, signal, stderr, worker, blame } => {
+                root = Some(blame);
+                Failure::Exited { status, signal, stderr, worker }
+            }
             Self::Failed { message, chain, panic, location, worker, attempts, blame } => {
                 root = Some(blame);
                 Failure::Failed { message, chain, panic, location, worker, attempts }
@@ -118,6 +138,21 @@ impl fmt::Display for TaskError {
             }
             Self::Disconnected { reason } => {
                 write!(f, "the connection to the scheduler is gone: {reason}")
+            }
+            Self::Exited { status, signal, stderr, worker, blame } => {
+                write!(f, "the command of task {blame} ended ")?;
+                match (status, signal) {
+                    (Some(status), _) => write!(f, "with status {status}")?,
+                    (None, Some(signal)) => write!(f, "by signal {signal}")?,
+                    (None, None) => f.write_str("otherwise than well")?,
+                }
+                if !worker.is_empty() {
+                    write!(f, " on {worker}")?;
+                }
+                match stderr.is_empty() {
+                    true => Ok(()),
+                    false => write!(f, ": {stderr}"),
+                }
             }
             Self::Failed { message, chain, panic, location, worker, attempts, blame } => {
                 write!(f, "task {blame} ")?;
@@ -189,6 +224,21 @@ mod tests {
         let tail = "on tcp://h:1 (attempt 2): no such row: file is empty";
         assert_eq!(text(false), format!("task {BLAME} failed {tail}"));
         assert_eq!(text(true), format!("task {BLAME} panicked at src/a.rs:1:2 {tail}"));
+    }
+
+    #[test]
+    fn an_ended_program_is_told_with_its_status_and_its_last_words() {
+        let text = |status, signal, stderr: &str| {
+            let (stderr, worker) = (stderr.to_owned(), "tcp://h:1".to_owned());
+            let failure = Failure::Exited { status, signal, stderr, worker };
+            let error = TaskError::new(BLAME, &failure);
+            assert_eq!(error.clone().into_failure(), (Some(BLAME), failure));
+            error.to_string()
+        };
+        let start = format!("the command of task {BLAME} ended");
+        let expected = format!("{start} with status 3 on tcp://h:1: no such row");
+        assert_eq!(text(Some(3), None, "no such row"), expected);
+        assert_eq!(text(None, Some(9), ""), format!("{start} by signal 9 on tcp://h:1"));
     }
 
     #[test]

@@ -97,6 +97,7 @@ fn cut(mut failure: Failure) -> Failure {
             chain.iter_mut().for_each(|text| cut_text(text, &mut room));
             chain.retain(|text| !text.is_empty());
         }
+        Failure::Exited { stderr, .. } => cut_text(stderr, &mut room),
         Failure::Disconnected { reason }
         | Failure::Lost { reason }
         | Failure::NoWorker { reason }

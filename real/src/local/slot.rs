@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use super::builder::Settings;
 use crate::error::{Error, Result};
+use crate::ports::Reach;
 use crate::process::{Process, Program};
 use crate::rt::{self, Notify, oneshot};
 use crate::scheduler::{RunningScheduler, SchedulerHandle};
@@ -95,6 +96,7 @@ impl Slot {
                     resources: settings.resources.clone(),
                     name: Some(name.clone()),
                     credentials: settings.scheduler.credentials.clone(),
+                    reach: Reach::default(),
                     quiet: true,
                 };
                 start_process(program, settings.restart, scheduler.handle(), &known)?

@@ -144,8 +144,10 @@ fn a_port_in_use_is_said_to_be() {
     run(async {
         let scheduler = start().await;
         let port = scheduler.address().rsplit(':').next().and_then(|port| port.parse().ok());
-        let options =
-            SchedulerOptions { port: port.expect("a port"), ..SchedulerOptions::default() };
+        let options = SchedulerOptions {
+            ports: Ports::one(port.expect("a port")),
+            ..SchedulerOptions::default()
+        };
         let second = RunningScheduler::start(options).await;
         let Err(Error::AddressInUse { address }) = second else { panic!("{second:?}") };
         assert_eq!(address, scheduler.address());

@@ -11,6 +11,7 @@ use super::shell::Shell;
 use crate::credentials::{Credentials, Part};
 use crate::error::{Error, Result};
 use crate::listener::Listener;
+use crate::ports::Ports;
 use crate::rt::{self, Handle, oneshot};
 use crate::serve;
 
@@ -24,11 +25,11 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// Listens at any free port of `host`, on a thread of its own.
-    pub(super) async fn new(host: String, credentials: Credentials) -> Result<Self> {
+    /// Listens at one of these ports of `host`, on a thread of its own.
+    pub(super) async fn new(host: String, ports: Ports, credentials: Credentials) -> Result<Self> {
         let (tell, told) = oneshot::channel();
         // Nobody waits for the end of the thread: it comes with that of the worker.
-        drop(rt::thread("raddle-data", keep(host, credentials, tell))?);
+        drop(rt::thread("raddle-data", keep(host, ports, credentials, tell))?);
         match told.await {
             Ok(door) => door,
             Err(_) => Err(Error::Internal("the worker's data thread ended at once".to_owned())),
@@ -42,8 +43,13 @@ impl Door {
     }
 }
 
-async fn keep(host: String, credentials: Credentials, tell: oneshot::Sender<Result<Door>>) {
-    let listener = match Listener::bind(&host, 0, Part::Worker, &credentials).await {
+async fn keep(
+    host: String,
+    ports: Ports,
+    credentials: Credentials,
+    tell: oneshot::Sender<Result<Door>>,
+) {
+    let listener = match Listener::bind_within(&host, ports, Part::Worker, &credentials).await {
         Ok(listener) => listener,
         Err(error) => {
             // Nobody waits any more: then nobody needs to know.

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use raddle_net::messages::{Failure, TaskSpec};
+use raddle_net::messages::{Failure, Runtime, TaskSpec};
 
+use crate::command;
 use crate::registry::{self, TaskEntry};
 
 /// Names in the explanation of an unknown function.
@@ -30,7 +31,12 @@ impl Functions {
     pub(super) fn find(&mut self, spec: &Arc<TaskSpec>) -> Option<&'static TaskEntry> {
         let known = self.known.entry(Arc::as_ptr(spec).addr()).or_insert_with(|| Known {
             _spec: Arc::clone(spec),
-            entry: registry::find(&spec.function.name, spec.function.signature),
+            entry: match spec.function.runtime {
+                Runtime::Command => Some(command::entry()),
+                Runtime::Native => registry::find(&spec.function.name, spec.function.signature),
+                // Nothing runs: the machine never asks.
+                Runtime::Receive => None,
+            },
         });
         known.entry
     }

@@ -117,6 +117,7 @@ impl Watch {
             Failure::Cancelled
             | Failure::Decode { .. }
             | Failure::Disconnected { .. }
+            | Failure::Exited { .. }
             | Failure::Lost { .. }
             | Failure::Rejected { .. }
             | Failure::TimedOut => Ok(()),

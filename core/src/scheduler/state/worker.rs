@@ -76,7 +76,7 @@ impl Worker {
                 name: function.name.clone(),
                 signature: function.signature,
             }),
-            Runtime::Receive => true,
+            Runtime::Command | Runtime::Receive => true,
         }
     }
 }

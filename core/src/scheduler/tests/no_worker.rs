@@ -37,6 +37,21 @@ fn it_runs_when_a_worker_joins_that_offers_it() {
 }
 
 #[test]
+fn a_command_runs_on_a_worker_without_functions() {
+    let mut cluster = Cluster::of(&[]);
+    let function = Function { runtime: Runtime::Command, ..Function::default() };
+    let spec = TaskSpec { function, options: TaskOptions::default() };
+    let id = SpecId(9);
+    assert_eq!(cluster.says(ANN, ClientMessage::Define { id, spec: spec.clone() }), vec![]);
+    cluster.dial(1);
+    let nothing = Registration { functions: Vec::new(), ..registration(1, 1) };
+    cluster.reports(1, WorkerMessage::Register(nothing));
+    let run = Compute { spec: id, ..run_of(1, 1, &[]) };
+    let defined = told(1, SchedulerToWorker::Define { id, spec });
+    assert_eq!(cluster.submit(ANN, &[task_of(id, 1, &[])]), vec![defined, compute(1, run)]);
+}
+
+#[test]
 fn the_first_worker_that_lacks_a_function_is_worth_a_word() {
     let mut cluster = Cluster::of(&[]);
     cluster.submit(ANN, &[task(1, &[])]);

@@ -148,7 +148,7 @@ impl<'a> Play<'a> {
             worker.runs.iter().map(move |(run, given)| (*run, *connection, given))
         });
         let can = |run, given: &audience::Given| match given.runtime {
-            Runtime::Native => true,
+            Runtime::Command | Runtime::Native => true,
             Runtime::Receive => self.audience.is_sent(given.key, run),
         };
         let runs = runs.filter(|(run, _, given)| can(*run, given));

@@ -1,0 +1,62 @@
+//! `raddle scheduler`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{say, seconds};
+use crate::credentials::Credentials;
+use crate::error::{Error, Result};
+use crate::ports::{self, Ports};
+use crate::scheduler::{DEFAULT_PORT, RunningScheduler, SchedulerOptions};
+use crate::{rt, scheduler_file};
+
+#[derive(Debug, Args)]
+pub(super) struct SchedulerArgs {
+    /// Name or IP address to listen at. Whoever can connect can run code on the workers
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    /// Port to listen at, or a range of which the first free one is taken, as 9000:9100; 0 is any
+    #[arg(long, default_value_t = Ports::one(DEFAULT_PORT))]
+    port: Ports,
+    /// Where others reach it, if not where it listens: HOST or HOST:PORT
+    #[arg(long, value_name = "ADDRESS", value_parser = ports::parse_contact)]
+    contact_address: Option<String>,
+    /// File in which it writes its address, for workers and clients with the same flag
+    #[arg(long, value_name = "FILE")]
+    scheduler_file: Option<PathBuf>,
+    /// Seconds that a worker may take to come back after its connection broke
+    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    worker_grace: Duration,
+    /// Seconds that a client may take to come back after its connection broke
+    #[arg(long, default_value = "60", value_name = "SECONDS", value_parser = seconds)]
+    client_grace: Duration,
+}
+
+/// Runs a scheduler until it is told to end.
+pub(super) async fn run(args: SchedulerArgs) -> Result<i32> {
+    let (host, ports, contact) = (args.host, args.port, args.contact_address);
+    let mut options = SchedulerOptions { host, ports, contact, ..SchedulerOptions::default() };
+    options.credentials = Credentials::of_process()?;
+    options.config.worker_grace = args.worker_grace;
+    options.config.client_grace = args.client_grace;
+    let mut scheduler = RunningScheduler::start(options).await?;
+    let address = scheduler.address().to_owned();
+    if let Some(file) = &args.scheduler_file {
+        scheduler_file::write(file, &address)?;
+    }
+    say(&format!("scheduler at {address}"))?;
+    rt::select! {
+        biased;
+        told = rt::told_to_end() => told?,
+        () = scheduler.ended() => {
+            return Err(Error::Internal("the scheduler's thread has panicked".into()));
+        }
+    }
+    scheduler.close().await;
+    if let Some(file) = &args.scheduler_file {
+        scheduler_file::remove(file, &address);
+    }
+    Ok(0)
+}
