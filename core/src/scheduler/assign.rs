@@ -121,6 +121,7 @@ impl Scheduler {
                 waits,
                 announced: announce,
                 started: false,
+                progress: 0,
             },
         );
         *self.state.record(task).attempts += 1;

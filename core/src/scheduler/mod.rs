@@ -29,6 +29,7 @@ mod state;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod transitions;
 mod turn;
 mod wishes;
@@ -46,6 +47,7 @@ use datasets::Dataset;
 use explain::WaitingQuery;
 use session::Grace;
 use state::State;
+use topics::Topics;
 use turn::Turn;
 
 /// How a scheduler behaves.
@@ -100,6 +102,7 @@ pub struct Scheduler {
     detached: Option<ClientId>,
     /// Who wants what is published, by name.
     datasets: BTreeMap<String, Dataset>,
+    topics: Topics,
     transitions: u64,
     /// When the last event happened: explanations say how long something has lasted.
     now: Instant,
@@ -128,6 +131,7 @@ impl Scheduler {
             waiting_queries: Vec::new(),
             detached: None,
             datasets: BTreeMap::new(),
+            topics: Topics::default(),
             transitions: 0,
             now: Instant::ZERO,
         }

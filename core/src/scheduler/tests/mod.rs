@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use raddle_net::messages::{
-    ClientMessage, Compute, Failure, Function, FunctionName, Input, NewTask, Query, Registration,
-    Runtime, SchedulerToClient, SchedulerToWorker, StoryOf, TaskOptions, TaskSpec, WorkerMessage,
+    ClientMessage, Compute, Failure, Function, FunctionName, Input, NewTask, Note, Query,
+    Registration, Runtime, SchedulerToClient, SchedulerToWorker, StoryOf, TaskOptions, TaskSpec, WorkerMessage,
 };
 use raddle_net::names::{Key, Priority, RunId, Session, SpecId, WorkerId};
 use raddle_net::payload::{Blob, SmallValue};
@@ -24,6 +24,7 @@ mod follow;
 mod hostile;
 mod nested;
 mod no_worker;
+mod notes;
 mod priority;
 mod queries;
 mod random;
