@@ -98,6 +98,8 @@ pub struct Compute {
     pub priority: Priority,
     /// Say [`WorkerMessage::Started`], and have it leave, before the body is entered.
     pub announce: bool,
+    /// How often the task was assigned, this time included.
+    pub attempt: u32,
     /// Values it needs, in the order in which its arguments count them.
     pub inputs: SmallVec<[Input; 1]>,
     /// Its arguments.

@@ -223,13 +223,15 @@ fn compute() -> impl Strategy<Value = Compute> {
     let input = (key(), run(), any::<u64>(), vec(worker(), 0..4)).prop_map(
         |(key, run, nbytes, holders)| Input { key, run, nbytes, holders: holders.into() },
     );
-    (key(), run(), spec_id(), priority(), any::<bool>(), vec(input, 0..4), blob()).prop_map(
-        |(key, run, spec, priority, announce, inputs, args)| Compute {
+    let numbers = any::<(bool, u32)>();
+    (key(), run(), spec_id(), priority(), numbers, vec(input, 0..4), blob()).prop_map(
+        |(key, run, spec, priority, (announce, attempt), inputs, args)| Compute {
             key,
             run,
             spec,
             priority,
             announce,
+            attempt,
             inputs: inputs.into(),
             args,
         },
