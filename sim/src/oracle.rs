@@ -112,6 +112,7 @@ impl Oracle {
             | Failure::Lost { .. }
             | Failure::NoWorker { .. }
             | Failure::Rejected { .. }
+            | Failure::Reschedule
             | Failure::TimedOut
             | Failure::WorkerDied { .. } => wrong("nothing in the plan does that"),
         }

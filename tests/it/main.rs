@@ -9,6 +9,7 @@ mod blocking;
 mod bulk;
 mod cli;
 mod clusters;
+mod contexts;
 mod datasets;
 mod deaths;
 mod errors;

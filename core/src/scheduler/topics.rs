@@ -209,7 +209,8 @@ impl Scheduler {
 
     /// What the runs of a task have logged: the last lines.
     pub(super) fn logs(&self, key: Key, now: Instant) -> QueryAnswer {
-        let lines = self.topics.by_name.get(LOGS).into_iter().flat_map(|topic| topic.lines.iter().rev());
+        let lines =
+            self.topics.by_name.get(LOGS).into_iter().flat_map(|topic| topic.lines.iter().rev());
         let is_meant = |line: &&Line| line.source.as_ref().is_some_and(|source| source.key == key);
         let lines = lines.filter(is_meant).take(MAX_EVENTS);
         let mut lines: Vec<_> = lines.map(|line| line.told(now)).collect();

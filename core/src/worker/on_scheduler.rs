@@ -83,7 +83,8 @@ impl Worker {
     }
 
     fn judge_compute(&self, compute: &Compute) -> Result<(), PeerError> {
-        let Compute { key: _, run, spec, priority: _, announce: _, attempt: _, inputs, args } = compute;
+        let Compute { key: _, run, spec, priority: _, announce: _, attempt: _, inputs, args } =
+            compute;
         if self.session.me.is_none() {
             return Err(PeerError::NotRegistered);
         }

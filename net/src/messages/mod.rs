@@ -14,7 +14,9 @@ mod worker;
 pub use client::{ClientMessage, SchedulerToClient};
 pub use failure::Failure;
 pub use peer::{Item, ItemReply, PeerReply, PeerRequest};
-pub use query::{EventLine, Query, QueryAnswer, SchedulerInfo, StoryLine, StoryOf, TaskInfo, WorkerInfo};
+pub use query::{
+    EventLine, Query, QueryAnswer, SchedulerInfo, StoryLine, StoryOf, TaskInfo, WorkerInfo,
+};
 pub use task::{Function, NewTask, Runtime, TaskOptions, TaskSpec};
 pub use worker::{
     Compute, FunctionName, Input, Note, Registration, SchedulerToWorker, WorkerMessage,

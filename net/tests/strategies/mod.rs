@@ -8,10 +8,10 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use raddle_net::messages::{
-    ClientMessage, Compute, EventLine, Failure, Function, FunctionName, Input, Item, ItemReply, NewTask,
-    Note, PeerReply, PeerRequest, Query, QueryAnswer, Registration, Runtime, SchedulerInfo,
-    SchedulerToClient, SchedulerToWorker, StoryLine, StoryOf, TaskInfo, TaskOptions, TaskSpec,
-    WorkerInfo, WorkerMessage,
+    ClientMessage, Compute, EventLine, Failure, Function, FunctionName, Input, Item, ItemReply,
+    NewTask, Note, PeerReply, PeerRequest, Query, QueryAnswer, Registration, Runtime,
+    SchedulerInfo, SchedulerToClient, SchedulerToWorker, StoryLine, StoryOf, TaskInfo, TaskOptions,
+    TaskSpec, WorkerInfo, WorkerMessage,
 };
 use raddle_net::names::{Key, Priority, RunId, Session, SpecId, WorkerId};
 use raddle_net::payload::{Blob, Format, SmallValue, ValueType};
@@ -100,7 +100,11 @@ pub fn worker_message() -> impl Strategy<Value = WorkerMessage> {
         (key(), run()).prop_map(|(key, run)| WorkerMessage::Started { key, run }),
         (key(), run()).prop_map(|(key, run)| WorkerMessage::Fetched { key, run }),
         (key(), run()).prop_map(|(key, run)| WorkerMessage::Locate { key, run }),
-        (key(), run(), prop_oneof![text().prop_map(Note::Log), any::<u16>().prop_map(Note::Progress)])
+        (
+            key(),
+            run(),
+            prop_oneof![text().prop_map(Note::Log), any::<u16>().prop_map(Note::Progress)]
+        )
             .prop_map(|(key, run, note)| WorkerMessage::Note { key, run, note }),
         (key(), run(), client_message()).prop_map(|(key, run, message)| WorkerMessage::FromRun {
             key,

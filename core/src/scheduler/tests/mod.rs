@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use raddle_net::messages::{
     ClientMessage, Compute, Failure, Function, FunctionName, Input, NewTask, Note, Query,
-    Registration, Runtime, SchedulerToClient, SchedulerToWorker, StoryOf, TaskOptions, TaskSpec, WorkerMessage,
+    Registration, Runtime, SchedulerToClient, SchedulerToWorker, StoryOf, TaskOptions, TaskSpec,
+    WorkerMessage,
 };
 use raddle_net::names::{Key, Priority, RunId, Session, SpecId, WorkerId};
 use raddle_net::payload::{Blob, SmallValue};

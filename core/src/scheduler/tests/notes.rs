@@ -171,11 +171,8 @@ fn workers_and_clients_that_come_and_go_are_told_on_their_topics() {
     let told = events([event(1, "joined: w1 at tcp://w1:1"), event(2, "left: w1 at tcp://w1:1")]);
     assert_eq!(cluster.ask(ANN, after("workers", 0)), vec![answer(ANN, 7, told)]);
     cluster.hang_up(BOB);
-    let told = events([
-        event(1, "joined: client"),
-        event(2, "joined: client"),
-        event(3, "left: client"),
-    ]);
+    let told =
+        events([event(1, "joined: client"), event(2, "joined: client"), event(3, "left: client")]);
     assert_eq!(cluster.ask(ANN, after("clients", 0)), vec![answer(ANN, 7, told)]);
 }
 

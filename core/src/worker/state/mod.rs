@@ -149,7 +149,10 @@ impl State {
             }
         }
         let state = if missing == 0 { RunState::Ready } else { RunState::Waiting { missing } };
-        self.enter_run(id, Run { key, priority, announce, attempt, spec, inputs, args, limit: None, state });
+        self.enter_run(
+            id,
+            Run { key, priority, announce, attempt, spec, inputs, args, limit: None, state },
+        );
     }
 
     /// Adds a run whose value is sent to this worker.
@@ -157,7 +160,10 @@ impl State {
         let NewRun { key, priority, announce, attempt, spec, inputs: _, args: _ } = new;
         let (inputs, args) = (SmallVec::new(), Blob::new());
         let state = RunState::Receiving;
-        self.enter_run(id, Run { key, priority, announce, attempt, spec, inputs, args, limit: None, state });
+        self.enter_run(
+            id,
+            Run { key, priority, announce, attempt, spec, inputs, args, limit: None, state },
+        );
     }
 
     fn enter_run(&mut self, id: RunId, run: Run) {
