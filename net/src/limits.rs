@@ -42,6 +42,8 @@ pub const MAX_NAME: usize = 1 << 10;
 pub const MAX_RESOURCES: usize = 64;
 /// Bytes of a failure's texts together; longer ones are cut.
 pub const MAX_FAILURE_TEXT: usize = 16 << 10;
+/// Bytes of the text of one event of a topic; a longer line of a run's log is cut.
+pub const MAX_EVENT_TEXT: usize = 4 << 10;
 /// Specs defined on one connection.
 pub const MAX_SPECS: usize = 1 << 20;
 /// Bytes that one side of a session keeps until the other has acknowledged them.

@@ -5,6 +5,7 @@
 
 mod carrier;
 mod datasets;
+mod events;
 mod pulls;
 mod queries;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex};
 use raddle_net::messages::Failure;
 use raddle_net::names::Key;
 
+pub use self::events::Events;
 pub(crate) use self::queries::{task_json, worker_json};
 use crate::call::Call;
 use crate::conn::CONNECT_LIMIT;
@@ -137,6 +139,12 @@ impl Client {
         let (hub, ended) = connected.await?;
         let (ended, cluster) = (Mutex::new(Some(ended)), Mutex::new(cluster));
         Ok(Self { inner: Arc::new(Inner { hub, address: address.to_owned(), ended, cluster }) })
+    }
+
+    /// The client that a run is, by way of its worker.
+    pub(crate) fn of_run(hub: Arc<Hub>, address: &str) -> Self {
+        let (ended, cluster) = (Mutex::new(None), Mutex::new(None));
+        Self { inner: Arc::new(Inner { hub, address: address.to_owned(), ended, cluster }) }
     }
 
     /// Where the scheduler listens.

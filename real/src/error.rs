@@ -6,7 +6,7 @@ mod task;
 
 use std::io;
 
-pub use self::task::TaskError;
+pub use self::task::{Reschedule, TaskError};
 
 /// A result over [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -77,16 +77,16 @@ mod value;
 mod worker;
 
 pub use raddle_macros::{main, task};
-pub use raddle_net::messages::{SchedulerInfo, StoryLine, TaskInfo, WorkerInfo};
+pub use raddle_net::messages::{EventLine, SchedulerInfo, StoryLine, TaskInfo, WorkerInfo};
 pub use raddle_net::names::Key;
 
 pub use crate::arg::IntoArg;
 pub use crate::call::Call;
-pub use crate::client::Client;
+pub use crate::client::{Client, Events};
 pub use crate::command::{Command, CommandInput, CommandOutput};
 pub use crate::context::TaskContext;
 pub use crate::credentials::Credentials;
-pub use crate::error::{Error, Result, TaskError};
+pub use crate::error::{Error, Reschedule, Result, TaskError};
 pub use crate::future::{
     AsCompleted, Borrowed, Status, TaskFuture, Wait, WaitFor, as_completed, wait,
 };

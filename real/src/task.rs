@@ -20,7 +20,7 @@ use raddle_net::payload::Blob;
 
 use crate::arg::ArgReader;
 use crate::context::TaskContext;
-use crate::error::TaskError;
+use crate::error::{Reschedule, TaskError};
 use crate::value::{TaskValue, Value};
 
 /// What runs a task.
@@ -57,7 +57,8 @@ impl Invocation {
 pub struct BodyError(Box<(Option<Key>, Failure)>);
 
 impl BodyError {
-    /// The task's own error. A [`TaskError`], also within a [`crate::Error`], keeps its root.
+    /// The task's own error. A [`TaskError`], also within a [`crate::Error`], keeps its root;
+    /// [`Reschedule`] is none.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error = match error.into().downcast::<TaskError>() {
             Ok(error) => return Self::from(*error),
@@ -68,6 +69,9 @@ impl BodyError {
             Ok(error) => Box::new(error),
             Err(error) => error,
         };
+        if error.is::<Reschedule>() {
+            return Self(Box::new((None, Failure::Reschedule)));
+        }
         let mut chain = Vec::new();
         let mut source = error.source();
         while let Some(error) = source {

@@ -159,8 +159,10 @@ async fn live(
         None => advertised(&door.address, connection.local),
     };
     let runtime = door.runtime.clone();
-    let (session, credentials) = (line.hello.session, options.credentials.clone());
-    let shell = Shell::new(address.clone(), options.threads, session, credentials, runtime);
+    let (scheduler, session) = (options.scheduler.clone(), line.hello.session);
+    let credentials = options.credentials.clone();
+    let shell =
+        Shell::new(scheduler, address.clone(), options.threads, session, credentials, runtime);
     let _end = CloseOnDrop(Arc::clone(&shell));
     #[cfg(madsim)]
     watch::begin(&shell);

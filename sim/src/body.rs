@@ -24,17 +24,29 @@ pub struct Body {
     pub children: u8,
     /// Whether it kills its worker.
     pub poison: bool,
+    /// How often it asks to be run again before it does anything else.
+    pub reschedules: u8,
+}
+
+/// How a run ends that makes no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It fails.
+    Fail,
+    /// It asks to be run again.
+    Reschedule,
 }
 
 impl Body {
     /// The arguments of a task with this body.
     #[must_use]
     pub fn encode(&self) -> Blob {
-        let mut bytes = [0; 19];
+        let mut bytes = [0; 20];
         bytes[..8].copy_from_slice(&self.salt.to_le_bytes());
         bytes[8..12].copy_from_slice(&self.nbytes.to_le_bytes());
         bytes[12..16].copy_from_slice(&self.micros.to_le_bytes());
-        bytes[16..].copy_from_slice(&[self.failures, self.children, u8::from(self.poison)]);
+        let Self { failures, children, poison, reschedules, .. } = *self;
+        bytes[16..].copy_from_slice(&[failures, children, u8::from(poison), reschedules]);
         Blob::from(&bytes[..])
     }
 
@@ -45,7 +57,7 @@ impl Body {
     /// If they were not made by [`encode`](Self::encode): the machines changed them.
     #[must_use]
     pub fn decode(args: &Blob) -> Self {
-        let args: &[u8; 19] = args[..].try_into().expect("arguments of another length");
+        let args: &[u8; 20] = args[..].try_into().expect("arguments of another length");
         let word =
             |at: usize| u32::from_le_bytes([args[at], args[at + 1], args[at + 2], args[at + 3]]);
         Self {
@@ -55,6 +67,7 @@ impl Body {
             failures: args[16],
             children: args[17],
             poison: args[18] != 0,
+            reschedules: args[19],
         }
     }
 
@@ -63,6 +76,16 @@ impl Body {
     pub fn value(&self, inputs: impl IntoIterator<Item = u64>) -> u64 {
         let start = hash(self.salt, VALUE, u64::from(self.nbytes), 0);
         inputs.into_iter().fold(start, |value, input| hash(value, VALUE, input, 1))
+    }
+
+    /// What a run of it ends with, but for a value, if so many ended without one before.
+    pub(crate) fn refuses(&self, ended: u32) -> Option<Refusal> {
+        let asks = u32::from(self.reschedules);
+        if ended < asks {
+            return Some(Refusal::Reschedule);
+        }
+        let fails = self.failures == u8::MAX || ended - asks < u32::from(self.failures);
+        fails.then_some(Refusal::Fail)
     }
 
     /// What its `n`-th child does.

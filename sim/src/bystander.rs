@@ -12,8 +12,8 @@ use raddle_core::random::{below, hash};
 use raddle_core::scheduler::{Age, Cell, ConnectionId, Event};
 use raddle_core::worker::{Cell as WorkerCell, Event as WorkerEvent, RequestId, RunRow};
 use raddle_net::messages::{
-    ClientMessage, Failure as TaskFailure, Item, NewTask, Query, Registration, SchedulerToClient,
-    SchedulerToWorker, WorkerMessage,
+    ClientMessage, Failure as TaskFailure, Item, NewTask, Note, Query, Registration,
+    SchedulerToClient, SchedulerToWorker, WorkerMessage,
 };
 use raddle_net::names::{Key, RunId, Session, SpecId};
 use raddle_net::payload::Blob;
@@ -270,6 +270,7 @@ impl World {
         for report in [
             WorkerMessage::Started { key, run },
             WorkerMessage::Locate { key, run },
+            WorkerMessage::Note { key, run, note: Note::Progress(1) },
             WorkerMessage::Fetched { key, run },
             WorkerMessage::FromRun { key, run, message },
             WorkerMessage::Finished { key, run, nbytes, duration: 0, value: None },

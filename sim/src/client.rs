@@ -33,6 +33,8 @@ use crate::world::{Delivery, Depth, Node, World};
 /// The stream of chance that says which futures are awaited at once.
 const AWAITS: u64 = 0x61_7761;
 
+/// What clients talk on.
+const TOPIC: &str = "talk";
 /// Keys from this number on are for work that is asked for at the end.
 const FRESH: u64 = 1 << 40;
 
@@ -188,6 +190,10 @@ impl World {
             if below(hash(self.settings.seed, AWAITS, entity(key), 0), 4) == 0 {
                 self.client_event(client, Event::Await { key });
             }
+            // Who waits for something to be said must not do so for ever.
+            if !self.clients[client].gone {
+                self.query(client, Question::Say);
+            }
         }
     }
 
@@ -248,8 +254,10 @@ impl World {
         let id = sim.questions;
         sim.asked.insert(id);
         let query = match question {
+            Question::Events => Query::Events { topic: TOPIC.to_owned(), after: 0 },
             Question::Explain(key) => Query::Explain(key),
             Question::Info => Query::Info,
+            Question::Say => Query::LogEvent { topic: TOPIC.to_owned(), text: id.to_string() },
             Question::Workers => Query::WaitForWorkers(1),
         };
         self.client_event(client, Event::Query { id, query });

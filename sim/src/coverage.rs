@@ -176,12 +176,12 @@ kinds! {
     "scheduler → client" SchedulerToClient: Peer InMemory Erred Recomputing Released Send Answer;
     "scheduler → worker" SchedulerToWorker: Registered Define Peer Compute Free Holders ToRun;
     "worker event" WorkerEvent:
-        Asked Blocked Disconnected Executed Flushed FromRun FromScheduler Gathered Received Served
-        Tick Unblocked;
+        Asked Blocked Disconnected Executed Flushed FromRun FromScheduler Gathered Noted Received
+        Served Tick Unblocked;
     "worker effect" WorkerEffect:
         Accept Close Execute Flush Forget Gather Reject Resume Serve ServeBusy Stop ToRun
         ToScheduler;
-    "worker → scheduler" WorkerMessage: Register Finished Failed Started Fetched Locate FromRun;
+    "worker → scheduler" WorkerMessage: Register Finished Failed Started Fetched Locate Note FromRun;
     "failure" TaskFailure:
-        Cancelled Decode Disconnected Exited Failed Lost NoWorker Rejected TimedOut WorkerDied;
+        Cancelled Decode Disconnected Exited Failed Lost NoWorker Rejected Reschedule TimedOut WorkerDied;
 }

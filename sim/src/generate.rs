@@ -334,9 +334,11 @@ impl<'a> Generator<'a> {
     }
 
     fn question(&mut self, client: usize) -> Question {
-        match (self.draw(4), self.some(client, false).first()) {
+        match (self.draw(6), self.some(client, false).first()) {
             (0, _) => Question::Info,
-            (1, _) | (_, None) => Question::Workers,
+            (1, _) => Question::Events,
+            (2, _) => Question::Say,
+            (3, _) | (_, None) => Question::Workers,
             (_, Some(key)) => Question::Explain(*key),
         }
     }
@@ -428,7 +430,8 @@ impl<'a> Generator<'a> {
                 1 | 2 => body.failures = retries as u8,
                 3 => body.poison = true,
                 4 | 5 => body.children = 1 + self.draw(3) as u8,
-                6.. => {}
+                6 => body.reschedules = 1 + self.draw(3) as u8,
+                7.. => {}
             }
         }
         let priority = self.draw(3) as i32 - 1;

@@ -184,7 +184,7 @@ impl Shrinker<'_> {
 }
 
 /// What may make a task simpler; the first is the most.
-const SIMPLER: [fn(&mut TaskDef); 9] = [
+const SIMPLER: [fn(&mut TaskDef); 10] = [
     |task| {
         let (salt, nbytes) = (task.body.salt, task.body.nbytes);
         task.body = Body { salt, nbytes, ..Body::default() };
@@ -194,6 +194,7 @@ const SIMPLER: [fn(&mut TaskDef); 9] = [
     |task| task.retries = 0,
     |task| task.body.poison = false,
     |task| task.body.failures = 0,
+    |task| task.body.reschedules = 0,
     |task| task.body.children = task.body.children.min(1),
     |task| task.body.children = 0,
     |task| task.body.nbytes = if task.body.nbytes > 64 { 100 } else { 8 },

@@ -113,6 +113,7 @@ impl Oracle {
             | Failure::Lost { .. }
             | Failure::NoWorker { .. }
             | Failure::Rejected { .. }
+            | Failure::Reschedule
             | Failure::TimedOut
             | Failure::WorkerDied { .. } => wrong("nothing in the plan does that"),
         }

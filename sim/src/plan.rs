@@ -207,6 +207,7 @@ impl Moment {
             | Event::Disconnected
             | Event::Flushed { .. }
             | Event::FromRun { .. }
+            | Event::Noted { .. }
             | Event::Served { .. }
             | Event::Tick
             | Event::Unblocked { .. } => None,
@@ -249,8 +250,12 @@ pub enum Place {
 pub enum Question {
     /// Why this key is not done.
     Explain(Key),
+    /// What was said on a topic, once something was.
+    Events,
     /// What the cluster is.
     Info,
+    /// To have something said on that topic.
+    Say,
     /// To be told when there is a worker.
     Workers,
 }

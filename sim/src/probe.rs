@@ -143,6 +143,7 @@ impl World {
             | Event::Flushed { .. }
             | Event::FromRun { .. }
             | Event::FromScheduler(_)
+            | Event::Noted { .. }
             | Event::Received { .. }
             | Event::Served { .. }
             | Event::Tick
@@ -162,6 +163,7 @@ impl World {
             | Event::Flushed { .. }
             | Event::FromRun { .. }
             | Event::Gathered { .. }
+            | Event::Noted { .. }
             | Event::Served { .. }
             | Event::Tick
             | Event::Unblocked { .. } => {}
@@ -218,6 +220,7 @@ impl World {
             | TaskFailure::Failed { .. }
             | TaskFailure::NoWorker { .. }
             | TaskFailure::Rejected { .. }
+            | TaskFailure::Reschedule
             | TaskFailure::TimedOut => {}
         }
     }

@@ -141,6 +141,7 @@ impl World {
                     | WorkerEvent::FromRun { .. }
                     | WorkerEvent::FromScheduler(_)
                     | WorkerEvent::Gathered { .. }
+                    | WorkerEvent::Noted { .. }
                     | WorkerEvent::Served { .. }
                     | WorkerEvent::Tick
                     | WorkerEvent::Unblocked { .. } => to,

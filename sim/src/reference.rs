@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, Kind, Scheduler};
 use raddle_core::time::Instant;
 use raddle_net::messages::{
-    ClientMessage, Compute, NewTask, Runtime, SchedulerToWorker, WorkerMessage,
+    ClientMessage, Compute, Failure, NewTask, Runtime, SchedulerToWorker, WorkerMessage,
 };
 use raddle_net::names::{Key, RunId};
 
@@ -376,11 +376,12 @@ impl Reference {
             return;
         }
         match message {
-            WorkerMessage::Failed { key, run, blame, .. } => {
+            WorkerMessage::Failed { key, run, blame, failure } => {
                 if let Some(task) = self.current(worker, *key, *run) {
-                    let again = blame.is_none() && task.retries_left > 0;
+                    let asks = **failure == Failure::Reschedule;
+                    let again = blame.is_none() && task.retries_left > 0 && !asks;
                     task.retries_left -= u32::from(again);
-                    self.set(*key, if again { Fact::Nothing } else { Fact::Erred });
+                    self.set(*key, if again || asks { Fact::Nothing } else { Fact::Erred });
                 }
             }
             WorkerMessage::Fetched { key, run } => {
@@ -407,7 +408,7 @@ impl Reference {
                     self.lose_replica(*key, worker);
                 }
             }
-            WorkerMessage::Register(_) => {}
+            WorkerMessage::Note { .. } | WorkerMessage::Register(_) => {}
             WorkerMessage::Started { key, run } => {
                 if let Some(task) = self.current(worker, *key, *run)
                     && let Some(assigned) = &mut task.assigned

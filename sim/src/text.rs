@@ -12,6 +12,7 @@
 //! 1 @0 submit 0                        operation 1, at 0 µs: client 0 submits
 //!   1-1 salt=2a nbytes=8 micros=100      a key and what it does; a number that is 0 is left out
 //!   1-2 after=1-1,1-1 retries=2          also: failures=N|always children=N priority=N poison
+//!                                        reschedules=N
 //! 2 @100 scatter 0                     one task: data
 //!   1-3 salt=7 nbytes=70
 //! 3 @150 release 0 1-1 1-3             client 0 drops these
@@ -24,7 +25,8 @@
 //!                                      worker dials again after 5,000
 //! 9 @300 join 2                        a worker with 2 threads joins
 //! 10 @300 meddle 7                     odd words, chosen by the number, that must change nothing
-//! 10 @300 query 0 1-2                  client 0 asks why this is not done; or: info, workers
+//! 10 @300 query 0 1-2                  client 0 asks why this is not done; or: info, workers, events,
+//!                                      and `say`: says something on the topic of these events
 //! 11 @300 ambush gathered 2            the worker that hears of values it asked for for the second time
 //!                                      from now on dies of it, before it can say anything
 //! 12 @400 goodbye 0                    client 0 closes
@@ -147,7 +149,9 @@ impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Explain(key) => write!(f, "{key}"),
+            Self::Events => write!(f, "events"),
             Self::Info => write!(f, "info"),
+            Self::Say => write!(f, "say"),
             Self::Workers => write!(f, "workers"),
         }
     }
@@ -156,7 +160,7 @@ impl fmt::Display for Question {
 impl fmt::Display for TaskDef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, dependencies, body, retries, priority, scattered: _ } = self;
-        let Body { salt, nbytes, micros, failures, children, poison } = body;
+        let Body { salt, nbytes, micros, failures, children, poison, reschedules } = body;
         write!(f, "{key} salt={salt:x}")?;
         for (n, input) in dependencies.iter().enumerate() {
             write!(f, "{}{input}", if n == 0 { " after=" } else { "," })?;
@@ -165,6 +169,7 @@ impl fmt::Display for TaskDef {
             ("nbytes", i64::from(*nbytes)),
             ("micros", i64::from(*micros)),
             ("children", i64::from(*children)),
+            ("reschedules", i64::from(*reschedules)),
             ("retries", i64::from(*retries)),
             ("priority", i64::from(*priority)),
         ];
@@ -342,9 +347,13 @@ impl<'a> Words<'a> {
 
     fn question(&mut self) -> Result<Question, ParseError> {
         Ok(match self.word("a question")? {
+            "events" => Question::Events,
             "info" => Question::Info,
+            "say" => Question::Say,
             "workers" => Question::Workers,
-            key => Question::Explain(self.parse(key, "a key, `info` or `workers`")?),
+            key => {
+                Question::Explain(self.parse(key, "a key, `events`, `info`, `say` or `workers`")?)
+            }
         })
     }
 
@@ -372,6 +381,7 @@ impl<'a> Words<'a> {
                 "nbytes" => task.body.nbytes = self.parse(value, "a number of bytes")?,
                 "poison" => task.body.poison = true,
                 "priority" => task.priority = self.parse(value, "a priority")?,
+                "reschedules" => task.body.reschedules = self.parse(value, "a number below 256")?,
                 "retries" => task.retries = self.parse(value, "a number of retries")?,
                 "salt" => {
                     let salt = u64::from_str_radix(value, 16);

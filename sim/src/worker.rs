@@ -11,11 +11,12 @@ use raddle_core::worker::{
     Effect, Event, Execute, GatherOutcome, Outcome, RequestId, Timer, Violation, Worker,
 };
 use raddle_net::messages::{
-    Failure as TaskFailure, FunctionName, Item, Registration, SchedulerToWorker, WorkerMessage,
+    Failure as TaskFailure, FunctionName, Item, Note, Registration, SchedulerToWorker,
+    WorkerMessage,
 };
 use raddle_net::names::{Key, RunId, Session, WorkerId};
 
-use crate::body::Body;
+use crate::body::{Body, Refusal};
 use crate::client::small;
 use crate::corrupt::{corrupt_worker_effects, corrupt_worker_event};
 use crate::failure::Failure;
@@ -379,13 +380,25 @@ impl World {
         if self.harms(Plant::SwapInputs) {
             values.reverse();
         }
+        let refusal = self.refuses(key, body);
+        let note = match refusal {
+            Some(Refusal::Reschedule) => Note::Log("not now".to_owned()),
+            Some(Refusal::Fail) | None => Note::Progress(5_000),
+        };
+        if body.salt % 8 == 0 || refusal.is_some() {
+            self.worker_event(worker, Event::Noted { run, note });
+        }
+        if refusal == Some(Refusal::Reschedule) {
+            let ended = Ended::Failed(None, Arc::new(TaskFailure::Reschedule));
+            return self.at(self.now + delay, Delivery::BodyEnds(worker, run, ended));
+        }
         if body.poison {
             return self.at(self.now + delay / 2, Delivery::Die(worker));
         }
         if body.children > 0 {
             return self.start_nested(worker, run, key, body, values);
         }
-        let ended = if self.fails(key, body) {
+        let ended = if refusal.is_some() {
             Ended::Failed(None, injected())
         } else {
             Ended::Value(body.value(values), body.nbytes)
@@ -393,12 +406,15 @@ impl World {
         self.at(self.now + delay, Delivery::BodyEnds(worker, run, ended));
     }
 
-    /// A body fails as often as its recipe says, over all its runs.
-    fn fails(&mut self, key: Key, body: Body) -> bool {
-        let failed = self.failed.entry(key).or_default();
-        let fails = body.failures == u8::MAX || *failed < u32::from(body.failures);
-        *failed += u32::from(fails);
-        fails
+    /// A body fails, and asks to be run again, as often as its recipe says, over all its runs.
+    fn refuses(&mut self, key: Key, body: Body) -> Option<Refusal> {
+        let refused = self.failed.entry(key).or_default();
+        let asks = body.refuses(*refused) == Some(Refusal::Reschedule);
+        // Others that fail do it by killing their worker, or not at all.
+        let can_fail = !body.poison && body.children == 0;
+        let refusal = body.refuses(*refused).filter(|_| asks || can_fail);
+        *refused += u32::from(refusal.is_some());
+        refusal
     }
 
     pub(crate) fn body_ends(&mut self, worker: u32, run: RunId, ended: Ended) {

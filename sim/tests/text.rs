@@ -15,14 +15,9 @@ fn keys() -> impl Strategy<Value = Key> {
 }
 
 fn tasks(scattered: bool) -> impl Strategy<Value = TaskDef> {
-    let body = (any::<u64>(), any::<u32>(), any::<u32>(), any::<u8>(), any::<u8>(), any::<bool>());
-    let body = body.prop_map(|(salt, nbytes, micros, failures, children, poison)| Body {
-        salt,
-        nbytes,
-        micros,
-        failures,
-        children,
-        poison,
+    let body = any::<(u64, u32, u32, u8, u8, bool, u8)>();
+    let body = body.prop_map(|(salt, nbytes, micros, failures, children, poison, reschedules)| {
+        Body { salt, nbytes, micros, failures, children, poison, reschedules }
     });
     let dependencies = prop::collection::vec(keys(), 0..3);
     (keys(), dependencies, body, any::<u32>(), any::<i32>()).prop_map(
@@ -70,7 +65,13 @@ fn places() -> impl Strategy<Value = Place> {
 }
 
 fn questions() -> impl Strategy<Value = Question> {
-    prop_oneof![keys().prop_map(Question::Explain), Just(Question::Info), Just(Question::Workers),]
+    prop_oneof![
+        keys().prop_map(Question::Explain),
+        Just(Question::Events),
+        Just(Question::Info),
+        Just(Question::Say),
+        Just(Question::Workers),
+    ]
 }
 
 fn latencies() -> impl Strategy<Value = Latency> {

@@ -10,6 +10,7 @@ mod bulk;
 mod cli;
 mod clusters;
 mod commands;
+mod contexts;
 mod datasets;
 mod deaths;
 mod errors;

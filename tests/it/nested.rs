@@ -1,7 +1,7 @@
 //! Tasks that submit tasks.
 
 use raddle::prelude::*;
-use raddle_tests::{add, delegates, depth, fib, fib_blocking, spawns};
+use raddle_tests::{add, delegates, depth, depth_async, fib, fib_blocking, spawns};
 
 use crate::support::{known_tasks, processes, test, threads, until};
 
@@ -31,7 +31,8 @@ fn blocking_tasks_submit_tasks_and_wait_for_them() {
 fn a_task_that_waits_gives_its_slot_away_however_deep_it_goes() {
     test(async || {
         let (cluster, client) = processes(1).await?;
-        assert_eq!(client.submit(depth(200)).await?, 200);
+        assert_eq!(client.submit(depth(1000)).await?, 1000);
+        assert_eq!(client.submit(depth_async(1000)).await?, 1000);
         assert_eq!(client.submit(add(1, 2)).await?, 3);
         cluster.close().await
     });

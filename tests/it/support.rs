@@ -103,10 +103,22 @@ impl Gate {
         Ok(Self { listener: TcpListener::bind("127.0.0.1:0").await?, inside: Vec::new() })
     }
 
+    /// Where the door is.
+    pub fn address(&self) -> String {
+        self.listener.local_addr().expect("it listens").to_string()
+    }
+
     /// A task that gives `x` once it is let out.
     pub fn call(&self, x: u64) -> Call<u64> {
-        let address = self.listener.local_addr().expect("it listens");
-        gate(address.to_string(), x)
+        gate(self.address(), x)
+    }
+
+    /// Waits until the task that came in last has gone by itself.
+    pub async fn left(&mut self) -> Result<()> {
+        use tokio::io::AsyncReadExt as _;
+        let mut task = self.inside.pop().expect("somebody came in");
+        assert_eq!(task.read(&mut [0]).await?, 0);
+        Ok(())
     }
 
     /// Waits until one more task has come in: until its body runs.

@@ -240,3 +240,51 @@ pub fn until_cancelled(ctx: &TaskContext) -> u64 {
     }
     0
 }
+
+/// Says how far it is and what it does, and goes through a [`gate()`] half way.
+#[raddle::task]
+pub fn narrate(ctx: &TaskContext, address: String) -> u32 {
+    ctx.log("begun");
+    ctx.progress(0.25);
+    gate::run(address, 0);
+    ctx.log("let out");
+    ctx.attempt()
+}
+
+/// Asks to be run again until its attempt is the `n`-th.
+#[raddle::task]
+pub fn patient(ctx: &TaskContext, n: u32) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
+    ctx.log(format!("attempt {}", ctx.attempt()));
+    if ctx.attempt() < n { Err(raddle::Reschedule.into()) } else { Ok(ctx.attempt()) }
+}
+
+/// How often it ran on its worker.
+#[raddle::task]
+pub fn nth_here(ctx: &TaskContext, _n: u64) -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    ctx.local(|| AtomicU64::new(0)).fetch_add(1, Ordering::Relaxed) + 1
+}
+
+/// Waits until nobody wants it any more, and lets the test know by the end of a connection.
+#[raddle::task]
+pub async fn sleeper(ctx: TaskContext, address: String) {
+    let test = TcpStream::connect(address);
+    ctx.until_cancelled().await;
+    drop(test);
+}
+
+/// The sum of squares, by a client of its own.
+#[raddle::task]
+pub async fn delegate_all(ctx: TaskContext, n: u64) -> Result<u64, raddle::Error> {
+    let client = ctx.client();
+    let shared = client.scatter(n);
+    let futures = client.map(|i| add(i, &shared), 0..n);
+    let workers = client.workers().await?.len() as u64;
+    Ok(client.gather(&futures).await?.iter().sum::<u64>() + workers)
+}
+
+/// As [`depth()`], without a thread at each depth.
+#[raddle::task]
+pub async fn depth_async(ctx: TaskContext, n: u64) -> Result<u64, TaskError> {
+    if n == 0 { Ok(0) } else { Ok(ctx.submit(depth_async(n - 1)).await? + 1) }
+}

@@ -121,9 +121,12 @@ impl Scheduler {
                 waits,
                 announced: announce,
                 started: false,
+                progress: 0,
             },
         );
-        *self.state.record(task).attempts += 1;
+        let attempts = self.state.record(task).attempts;
+        *attempts += 1;
+        let attempt = *attempts;
         self.define_for_worker(worker, self.state.task(task).spec, turn);
         let inputs = self.inputs(task, worker, turn);
         let Task { key, spec, priority, args, .. } = self.state.task(task);
@@ -133,6 +136,7 @@ impl Scheduler {
             spec: *spec,
             priority: *priority,
             announce,
+            attempt,
             inputs,
             args: args.clone(),
         };

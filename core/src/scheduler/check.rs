@@ -29,6 +29,7 @@ impl Scheduler {
         self.check_queries()?;
         self.check_detached()?;
         self.check_datasets()?;
+        ensure(self.topics.are_sound(), Violation::Topics)?;
         self.check_watch()
     }
 
@@ -94,7 +95,8 @@ impl Scheduler {
 
     /// No question is of a client that has gone.
     fn check_client_is_gone(&self, id: ClientId) -> Result<(), Violation> {
-        let asks = self.waiting_queries.iter().any(|query| query.client == id);
+        let mut asks = self.waiting_queries.iter().map(|query| query.client);
+        let asks = asks.any(|client| client == id) || self.topics.waiting().any(|c| c == id);
         ensure(!asks, Violation::Query(id))
     }
 
@@ -127,6 +129,9 @@ impl Scheduler {
             let waits = query.workers as usize > self.state.index().open_workers();
             let there = self.state.client(query.client).is_some();
             ensure(waits && there, Violation::Query(query.client))?;
+        }
+        for client in self.topics.waiting() {
+            ensure(self.state.client(client).is_some(), Violation::Query(client))?;
         }
         Ok(())
     }

@@ -143,6 +143,7 @@ const fn worker_cause(message: &WorkerMessage) -> &'static str {
         WorkerMessage::Finished { .. } => "a run finished",
         WorkerMessage::FromRun { .. } => "a run spoke",
         WorkerMessage::Locate { .. } => "a worker missed a value",
+        WorkerMessage::Note { .. } => "a run made a note",
         WorkerMessage::Register(_) => "a worker registered",
         WorkerMessage::Started { .. } => "a run started",
     }

@@ -35,11 +35,20 @@ impl Scheduler {
         let answer = match query {
             Query::Dataset(name) => self.dataset(&name),
             Query::Datasets => QueryAnswer::Names(self.datasets.keys().cloned().collect()),
+            Query::Events { topic, after } => {
+                match self.events(client, id, (&topic, after), turn) {
+                    Some(answer) => answer,
+                    None => return,
+                }
+            }
             Query::Explain(key) => QueryAnswer::Explanation(self.explain(key)),
             Query::HasWhat(worker) => self.has_what(&worker),
             Query::Info => QueryAnswer::Info(self.info()),
+            Query::LogEvent { topic, text } => self.log_event(&topic, &text, turn),
+            Query::Logs(key) => self.logs(key, turn.now),
             Query::Publish { name, keys } => self.publish(client, name, keys),
             Query::Story(of) => self.story(&of, turn.now),
+            Query::Task(key) => self.task_of(key),
             Query::Tasks { state, after } => self.task_page(state.as_deref(), after),
             Query::Unpublish(name) => self.unpublish(&name, turn),
             Query::WhoHas(key) => QueryAnswer::Workers(self.who_has(key)),
@@ -61,10 +70,14 @@ impl Scheduler {
             Query::Publish { name, keys } => judge_dataset(name, keys),
             Query::Dataset(_)
             | Query::Datasets
+            | Query::Events { .. }
             | Query::Explain(_)
             | Query::HasWhat(_)
             | Query::Info
+            | Query::LogEvent { .. }
+            | Query::Logs(_)
             | Query::Story(_)
+            | Query::Task(_)
             | Query::Tasks { .. }
             | Query::Unpublish(_)
             | Query::WaitForWorkers(_)
@@ -128,13 +141,17 @@ impl Scheduler {
             TaskState::NoWorker => {
                 format!("{key} waits for a worker: {}", self.why_no_worker(self.state.spec_of(id)))
             }
-            TaskState::Processing { worker, run, .. } => {
+            TaskState::Processing { worker, run, progress, .. } => {
                 let worker = self.state.worker(*worker);
                 let address = worker.map_or("", |worker| &worker.address);
                 let attempt = task.attempts;
                 let away = worker.and_then(|worker| self.explain_away(worker));
                 let away = away.map(|away| format!("; {away}")).unwrap_or_default();
-                format!("{key} is on {address}, as run {run}, the {attempt}. attempt{away}")
+                let done = match *progress {
+                    0 => String::new(),
+                    done => format!("; it says that {}.{:02} % are done", done / 100, done % 100),
+                };
+                format!("{key} is on {address}, as run {run}, the {attempt}. attempt{done}{away}")
             }
             TaskState::Queued if self.state.spec_of(id).qualified.is_empty() => {
                 format!("{key} waits for a worker: {}", self.why_no_worker(self.state.spec_of(id)))

@@ -88,6 +88,8 @@ axis! {
         FromRun = "FromRun",
         /// Its value is looked for.
         Locate = "Locate",
+        /// It says something about itself.
+        Note = "Note",
         /// It is about to start.
         Started = "Started",
     }
@@ -168,6 +170,8 @@ axis! {
         Goodbye = "Goodbye",
         /// [`ClientMessage::Locate`](raddle_net::messages::ClientMessage::Locate).
         Locate = "Locate",
+        /// [`WorkerMessage::Note`](raddle_net::messages::WorkerMessage::Note).
+        Note = "Note",
         /// [`ClientMessage::Query`](raddle_net::messages::ClientMessage::Query).
         Query = "Query",
         /// The same, when too many wait.

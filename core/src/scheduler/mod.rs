@@ -30,6 +30,7 @@ mod state;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod transitions;
 mod turn;
 mod wishes;
@@ -47,6 +48,7 @@ use datasets::Dataset;
 use explain::WaitingQuery;
 use session::Grace;
 use state::State;
+use topics::Topics;
 use turn::{Turn, Work};
 
 /// How a scheduler behaves.
@@ -101,6 +103,7 @@ pub struct Scheduler {
     detached: Option<ClientId>,
     /// Who wants what is published, by name.
     datasets: BTreeMap<String, Dataset>,
+    topics: Topics,
     transitions: u64,
     work: Work,
     /// When the last event happened: explanations say how long something has lasted.
@@ -130,6 +133,7 @@ impl Scheduler {
             waiting_queries: Vec::new(),
             detached: None,
             datasets: BTreeMap::new(),
+            topics: Topics::default(),
             transitions: 0,
             work: Work::default(),
             now: Instant::ZERO,

@@ -31,6 +31,7 @@ impl Scheduler {
         let channel = Channel::Connection { connection, session };
         let client = self.state.add_client(Client::new(channel, name, 0));
         self.peers.insert(connection, Peer::Client(client));
+        self.announce_client(client, "joined", turn);
     }
 
     /// The connection of the client that has this session.

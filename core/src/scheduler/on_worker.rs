@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use raddle_net::limits::{MAX_HOLDERS, MAX_NAME, MAX_RESOURCES, MAX_VALUE};
 use raddle_net::messages::{
-    ClientMessage, Failure, Registration, SchedulerToWorker, WorkerMessage,
+    ClientMessage, Failure, Note, Registration, SchedulerToWorker, WorkerMessage,
 };
 use raddle_net::names::{Key, RunId, Session, WorkerId};
 use raddle_net::payload::SmallValue;
@@ -13,6 +13,7 @@ use raddle_net::payload::SmallValue;
 use super::effect::PeerError;
 use super::event::ConnectionId;
 use super::state::{Channel, Client, ClientId, Presence, TaskId, TaskState, Worker};
+use super::topics::{LOGS, Source};
 use super::turn::{Goal, Turn};
 use super::{Peer, Scheduler};
 
@@ -54,6 +55,7 @@ impl Scheduler {
             self.lose_run(task, worker, turn);
         }
         self.settle(turn);
+        self.announce_worker(worker, "left", turn);
         self.state.remove_worker(worker);
     }
 
@@ -113,6 +115,10 @@ impl Scheduler {
             WorkerMessage::Locate { key, run } => {
                 self.judge_run(run)?;
                 self.on_worker_locate(worker, key, run, turn);
+            }
+            WorkerMessage::Note { key, run, note } => {
+                self.judge(worker, key, run)?;
+                self.on_note(worker, (key, run), note, turn);
             }
             WorkerMessage::Register(_) => return Err(PeerError::NotRegistered),
             WorkerMessage::Started { key, run } => {
@@ -208,6 +214,11 @@ impl Scheduler {
             return turn.recommend(task, Goal::Erred { blame, failure });
         }
         let once = self.state.spec_of(task).spec.options.at_most_once;
+        let asks = *failure == Failure::Reschedule;
+        if asks && self.state.task(task).attempts < MAX_ATTEMPTS {
+            return turn.recommend(task, Goal::Waiting);
+        }
+        let failure = if asks { Arc::new(asked_too_often()) } else { failure };
         let retries_left = self.state.record(task).retries_left;
         if *retries_left > 0 && !once {
             *retries_left -= 1;
@@ -215,6 +226,25 @@ impl Scheduler {
         }
         let failure = self.with_history(task, worker, &failure);
         turn.recommend(task, Goal::Erred { blame: key, failure });
+    }
+
+    /// A run says something about itself.
+    fn on_note(
+        &mut self,
+        worker: WorkerId,
+        (key, run): (Key, RunId),
+        note: Note,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(task) = self.current(worker, key, run) else { return };
+        match note {
+            Note::Log(text) => {
+                let address = self.state.worker(worker).map(|worker| worker.address.as_str());
+                let worker = address.unwrap_or_default().into();
+                self.announce(LOGS, Some(Source { key, run, worker }), &text, turn);
+            }
+            Note::Progress(done) => self.state.mark_progress(task, done),
+        }
     }
 
     /// What only the scheduler knows of a failure: where, and after how many runs.
@@ -311,6 +341,7 @@ impl Scheduler {
         });
         self.peers.insert(connection, Peer::Worker(worker));
         self.to_worker(worker, SchedulerToWorker::Registered { worker }, turn);
+        self.announce_worker(worker, "joined", turn);
         self.can_be_given_tasks(&gained, turn);
         Ok(())
     }
@@ -358,6 +389,20 @@ impl Scheduler {
 /// A value has a size that values may have.
 pub(super) fn judge_size(nbytes: u64) -> Result<(), PeerError> {
     if nbytes <= MAX_VALUE { Ok(()) } else { Err(PeerError::BeyondLimit("bytes of a value")) }
+}
+
+/// Runs after which a task is not run again because its body asks for it.
+const MAX_ATTEMPTS: u32 = 1 << 10;
+
+fn asked_too_often() -> Failure {
+    Failure::Failed {
+        message: format!("it asked to be run again, after {MAX_ATTEMPTS} runs"),
+        chain: Vec::new(),
+        panic: false,
+        location: None,
+        worker: String::new(),
+        attempts: 0,
+    }
 }
 
 /// Threads of one worker.

@@ -54,6 +54,11 @@ impl Scheduler {
         QueryAnswer::Keys(values.take(MAX_KEYS).map(|task| self.key(task)).collect())
     }
 
+    pub(super) fn task_of(&self, key: Key) -> QueryAnswer {
+        let task = self.state.find(key).map(|task| self.task_info(self.state.task(task)));
+        QueryAnswer::Tasks { tasks: task.into_iter().collect(), next: None }
+    }
+
     pub(super) fn task_page(&self, state: Option<&str>, after: Option<Key>) -> QueryAnswer {
         let kind = Kind::ALL.into_iter().find(|kind| Some(kind.name()) == state);
         if let (Some(name), None) = (state, kind) {
@@ -100,9 +105,12 @@ impl Scheduler {
                 workers: self.addresses(holders),
                 ..info
             },
-            TaskState::Processing { run, worker, .. } => {
-                TaskInfo { run: Some(*run), workers: self.addresses(&[*worker]), ..info }
-            }
+            TaskState::Processing { run, worker, progress, .. } => TaskInfo {
+                run: Some(*run),
+                workers: self.addresses(&[*worker]),
+                progress: *progress,
+                ..info
+            },
             TaskState::NoWorker
             | TaskState::Queued
             | TaskState::Released
@@ -162,7 +170,7 @@ impl Scheduler {
     }
 }
 
-fn ago(at: Instant, now: Instant) -> u64 {
+pub(super) fn ago(at: Instant, now: Instant) -> u64 {
     u64::try_from((now - at).as_nanos()).unwrap_or(u64::MAX)
 }
 

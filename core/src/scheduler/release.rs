@@ -95,6 +95,7 @@ impl Scheduler {
         self.release_all(client, turn);
         self.state.remove_client(client);
         self.waiting_queries.retain(|query| query.client != client);
+        self.topics.forget(client);
     }
 
     /// The client wants nothing any more. Data that it had still to send is lost.

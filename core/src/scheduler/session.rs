@@ -83,7 +83,10 @@ impl Scheduler {
     pub(super) fn end_session(&mut self, connection: ConnectionId, turn: &mut Turn<'_>) {
         self.graces.remove(&connection);
         match self.peers.remove(&connection) {
-            Some(Peer::Client(client)) => self.end_client(client, turn),
+            Some(Peer::Client(client)) => {
+                self.announce_client(client, "left", turn);
+                self.end_client(client, turn);
+            }
             Some(Peer::Worker(worker)) => self.lose_worker(worker, turn),
             Some(Peer::Newcomer(_)) | None => {}
         }

@@ -45,7 +45,7 @@ impl Scheduler {
             ("clients of runs", self.run_clients.len()),
             ("wishes", self.state.clients().map(|(_, client)| client.wants.len()).sum()),
             ("graces", self.graces.len()),
-            ("questions", self.waiting_queries.len()),
+            ("questions", self.waiting_queries.len() + self.topics.waiting().count()),
             ("watches for workers", usize::from(self.no_workers_since.is_some())),
         ]
     }

@@ -94,6 +94,8 @@ pub struct Execute {
     pub key: Key,
     /// This run of it.
     pub run: RunId,
+    /// How often the task was assigned, this time included.
+    pub attempt: u32,
     /// What to run.
     pub spec: Arc<TaskSpec>,
     /// Runs that made its inputs, in the order in which the arguments count them.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use raddle_net::messages::{ClientMessage, Failure, Item, SchedulerToWorker};
+use raddle_net::messages::{ClientMessage, Failure, Item, Note, SchedulerToWorker};
 use raddle_net::names::{Key, RunId, WorkerId};
 use raddle_net::payload::SmallValue;
 
@@ -54,6 +54,13 @@ pub enum Event {
         peer: WorkerId,
         /// How it ended.
         outcome: GatherOutcome,
+    },
+    /// A body says something about itself.
+    Noted {
+        /// The run.
+        run: RunId,
+        /// What it says.
+        note: Note,
     },
     /// A scattered value has come for a run of runtime `Receive`.
     Received {

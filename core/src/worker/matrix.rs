@@ -55,6 +55,8 @@ axis! {
         Flush = "Flushed",
         /// The scheduler frees it.
         Free = "Free",
+        /// Its body says something about itself.
+        Note = "Noted",
         /// Somebody sends its value.
         Receive = "Received",
         /// Its body speaks to the scheduler.

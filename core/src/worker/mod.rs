@@ -23,8 +23,8 @@ mod transitions;
 mod turn;
 mod violation;
 
-use raddle_net::messages::{ClientMessage, Item, WorkerMessage};
-use raddle_net::names::{RunId, WorkerId};
+use raddle_net::messages::{Item, WorkerMessage};
+use raddle_net::names::{Key, RunId, WorkerId};
 
 pub use effect::{Effect, Execute, PeerError};
 pub use event::{Event, GatherOutcome, Outcome, RequestId};
@@ -134,9 +134,14 @@ impl Worker {
             Event::Disconnected => self.on_disconnected(turn),
             Event::Executed { run, outcome } => self.step_run(run, RunGoal::End(outcome), turn),
             Event::Flushed { run } => self.step_run(run, RunGoal::Enter, turn),
-            Event::FromRun { run, message } => self.on_run_message(run, message, turn),
+            Event::FromRun { run, message } => {
+                self.on_speech(run, |key| WorkerMessage::FromRun { key, run, message }, turn);
+            }
             Event::FromScheduler(message) => self.on_scheduler(message, turn),
             Event::Gathered { peer, outcome } => self.on_gathered(peer, outcome, turn),
+            Event::Noted { run, note } => {
+                self.on_speech(run, |key| WorkerMessage::Note { key, run, note }, turn);
+            }
             Event::Received { request, item, nbytes, value } => {
                 self.on_received(request, item, nbytes, value, turn);
             }
@@ -174,12 +179,16 @@ impl Worker {
         self.state.runs().is_empty() && self.state.data().is_empty()
     }
 
-    /// A body that submits tasks speaks. Nobody listens to one that is not wanted any more.
-    fn on_run_message(&mut self, run: RunId, message: ClientMessage, turn: &mut Turn<'_>) {
+    /// A body speaks. Nobody listens to one that is not wanted any more.
+    fn on_speech(
+        &self,
+        run: RunId,
+        message: impl FnOnce(Key) -> WorkerMessage,
+        turn: &mut Turn<'_>,
+    ) {
         let Some(speaker) = self.state.run(run) else { return };
         if speaker.is_entered_and_wanted() {
-            let message = WorkerMessage::FromRun { key: speaker.key, run, message };
-            turn.out.push(Effect::ToScheduler(message));
+            turn.out.push(Effect::ToScheduler(message(speaker.key)));
         }
     }
 

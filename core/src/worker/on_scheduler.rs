@@ -66,10 +66,12 @@ impl Worker {
     }
 
     fn on_compute(&mut self, compute: Compute, turn: &mut Turn<'_>) {
-        let Compute { key, run, spec, priority, announce, inputs, args } = compute;
+        let Compute { key, run, spec, priority, announce, attempt, inputs, args } = compute;
         let spec = Arc::clone(self.session.spec(spec).expect("it was judged to be defined"));
         let receives = spec.function.runtime == Runtime::Receive;
-        let mut new = NewRun { key, priority, announce, spec, inputs: SmallVec::new(), args };
+        let inputs_to_come = SmallVec::new();
+        let mut new =
+            NewRun { key, priority, announce, attempt, spec, inputs: inputs_to_come, args };
         if receives {
             return self.state.insert_receiving(run, new);
         }
@@ -81,7 +83,8 @@ impl Worker {
     }
 
     fn judge_compute(&self, compute: &Compute) -> Result<(), PeerError> {
-        let Compute { key: _, run, spec, priority: _, announce: _, inputs, args } = compute;
+        let Compute { key: _, run, spec, priority: _, announce: _, attempt: _, inputs, args } =
+            compute;
         if self.session.me.is_none() {
             return Err(PeerError::NotRegistered);
         }

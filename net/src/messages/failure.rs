@@ -60,6 +60,9 @@ pub enum Failure {
         /// What is wrong and what to do, in words.
         reason: String,
     },
+    /// The body asked to be run again. No task ends with this: the scheduler runs it again, or says
+    /// that it asked too often.
+    Reschedule,
     /// It ran longer than it was allowed to.
     TimedOut,
     /// Workers died while running it.
@@ -87,6 +90,7 @@ impl Failure {
             Self::Exited { .. } => "ended otherwise than well".to_owned(),
             Self::Failed { message, panic: true, .. } => format!("panicked: {message}"),
             Self::Failed { message, .. } => message.clone(),
+            Self::Reschedule => "asked to be run again".to_owned(),
             Self::TimedOut => "timed out".to_owned(),
             Self::WorkerDied { deaths, .. } => format!("{deaths} workers died while running it"),
         };

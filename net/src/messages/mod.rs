@@ -14,6 +14,10 @@ mod worker;
 pub use client::{ClientMessage, SchedulerToClient};
 pub use failure::Failure;
 pub use peer::{Item, ItemReply, PeerReply, PeerRequest};
-pub use query::{Query, QueryAnswer, SchedulerInfo, StoryLine, StoryOf, TaskInfo, WorkerInfo};
+pub use query::{
+    EventLine, Query, QueryAnswer, SchedulerInfo, StoryLine, StoryOf, TaskInfo, WorkerInfo,
+};
 pub use task::{Function, NewTask, Runtime, TaskOptions, TaskSpec};
-pub use worker::{Compute, FunctionName, Input, Registration, SchedulerToWorker, WorkerMessage};
+pub use worker::{
+    Compute, FunctionName, Input, Note, Registration, SchedulerToWorker, WorkerMessage,
+};

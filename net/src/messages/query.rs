@@ -12,12 +12,29 @@ pub enum Query {
     Dataset(String),
     /// The names under which something is published.
     Datasets,
+    /// What was said on a topic after the event of this number. If nothing was yet, the answer comes
+    /// once something is.
+    Events {
+        /// The topic.
+        topic: String,
+        /// The last number that is known to whoever asks; 0: none.
+        after: u64,
+    },
     /// Why a key is not done, in words.
     Explain(Key),
     /// Which values a worker holds, by its name or address.
     HasWhat(String),
     /// Who is there and how much there is to do.
     Info,
+    /// Say something on a topic.
+    LogEvent {
+        /// The topic.
+        topic: String,
+        /// At most [`MAX_EVENT_TEXT`](crate::limits::MAX_EVENT_TEXT) bytes.
+        text: String,
+    },
+    /// What runs of a task have said in their logs.
+    Logs(Key),
     /// Keep keys under a name, whoever stops wanting them.
     Publish {
         /// The name; nothing else is published under it.
@@ -27,6 +44,8 @@ pub enum Query {
     },
     /// What has happened to a task or to a worker.
     Story(StoryOf),
+    /// What there is to know of one task.
+    Task(Key),
     /// The tasks that there are, in the order of their keys.
     Tasks {
         /// Those in the state of this name; `None` is all.
@@ -56,8 +75,10 @@ pub enum StoryOf {
 pub enum QueryAnswer {
     /// It cannot be done: why, in words.
     Declined(String),
-    /// To [`Query::Publish`] and [`Query::Unpublish`]: it is done.
+    /// To [`Query::LogEvent`], [`Query::Publish`] and [`Query::Unpublish`]: it is done.
     Done,
+    /// To [`Query::Events`] and [`Query::Logs`]: some events, the oldest first.
+    Events(Vec<EventLine>),
     /// To [`Query::Explain`].
     Explanation(String),
     /// To [`Query::Info`] and [`Query::WaitForWorkers`].
@@ -68,7 +89,7 @@ pub enum QueryAnswer {
     Names(Vec<String>),
     /// To [`Query::Story`]: the last lines, the oldest first.
     Story(Vec<StoryLine>),
-    /// To [`Query::Tasks`].
+    /// To [`Query::Task`], which has none or one, and to [`Query::Tasks`].
     Tasks {
         /// A page of them.
         tasks: Vec<TaskInfo>,
@@ -138,6 +159,8 @@ pub struct TaskInfo {
     pub workers: Vec<String>,
     /// The run that it is assigned as, or that made its value.
     pub run: Option<RunId>,
+    /// How far its run says it is, in units of 1/10,000.
+    pub progress: u16,
     /// Size of its value in bytes.
     pub nbytes: u64,
     /// Why it has none, in short.
@@ -161,4 +184,21 @@ pub struct StoryLine {
     pub worker: Option<String>,
     /// What gave rise to it.
     pub cause: String,
+}
+
+/// Something that was said on a topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EventLine {
+    /// Its number on its topic, from 1. Where some are missing, the scheduler did not remember them.
+    pub number: u64,
+    /// How long before the answer, in nanoseconds.
+    pub ago: u64,
+    /// Which task said it, if a run did.
+    pub key: Option<Key>,
+    /// Which run of it.
+    pub run: Option<RunId>,
+    /// Address of its worker.
+    pub worker: Option<String>,
+    /// What was said.
+    pub text: String,
 }

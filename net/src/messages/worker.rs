@@ -98,6 +98,8 @@ pub struct Compute {
     pub priority: Priority,
     /// Say [`WorkerMessage::Started`], and have it leave, before the body is entered.
     pub announce: bool,
+    /// How often the task was assigned, this time included.
+    pub attempt: u32,
     /// Values it needs, in the order in which its arguments count them.
     pub inputs: SmallVec<[Input; 1]>,
     /// Its arguments.
@@ -169,6 +171,15 @@ pub enum WorkerMessage {
         /// The run that made it.
         run: RunId,
     },
+    /// A run says something about itself.
+    Note {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+        /// What it says.
+        note: Note,
+    },
     /// From a run that submits tasks: it is their client.
     FromRun {
         /// The run's task.
@@ -178,4 +189,13 @@ pub enum WorkerMessage {
         /// What it says.
         message: ClientMessage,
     },
+}
+
+/// What a run says about itself, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Note {
+    /// A line of its log, of at most [`MAX_EVENT_TEXT`](crate::limits::MAX_EVENT_TEXT) bytes.
+    Log(String),
+    /// How far it is, in units of 1/10,000.
+    Progress(u16),
 }

@@ -8,10 +8,10 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use raddle_net::messages::{
-    ClientMessage, Compute, Failure, Function, FunctionName, Input, Item, ItemReply, NewTask,
-    PeerReply, PeerRequest, Query, QueryAnswer, Registration, Runtime, SchedulerInfo,
-    SchedulerToClient, SchedulerToWorker, StoryLine, StoryOf, TaskInfo, TaskOptions, TaskSpec,
-    WorkerInfo, WorkerMessage,
+    ClientMessage, Compute, EventLine, Failure, Function, FunctionName, Input, Item, ItemReply,
+    NewTask, Note, PeerReply, PeerRequest, Query, QueryAnswer, Registration, Runtime,
+    SchedulerInfo, SchedulerToClient, SchedulerToWorker, StoryLine, StoryOf, TaskInfo, TaskOptions,
+    TaskSpec, WorkerInfo, WorkerMessage,
 };
 use raddle_net::names::{Key, Priority, RunId, Session, SpecId, WorkerId};
 use raddle_net::payload::{Blob, Format, SmallValue, ValueType};
@@ -100,6 +100,12 @@ pub fn worker_message() -> impl Strategy<Value = WorkerMessage> {
         (key(), run()).prop_map(|(key, run)| WorkerMessage::Started { key, run }),
         (key(), run()).prop_map(|(key, run)| WorkerMessage::Fetched { key, run }),
         (key(), run()).prop_map(|(key, run)| WorkerMessage::Locate { key, run }),
+        (
+            key(),
+            run(),
+            prop_oneof![text().prop_map(Note::Log), any::<u16>().prop_map(Note::Progress)]
+        )
+            .prop_map(|(key, run, note)| WorkerMessage::Note { key, run, note }),
         (key(), run(), client_message()).prop_map(|(key, run, message)| WorkerMessage::FromRun {
             key,
             run,
@@ -222,13 +228,15 @@ fn compute() -> impl Strategy<Value = Compute> {
     let input = (key(), run(), any::<u64>(), vec(worker(), 0..4)).prop_map(
         |(key, run, nbytes, holders)| Input { key, run, nbytes, holders: holders.into() },
     );
-    (key(), run(), spec_id(), priority(), any::<bool>(), vec(input, 0..4), blob()).prop_map(
-        |(key, run, spec, priority, announce, inputs, args)| Compute {
+    let numbers = any::<(bool, u32)>();
+    (key(), run(), spec_id(), priority(), numbers, vec(input, 0..4), blob()).prop_map(
+        |(key, run, spec, priority, (announce, attempt), inputs, args)| Compute {
             key,
             run,
             spec,
             priority,
             announce,
+            attempt,
             inputs: inputs.into(),
             args,
         },
@@ -253,7 +261,11 @@ fn query() -> impl Strategy<Value = Query> {
     prop_oneof![
         text().prop_map(Query::Dataset),
         Just(Query::Datasets),
+        (text(), any::<u64>()).prop_map(|(topic, after)| Query::Events { topic, after }),
         key().prop_map(Query::Explain),
+        (text(), text()).prop_map(|(topic, text)| Query::LogEvent { topic, text }),
+        key().prop_map(Query::Logs),
+        key().prop_map(Query::Task),
         (text(), vec(key(), 0..4)).prop_map(|(name, keys)| Query::Publish { name, keys }),
         text().prop_map(Query::Unpublish),
         text().prop_map(Query::HasWhat),
@@ -288,12 +300,25 @@ fn answer() -> impl Strategy<Value = QueryAnswer> {
         info.prop_map(QueryAnswer::Info),
         text().prop_map(QueryAnswer::Explanation),
         vec(key(), 0..4).prop_map(QueryAnswer::Keys),
+        vec(event_line(), 0..3).prop_map(QueryAnswer::Events),
         vec(story_line(), 0..3).prop_map(QueryAnswer::Story),
         (vec(task_info(), 0..3), option::of(key()))
             .prop_map(|(tasks, next)| QueryAnswer::Tasks { tasks, next }),
         text().prop_map(QueryAnswer::Unknown),
         texts().prop_map(QueryAnswer::Workers),
     ]
+}
+
+fn event_line() -> impl Strategy<Value = EventLine> {
+    (any::<(u64, u64)>(), option::of(key()), option::of(run()), option::of(text()), text())
+        .prop_map(|((number, ago), key, run, worker, text)| EventLine {
+            number,
+            ago,
+            key,
+            run,
+            worker,
+            text,
+        })
 }
 
 fn story_line() -> impl Strategy<Value = StoryLine> {
@@ -313,10 +338,11 @@ fn story_line() -> impl Strategy<Value = StoryLine> {
 
 fn task_info() -> impl Strategy<Value = TaskInfo> {
     let names = (text(), text(), texts(), option::of(text()));
-    let counts = any::<(i32, u32, u32, u32, u32, u32, u64)>();
+    let counts = any::<(i32, u32, u32, u32, u32, u32, u16, u64)>();
     (key(), names, vec(key(), 0..3), option::of(run()), counts).prop_map(
         |(key, (state, function, workers, failure), dependencies, run, counts)| {
-            let (priority, attempts, deaths, clients, ndependencies, dependents, nbytes) = counts;
+            let (priority, attempts, deaths, clients, ndependencies, dependents, progress, nbytes) =
+                counts;
             TaskInfo {
                 key,
                 state,
@@ -330,6 +356,7 @@ fn task_info() -> impl Strategy<Value = TaskInfo> {
                 dependents,
                 workers,
                 run,
+                progress,
                 nbytes,
                 failure,
             }
@@ -360,6 +387,7 @@ pub fn failure() -> impl Strategy<Value = Arc<Failure>> {
         text().prop_map(|reason| Failure::Lost { reason }),
         text().prop_map(|reason| Failure::NoWorker { reason }),
         text().prop_map(|reason| Failure::Rejected { reason }),
+        Just(Failure::Reschedule),
         Just(Failure::TimedOut),
         (any::<u32>(), text())
             .prop_map(|(deaths, last_worker)| Failure::WorkerDied { deaths, last_worker }),

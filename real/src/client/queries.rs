@@ -132,6 +132,33 @@ impl Client {
         Ok(lines)
     }
 
+    /// What the scheduler knows of the task of a future; `None` if it does not know it any more.
+    ///
+    /// # Errors
+    ///
+    /// The connection is gone.
+    pub async fn task<T>(&self, future: &TaskFuture<T>) -> Result<Option<TaskInfo>> {
+        let QueryAnswer::Tasks { mut tasks, .. } = self.ask(Query::Task(future.key())).await?
+        else {
+            return Err(wrong_answer());
+        };
+        Ok(tasks.pop())
+    }
+
+    /// How far the task of a future is, from 0 to 1: what its body has said by
+    /// [`TaskContext::progress`](crate::TaskContext::progress), and 1 when it has a value.
+    ///
+    /// # Errors
+    ///
+    /// The connection is gone.
+    pub async fn progress<T>(&self, future: &TaskFuture<T>) -> Result<f64> {
+        let task = self.task(future).await?;
+        Ok(task.map_or(0.0, |task| match task.state == "memory" {
+            true => 1.0,
+            false => f64::from(task.progress) / 10_000.0,
+        }))
+    }
+
     /// The tasks that the scheduler knows, in the order of their keys: all, or those in the state of
     /// this name. They are asked for in pages; what happens meanwhile is seen or not.
     ///
@@ -184,6 +211,7 @@ impl Client {
                 QueryAnswer::Declined(why) => Err(Error::Declined(why)),
                 QueryAnswer::Unknown(what) => Err(Error::Unknown(what)),
                 QueryAnswer::Done
+                | QueryAnswer::Events(_)
                 | QueryAnswer::Names(_)
                 | QueryAnswer::Explanation(_)
                 | QueryAnswer::Info(_)
@@ -232,6 +260,7 @@ pub(crate) fn task_json(task: &TaskInfo) -> Json {
         "dependents": task.dependents,
         "workers": task.workers,
         "run": task.run.map(|run| run.to_string()),
+        "progress": f64::from(task.progress) / 10_000.0,
         "bytes": task.nbytes,
         "failure": task.failure,
     })

@@ -97,6 +97,16 @@ impl TaskError {
             Failure::Lost { reason } => Self::Lost { reason },
             Failure::NoWorker { reason } => Self::NoWorker { reason },
             Failure::Rejected { reason } => Self::Rejected { reason },
+            // The scheduler does not pass this on: it runs the task again.
+            Failure::Reschedule => Self::Failed {
+                message: Reschedule.to_string(),
+                chain: Vec::new(),
+                panic: false,
+                location: None,
+                worker: String::new(),
+                attempts: 1,
+                blame,
+            },
             Failure::TimedOut => Self::TimedOut,
             Failure::WorkerDied { deaths, last_worker } => Self::WorkerDied { deaths, last_worker },
         }
@@ -183,6 +193,37 @@ impl fmt::Display for TaskError {
         }
     }
 }
+
+/// The error of a task that asks to be run again, by whichever worker, after those that wait already:
+/// what it needs is not there yet, or it had better run elsewhere. It costs the task none of its
+/// [`retries`](crate::Call::retries). A task that asks after 1,024 runs fails; one that must run
+/// [at most once](crate::Call::at_most_once) fails at once.
+///
+/// ```
+/// # use raddle::prelude::*;
+/// use raddle::Reschedule;
+///
+/// #[raddle::task]
+/// fn patient(ctx: &TaskContext) -> Result<u32, Reschedule> {
+///     if ctx.attempt() < 3 { Err(Reschedule) } else { Ok(ctx.attempt()) }
+/// }
+/// # #[raddle::main]
+/// # async fn main() -> raddle::Result<()> {
+/// # let client = Client::local().await?;
+/// assert_eq!(client.submit(patient()).await?, 3);
+/// # client.close().await
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reschedule;
+
+impl fmt::Display for Reschedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the task asks to be run again")
+    }
+}
+
+impl std::error::Error for Reschedule {}
 
 #[cfg(test)]
 mod tests {

@@ -102,7 +102,10 @@ fn cut(mut failure: Failure) -> Failure {
         | Failure::Lost { reason }
         | Failure::NoWorker { reason }
         | Failure::Rejected { reason } => cut_text(reason, &mut room),
-        Failure::Cancelled | Failure::TimedOut | Failure::WorkerDied { .. } => {}
+        Failure::Cancelled
+        | Failure::Reschedule
+        | Failure::TimedOut
+        | Failure::WorkerDied { .. } => {}
     }
     failure
 }

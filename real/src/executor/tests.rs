@@ -9,7 +9,7 @@ use raddle_net::payload::Blob;
 
 use super::body::{self, Made, Unmade};
 use super::*;
-use crate::context::{Host, TaskContext};
+use crate::context::{Host, Locals, TaskContext};
 use crate::hub::Hub;
 use crate::task::finish;
 
@@ -22,11 +22,21 @@ impl Host for Nobody {
     fn hub(self: Arc<Self>, _run: &Arc<Run>) -> Arc<Hub> {
         unreachable!("no body here submits a task")
     }
+
+    fn heed(&self, _: &Arc<Run>) {}
+
+    fn locals(&self) -> &Locals {
+        unreachable!("no body here keeps anything")
+    }
+
+    fn scheduler(&self) -> &str {
+        "tcp://127.0.0.1:1"
+    }
 }
 
 fn run(number: u64) -> Arc<Run> {
     let key = Key::numbered(Session::truncate(1), number);
-    Run::new(key, RunId { epoch: 1, counter: number }, true, Arc::new(Nobody))
+    Run::new(key, RunId { epoch: 1, counter: number }, 1, true, Arc::new(Nobody))
 }
 
 fn invocation(run: &Arc<Run>) -> Invocation {

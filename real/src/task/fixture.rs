@@ -8,7 +8,7 @@ use raddle_net::payload::Blob;
 
 use super::{Body, BodyError, Invocation};
 use crate::call::{Call, CallParts};
-use crate::context::{Host, Run, TaskContext};
+use crate::context::{Host, Locals, Run, TaskContext};
 use crate::future::{TaskFuture, park_on};
 use crate::hub::{Hub, Link};
 use crate::registry;
@@ -30,6 +30,16 @@ impl Link for Nowhere {
 impl Host for Nowhere {
     fn hub(self: Arc<Self>, _: &Arc<Run>) -> Arc<Hub> {
         Hub::new(Session::truncate(2), self)
+    }
+
+    fn heed(&self, _: &Arc<Run>) {}
+
+    fn locals(&self) -> &Locals {
+        unreachable!("no body here keeps anything")
+    }
+
+    fn scheduler(&self) -> &str {
+        "tcp://127.0.0.1:1"
     }
 }
 
@@ -60,7 +70,7 @@ pub(crate) fn run<T>(call: Call<T>, inputs: Vec<Arc<Value>>) -> Result<Arc<Value
     let function = &parts.spec.function;
     let entry = registry::find(&function.name, function.signature).expect("it is registered");
     let id = RunId { epoch: 1, counter: 1 };
-    let context = TaskContext::new(Run::new(KEY, id, true, Arc::new(Nowhere)));
+    let context = TaskContext::new(Run::new(KEY, id, 1, true, Arc::new(Nowhere)));
     let invocation = Invocation { args: Blob::from(parts.args), inputs, context };
     match entry.body {
         Body::Async(body) => park_on(body(invocation)),

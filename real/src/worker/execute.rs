@@ -76,7 +76,9 @@ impl Shell {
     ) -> Turn<'_> {
         self.body_wakes(run);
         run.end();
+        let notes = run.last_notes();
         let mut turn = self.turn();
+        turn.noted(run.id, notes);
         turn.executed(run.id, begun, result);
         turn
     }

@@ -18,7 +18,7 @@ use super::core::{Core, Request, Words};
 use super::nested::RunLink;
 use super::turn::Turn;
 use crate::clock;
-use crate::context::{Host, Run};
+use crate::context::{Due, Host, Locals, Run};
 use crate::credentials::Credentials;
 use crate::executor::pool::Pool;
 use crate::executor::{Executor, panics};
@@ -34,6 +34,10 @@ const MAX_UNSENT: usize = 64 << 20;
 
 /// A worker without its connection to the scheduler.
 pub(super) struct Shell {
+    /// Where the scheduler listens.
+    scheduler: String,
+    /// What bodies keep here.
+    locals: Locals,
     /// Where it serves values.
     pub(super) address: String,
     /// Values of others.
@@ -61,6 +65,7 @@ impl Shell {
     /// A worker of `threads` slots that serves values at `address`. Data moves on
     /// `runtime`.
     pub(super) fn new(
+        scheduler: String,
         address: String,
         threads: usize,
         session: Session,
@@ -68,6 +73,8 @@ impl Shell {
         runtime: Handle,
     ) -> Arc<Self> {
         Arc::new(Self {
+            scheduler,
+            locals: Locals::default(),
             address,
             peers: Peers::new(session, credentials),
             executor: Executor::new(threads),
@@ -153,6 +160,10 @@ impl Shell {
             run.stop();
         }
         discard(values);
+        // A body that runs on holds what it uses.
+        if let Err(panic) = panics::catch(|| drop(self.locals.take())) {
+            tracing::warn!(message = panic.message, "the destructor of a worker's state panicked");
+        }
     }
 }
 
@@ -172,16 +183,18 @@ impl Shell {
         let speaking = mem::take(&mut *lock(&self.speaking));
         let mut messages = Vec::new();
         for run in speaking {
-            let Some(hub) = run.nested() else { continue };
-            hub.flush(&mut messages);
-            let deadline = hub.next_deadline();
+            let deadline = run.nested().and_then(|hub| {
+                hub.flush(&mut messages);
+                hub.next_deadline()
+            });
+            let Due { notes, again } = run.due(clock::now());
             let mut turn = self.turn();
             for message in messages.drain(..) {
                 turn.handle(Event::FromRun { run: run.id, message });
             }
-            if let Some(at) = deadline {
-                turn.core().run_deadlines.insert((at, run.id));
-            }
+            turn.noted(run.id, notes);
+            let deadlines = deadline.into_iter().chain(again).map(|at| (at, run.id));
+            turn.core().run_deadlines.extend(deadlines);
             turn.end();
         }
     }
@@ -279,20 +292,23 @@ impl Shell {
         if turn.core().machine.next_deadline().is_some_and(|(at, _)| at <= now) {
             turn.handle(Event::Tick);
         }
-        let mut hubs = Vec::new();
+        let mut runs = Vec::new();
         let core = turn.core();
         while let Some((at, run)) = core.run_deadlines.first().copied() {
             if at > now {
                 break;
             }
             core.run_deadlines.pop_first();
-            hubs.extend(core.runs.get(&run).and_then(|run| run.nested()).cloned());
+            runs.extend(core.runs.get(&run).cloned());
         }
         let next = core.next_deadline();
         core.armed = next;
         turn.end();
-        for hub in hubs {
-            hub.tick();
+        for run in runs {
+            if let Some(hub) = run.nested() {
+                hub.tick();
+            }
+            self.speaks(run);
         }
         next
     }
@@ -305,6 +321,18 @@ impl Host for Shell {
         let RunId { epoch, counter } = run.id;
         let bits = raddle_core::random::hash(self.seed, u64::from(epoch), counter, 0);
         Hub::new(Session::truncate(bits), Arc::new(RunLink::new(self, run)))
+    }
+
+    fn heed(&self, run: &Arc<Run>) {
+        self.speaks(Arc::clone(run));
+    }
+
+    fn locals(&self) -> &Locals {
+        &self.locals
+    }
+
+    fn scheduler(&self) -> &str {
+        &self.scheduler
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, MutexGuard};
 
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::{Effect, Event, Execute, GatherOutcome, Outcome, RequestId};
-use raddle_net::messages::{Failure, Item, SchedulerToClient, WorkerMessage};
+use raddle_net::messages::{Failure, Item, Note, SchedulerToClient, WorkerMessage};
 use raddle_net::names::{RunId, WorkerId};
 
 use super::core::{Core, Request};
@@ -119,6 +119,13 @@ impl<'a> Turn<'a> {
     pub(super) fn say(&mut self, message: &WorkerMessage) {
         if let Err(error) = self.core.stream.push(message) {
             self.core.broken = Some(error.to_string());
+        }
+    }
+
+    /// The body of `run` has said these.
+    pub(super) fn noted(&mut self, run: RunId, notes: Vec<Note>) {
+        for note in notes {
+            self.handle(Event::Noted { run, note });
         }
     }
 
@@ -276,7 +283,7 @@ impl<'a> Turn<'a> {
     }
 
     fn execute(&mut self, execute: Execute) {
-        let Execute { key, run: id, spec, inputs, args } = execute;
+        let Execute { key, run: id, attempt, spec, inputs, args } = execute;
         let Some(entry) = self.core.functions.find(&spec) else {
             self.later.refused.push((id, functions::unknown(&spec, &self.shell.address)));
             return;
@@ -286,7 +293,7 @@ impl<'a> Turn<'a> {
         });
         let inputs = inputs.collect();
         let has_thread = matches!(entry.body, Body::Blocking(_));
-        let run = Run::new(key, id, has_thread, Arc::clone(self.shell) as _);
+        let run = Run::new(key, id, attempt, has_thread, Arc::clone(self.shell) as _);
         let invocation = Invocation { args, inputs, context: TaskContext::new(Arc::clone(&run)) };
         self.core.runs.insert(id, Arc::clone(&run));
         match entry.body {

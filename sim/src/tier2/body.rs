@@ -12,7 +12,7 @@ use raddle_net::payload::Blob;
 
 use super::nodes;
 use super::stage::{Stage, stage};
-use crate::body::Body;
+use crate::body::{Body, Refusal};
 use crate::failure::Failure;
 
 /// Values above the size that travels with the news are shorter than the plan says by this factor:
@@ -45,6 +45,12 @@ pub(super) async fn act(
         }
     }
     let time = Duration::from_micros(u64::from(body.micros));
+    if refuses(&context, body, Refusal::Reschedule) {
+        context.log("not now");
+        simulated::pause(time).await;
+        return Err(raddle::Reschedule.into());
+    }
+    context.progress(0.5);
     if body.poison {
         simulated::pause(time / 2).await;
         nodes::die_here();
@@ -56,20 +62,20 @@ pub(super) async fn act(
         values.push(unpack(&child.await?)?);
     }
     simulated::pause(time).await;
-    if body.children == 0 && fails(&context, body) {
+    if body.children == 0 && refuses(&context, body, Refusal::Fail) {
         return Err("injected".into());
     }
     Ok(pack(body.value(values), body.nbytes))
 }
 
-/// A body fails as often as its recipe says, over all its runs.
-fn fails(context: &TaskContext, body: Body) -> bool {
+/// A body fails, and asks to be run again, as often as its recipe says, over all its runs.
+fn refuses(context: &TaskContext, body: Body, how: Refusal) -> bool {
     stage(|stage| {
         let key = stage.planned(context.key());
         let failed = stage.failed.entry(key).or_default();
-        let fails = body.failures == u8::MAX || *failed < u32::from(body.failures);
-        *failed += u32::from(fails);
-        fails
+        let refuses = body.refuses(*failed) == Some(how);
+        *failed += u32::from(refuses);
+        refuses
     })
 }
 

@@ -157,6 +157,13 @@ impl User {
                 let future = held.futures[0].clone();
                 drop(tokio::spawn(async move { drop(client.explain(&future).await) }));
             }
+            Question::Events => {
+                let mut events = client.events("talk");
+                drop(tokio::spawn(async move { drop(events.next().await) }));
+            }
+            Question::Say => {
+                drop(tokio::spawn(async move { drop(client.log_event("talk", "said").await) }));
+            }
             Question::Info => drop(tokio::spawn(async move { drop(client.info().await) })),
             Question::Workers => {
                 drop(tokio::spawn(async move { drop(client.wait_for_workers(1).await) }));

@@ -44,6 +44,7 @@ impl Watch {
             | Event::FromRun { .. }
             | Event::FromScheduler(_)
             | Event::Gathered { .. }
+            | Event::Noted { .. }
             | Event::Received { .. }
             | Event::Served { .. }
             | Event::Tick

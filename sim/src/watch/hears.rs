@@ -4,7 +4,7 @@
 
 use raddle_core::scheduler::{ConnectionId, Event, Kind, PeerError, Scheduler};
 use raddle_core::time::Instant;
-use raddle_net::messages::{ClientMessage, Runtime, WorkerMessage};
+use raddle_net::messages::{ClientMessage, Failure, Runtime, WorkerMessage};
 use raddle_net::names::{Key, RunId};
 
 use super::log::{RunState, TaskLog, Want, Who};
@@ -234,11 +234,14 @@ impl Watch {
             return Cause::Unheard;
         }
         match message {
-            WorkerMessage::Failed { run, blame, .. } => {
+            WorkerMessage::Failed { run, blame, failure, .. } => {
                 let Some(task) = self.current(worker, *run) else { return Cause::Stale };
                 self.end(*run, RunState::Over);
                 self.disturbances += 1;
-                self.task_mut(task).failures += u32::from(blame.is_none());
+                let asks = **failure == Failure::Reschedule;
+                let log = self.task_mut(task);
+                log.reschedules += u32::from(asks);
+                log.failures += u32::from(blame.is_none() && !asks);
             }
             WorkerMessage::Fetched { run, .. } => {
                 let Some(log) = self.run_mut(*run) else { return Cause::Other };
@@ -265,6 +268,11 @@ impl Watch {
                 return self.hear_client(Who::Run(run.counter), message);
             }
             WorkerMessage::Locate { run, .. } => self.lose_value(*run, worker),
+            WorkerMessage::Note { run, .. } => {
+                if self.current(worker, *run).is_none() {
+                    return Cause::Stale;
+                }
+            }
             WorkerMessage::Register(_) => {}
             WorkerMessage::Started { run, .. } => {
                 if self.current(worker, *run).is_none() {

@@ -41,6 +41,8 @@ pub(super) struct TaskLog {
     pub(super) executions: u32,
     /// Failures by its own error.
     pub(super) failures: u32,
+    /// Runs that asked for another one.
+    pub(super) reschedules: u32,
     /// Deaths of its worker after an announced run had started.
     pub(super) deaths: u32,
     /// Runs and values that went with their worker.
@@ -60,6 +62,7 @@ impl TaskLog {
             given: 0,
             executions: 0,
             failures: 0,
+            reschedules: 0,
             deaths: 0,
             losses: 0,
         }

@@ -153,7 +153,7 @@ impl Watch {
         for log in &self.tasks {
             let last = log.last.checked_sub(1).map(|at| &self.runs[at as usize].state);
             let done = matches!(last, Some(RunState::Finished(_)));
-            let expected = log.failures + 1;
+            let expected = log.failures + log.reschedules + 1;
             let sound = if done && !log.scattered {
                 log.executions == expected
             } else {

@@ -121,6 +121,8 @@ impl Watch {
             | Failure::Lost { .. }
             | Failure::Rejected { .. }
             | Failure::TimedOut => Ok(()),
+            // It is nobody's end.
+            Failure::Reschedule => ensure(false, Property::Retries, says),
         }
     }
 

@@ -87,7 +87,7 @@ const fn of_key(row: Row, matter: Matter) -> Class {
 }
 
 const fn of_run(row: Row, report: Report, age: Age) -> Class {
-    use Report::{Failed, Fetched, Finished, FromRun, Locate, Started};
+    use Report::{Failed, Fetched, Finished, FromRun, Locate, Note, Started};
     match (age, row) {
         (
             Age::Current | Age::Elsewhere,
@@ -124,10 +124,10 @@ const fn of_run(row: Row, report: Report, age: Age) -> Class {
         ) => {}
     }
     match (report, age) {
-        (Failed | Fetched | Finished | FromRun | Locate | Started, Age::Never) => Breach,
-        (Failed | Finished | FromRun | Started, Age::Current) => Handled,
-        (Failed | Finished | FromRun | Started, Age::Elsewhere) => Breach,
-        (Failed | FromRun | Started, Age::Copied | Age::Held | Age::Stale) => Ignored,
+        (Failed | Fetched | Finished | FromRun | Locate | Note | Started, Age::Never) => Breach,
+        (Failed | Finished | FromRun | Note | Started, Age::Current) => Handled,
+        (Failed | Finished | FromRun | Note | Started, Age::Elsewhere) => Breach,
+        (Failed | FromRun | Note | Started, Age::Copied | Age::Held | Age::Stale) => Ignored,
         // What should not be there is freed.
         (Fetched | Finished, Age::Copied | Age::Stale) => Handled,
         (Fetched | Finished, Age::Held) => Ignored,
@@ -182,6 +182,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::RegisterWrong
             | Word::Release
             | Word::ReleaseWrong
+            | Word::Note
             | Word::Started
             | Word::Submit
             | Word::SubmitWrong
@@ -225,6 +226,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Fetched
             | Word::Finished
             | Word::FromRun
+            | Word::Note
             | Word::Started
             | Word::WorkerLocate,
             Worker,
@@ -235,6 +237,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Fetched
             | Word::Finished
             | Word::FromRun
+            | Word::Note
             | Word::Started
             | Word::WorkerLocate,
             Client | Newcomer,
@@ -258,6 +261,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Register
             | Word::Release
             | Word::SessionEnded
+            | Word::Note
             | Word::Started
             | Word::Submit
             | Word::WorkerBroke
@@ -292,6 +296,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::RegisterTaken
             | Word::RegisterWrong
             | Word::SessionEnded
+            | Word::Note
             | Word::Started
             | Word::WorkerBroke
             | Word::WorkerHello

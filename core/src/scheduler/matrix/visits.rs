@@ -263,6 +263,7 @@ impl Scheduler {
             }
             WorkerMessage::FromRun { key, run, .. } => (Report::FromRun, *key, *run),
             WorkerMessage::Locate { key, run } => (Report::Locate, *key, *run),
+            WorkerMessage::Note { key, run, .. } => (Report::Note, *key, *run),
             WorkerMessage::Register(_) => return visit(Cell::Peer(Standing::Worker, word)),
             WorkerMessage::Started { key, run } => (Report::Started, *key, *run),
         };
@@ -325,6 +326,7 @@ const fn word_of_worker(message: &WorkerMessage) -> Word {
         WorkerMessage::Finished { .. } => Word::Finished,
         WorkerMessage::FromRun { .. } => Word::FromRun,
         WorkerMessage::Locate { .. } => Word::WorkerLocate,
+        WorkerMessage::Note { .. } => Word::Note,
         WorkerMessage::Register(_) => Word::Register,
         WorkerMessage::Started { .. } => Word::Started,
     }
@@ -362,6 +364,7 @@ fn wrong(word: Word) -> Word {
         | Word::ReleaseWrong
         | Word::RetryWrong
         | Word::SessionEnded
+        | Word::Note
         | Word::Started
         | Word::SubmitWrong
         | Word::WantWrong

@@ -38,6 +38,9 @@ use super::event::ConnectionId;
 use crate::keys::KeyTable;
 use crate::time::Instant;
 
+/// All of the work of a run.
+const WHOLE: u16 = 10_000;
+
 /// Everything the scheduler knows.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -318,6 +321,14 @@ impl State {
     pub fn mark_started(&mut self, id: TaskId) {
         if let TaskState::Processing { started, announced: true, .. } = &mut self.tasks[id].state {
             *started = true;
+            self.touched.tasks.note(id);
+        }
+    }
+
+    /// The run of a processing task says how far it is.
+    pub fn mark_progress(&mut self, id: TaskId, done: u16) {
+        if let TaskState::Processing { progress, .. } = &mut self.tasks[id].state {
+            *progress = done.min(WHOLE);
             self.touched.tasks.note(id);
         }
     }

@@ -146,6 +146,8 @@ pub enum TaskState {
         announced: bool,
         /// Whether it said so.
         started: bool,
+        /// How far the run says it is, in units of 1/10,000.
+        progress: u16,
     },
     /// Every input is in memory, and no worker has room.
     Queued,

@@ -55,6 +55,8 @@ pub enum Violation {
     Load(WorkerId),
     /// Tasks of a worker take more of it than it has. (S22)
     Oversubscribed(WorkerId),
+    /// What was said on a topic is not numbered, counted or bounded as it should be. (S24)
+    Topics,
     /// A run was never given out, was given out twice, or is charged for a start that it did not
     /// announce. (S10)
     Run(Key),
@@ -111,6 +113,7 @@ impl Violation {
             Self::StrayKeys => "S35-stray-keys",
             Self::UnwatchedWork => "L9-unwatched-work",
             Self::Qualified(_) => "S21-qualified",
+            Self::Topics => "S24-topics",
             Self::StrayWant(_) => "S35-stray-want",
             Self::Edge(_) => "S15-edge",
             Self::Want(..) => "S15-want",

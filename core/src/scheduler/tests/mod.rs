@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use raddle_net::messages::{
-    ClientMessage, Compute, Failure, Function, FunctionName, Input, NewTask, Query, Registration,
-    Runtime, SchedulerToClient, SchedulerToWorker, StoryOf, TaskOptions, TaskSpec, WorkerMessage,
+    ClientMessage, Compute, Failure, Function, FunctionName, Input, NewTask, Note, Query,
+    Registration, Runtime, SchedulerToClient, SchedulerToWorker, StoryOf, TaskOptions, TaskSpec,
+    WorkerMessage,
 };
 use raddle_net::names::{Key, Priority, RunId, Session, SpecId, WorkerId};
 use raddle_net::payload::{Blob, SmallValue};
@@ -24,6 +25,7 @@ mod follow;
 mod hostile;
 mod nested;
 mod no_worker;
+mod notes;
 mod priority;
 mod queries;
 mod random;
@@ -66,6 +68,8 @@ const RATHER_W2: SpecId = SpecId(8);
 struct Cluster {
     scheduler: Scheduler,
     now: Instant,
+    /// How often each task was given to a worker.
+    attempts: BTreeMap<Key, u32>,
 }
 
 impl Cluster {
@@ -77,7 +81,8 @@ impl Cluster {
 
     fn with(config: Config, threads: &[u32]) -> Self {
         let config = Config { track_touched: true, ..config };
-        let mut cluster = Self { scheduler: Scheduler::new(config), now: Instant::ZERO };
+        let (scheduler, now) = (Scheduler::new(config), Instant::ZERO);
+        let mut cluster = Self { scheduler, now, attempts: BTreeMap::new() };
         for client in [ANN, BOB] {
             assert_eq!(cluster.connect(client), vec![]);
             for (id, spec) in (0..).map(SpecId).zip(specs()) {
@@ -99,7 +104,20 @@ impl Cluster {
         prediction.holds(&self.scheduler, &event, &out).expect("it does what its cells say");
         assert_eq!(self.scheduler.check_touched(), Ok(()));
         assert_eq!(self.scheduler.check(), Ok(()));
+        out.iter_mut().for_each(|effect| self.count_attempts(effect));
         out
+    }
+
+    /// A worker is told how often a task was assigned, from 1 on in each life of its key. Tests need
+    /// not say so: it is taken out once it has proved right.
+    fn count_attempts(&mut self, effect: &mut Effect) {
+        let Effect::ToWorker { message: SchedulerToWorker::Compute(compute), .. } = effect else {
+            return;
+        };
+        let before = self.attempts.entry(compute.key).or_default();
+        let attempt = std::mem::take(&mut compute.attempt);
+        assert!(attempt == *before + 1 || attempt == 1, "{attempt} after {before}");
+        *before = attempt;
     }
 
     fn connect(&mut self, connection: ConnectionId) -> Vec<Effect> {
@@ -337,6 +355,8 @@ fn run_of(number: u64, run: u64, inputs: &[Input]) -> Compute {
         spec: PLAIN,
         priority: Priority { submission: 1, order, ..Priority::default() },
         announce: false,
+        // Judged by `Cluster::count_attempts`.
+        attempt: 0,
         inputs: inputs.iter().cloned().collect(),
         args,
     }

@@ -190,6 +190,7 @@ impl<'a> Play<'a> {
         let Scheduler { state, peers, run_clients, graces, no_workers_since, .. } = &self.scheduler;
         prop_assert!(peers.is_empty() && run_clients.is_empty() && graces.is_empty());
         prop_assert!(self.scheduler.datasets.is_empty() && self.scheduler.detached.is_none());
+        prop_assert_eq!(self.scheduler.topics.waiting().count(), 0);
         prop_assert!(self.scheduler.waiting_queries.is_empty() && no_workers_since.is_none());
         prop_assert_eq!((state.clients().len(), state.workers().len()), (0, 0));
         prop_assert_eq!(state.index(), &Index::default());

@@ -59,15 +59,17 @@ const fn of_run(row: RunRow, event: RunEvent) -> Class {
             | UnblockedUnwanted,
         ) => Handled,
         (RunEvent::Fail | RunEvent::Finish, Gone) => NO_BODY,
-        (RunEvent::Speak, Blocked | Executing | Unblocked) => Handled,
+        (RunEvent::Note | RunEvent::Speak, Blocked | Executing | Unblocked) => Handled,
         // Nobody listens to what is not wanted any more.
-        (RunEvent::Speak, BlockedUnwanted | ExecutingUnwanted | Gone | UnblockedUnwanted) => {
-            Ignored
-        }
+        (
+            RunEvent::Note | RunEvent::Speak,
+            BlockedUnwanted | ExecutingUnwanted | Gone | UnblockedUnwanted,
+        ) => Ignored,
         (
             RunEvent::Block
             | RunEvent::Fail
             | RunEvent::Finish
+            | RunEvent::Note
             | RunEvent::Speak
             | RunEvent::Unblock,
             Flushing | Ready | Receiving | Waiting,

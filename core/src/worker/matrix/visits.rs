@@ -26,6 +26,7 @@ impl Worker {
             }
             Event::Flushed { run: id } => run(id, RunEvent::Flush),
             Event::FromRun { run: id, .. } => run(id, RunEvent::Speak),
+            Event::Noted { run: id, .. } => run(id, RunEvent::Note),
             Event::Received { item, .. } => run(&item.run, RunEvent::Receive),
             Event::Unblocked { run: id } => run(id, RunEvent::Unblock),
             Event::Asked { items, .. } => {

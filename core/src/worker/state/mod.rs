@@ -72,6 +72,7 @@ pub struct NewRun {
     pub key: Key,
     pub priority: Priority,
     pub announce: bool,
+    pub attempt: u32,
     pub spec: Arc<TaskSpec>,
     pub inputs: SmallVec<[RunId; 1]>,
     pub args: Blob,
@@ -140,7 +141,7 @@ impl State {
 
     /// Adds a run, whose inputs all have a datum, in the state that follows from them.
     pub fn insert_run(&mut self, id: RunId, new: NewRun) {
-        let NewRun { key, priority, announce, spec, inputs, args } = new;
+        let NewRun { key, priority, announce, attempt, spec, inputs, args } = new;
         let mut missing = 0;
         for &input in &inputs {
             if self.add_user(input, priority, id) && self.datum_kind(input) != DatumKind::Memory {
@@ -148,15 +149,21 @@ impl State {
             }
         }
         let state = if missing == 0 { RunState::Ready } else { RunState::Waiting { missing } };
-        self.enter_run(id, Run { key, priority, announce, spec, inputs, args, limit: None, state });
+        self.enter_run(
+            id,
+            Run { key, priority, announce, attempt, spec, inputs, args, limit: None, state },
+        );
     }
 
     /// Adds a run whose value is sent to this worker.
     pub fn insert_receiving(&mut self, id: RunId, new: NewRun) {
-        let NewRun { key, priority, announce, spec, inputs: _, args: _ } = new;
+        let NewRun { key, priority, announce, attempt, spec, inputs: _, args: _ } = new;
         let (inputs, args) = (SmallVec::new(), Blob::new());
         let state = RunState::Receiving;
-        self.enter_run(id, Run { key, priority, announce, spec, inputs, args, limit: None, state });
+        self.enter_run(
+            id,
+            Run { key, priority, announce, attempt, spec, inputs, args, limit: None, state },
+        );
     }
 
     fn enter_run(&mut self, id: RunId, run: Run) {
@@ -199,11 +206,12 @@ impl State {
         self.touched.runs.note(id);
         let inputs = mem::take(&mut run.inputs);
         let args = mem::take(&mut run.args);
-        let (key, priority, spec) = (run.key, run.priority, Arc::clone(&run.spec));
+        let (key, priority, attempt, spec) =
+            (run.key, run.priority, run.attempt, Arc::clone(&run.spec));
         for &input in &inputs {
             self.remove_user(input, priority, id);
         }
-        Execute { key, run: id, spec, inputs, args }
+        Execute { key, run: id, attempt, spec, inputs, args }
     }
 
     /// Adds a datum that nobody uses yet, or brings one back.

@@ -18,6 +18,8 @@ pub struct Run {
     pub priority: Priority,
     /// Whether the scheduler is told before the body is entered.
     pub announce: bool,
+    /// How often the task was assigned, this time included.
+    pub attempt: u32,
     /// What to run.
     pub spec: Arc<TaskSpec>,
     /// Values it needs. Invariant: empty once the body is entered, which then holds them itself.

@@ -121,7 +121,7 @@ fn limited(rig: &mut Rig, n: u64) -> (Compute, Effect) {
     // Said once or more: it is the same.
     assert_eq!(rig.hears(SchedulerToWorker::Define { id: LIMITED, spec: spec.clone() }), []);
     let (inputs, spec) = (SmallVec::new(), Arc::new(spec));
-    let body = Execute { key: key(n), run: run(n), spec, inputs, args: blob(n) };
+    let body = Execute { key: key(n), run: run(n), attempt: 1, spec, inputs, args: blob(n) };
     (Compute { spec: LIMITED, ..compute(n, []) }, Effect::Execute(body))
 }
 

@@ -148,6 +148,7 @@ fn compute(n: u64, inputs: impl IntoIterator<Item = Input>) -> Compute {
         spec: NATIVE,
         priority: Priority { submission: n, ..Priority::default() },
         announce: false,
+        attempt: 1,
         inputs: inputs.into_iter().collect(),
         args: blob(n),
     }
@@ -197,7 +198,8 @@ fn got(found: &[u64], missing: &[u64]) -> GatherOutcome {
 
 fn executes(n: u64, inputs: &[u64]) -> Effect {
     let inputs: SmallVec<[RunId; 1]> = inputs.iter().map(|&n| run(n)).collect();
-    Effect::Execute(Execute { key: key(n), run: run(n), spec: spec(NATIVE), inputs, args: blob(n) })
+    let (attempt, spec) = (1, spec(NATIVE));
+    Effect::Execute(Execute { key: key(n), run: run(n), attempt, spec, inputs, args: blob(n) })
 }
 
 fn says_finished(n: u64) -> Effect {

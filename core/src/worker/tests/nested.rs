@@ -1,6 +1,6 @@
 //! Bodies that submit tasks: they give their slot back while they wait, and speak to the scheduler.
 
-use raddle_net::messages::{ClientMessage, SchedulerToClient};
+use raddle_net::messages::{ClientMessage, Note, SchedulerToClient};
 
 use super::*;
 
@@ -110,6 +110,19 @@ fn what_a_body_says_is_passed_on_while_it_is_wanted() {
     assert_eq!(rig.speaks(1), [said]);
     rig.freed(1);
     assert_eq!(rig.speaks(1), []);
+}
+
+#[test]
+fn what_a_body_says_about_itself_is_passed_on_while_it_is_wanted() {
+    let mut rig = Rig::with_threads(1);
+    let note = Note::Log("half way".to_owned());
+    let event = Event::Noted { run: run(1), note: note.clone() };
+    assert_eq!(rig.event(event.clone()), []);
+    rig.given(compute(1, []));
+    let said = says(WorkerMessage::Note { key: key(1), run: run(1), note });
+    assert_eq!(rig.event(event.clone()), [said]);
+    rig.freed(1);
+    assert_eq!(rig.event(event), []);
 }
 
 #[test]

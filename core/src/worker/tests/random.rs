@@ -373,6 +373,7 @@ impl Driver {
             WorkerMessage::Failed { run, .. }
             | WorkerMessage::Finished { run, .. }
             | WorkerMessage::FromRun { run, .. }
+            | WorkerMessage::Note { run, .. }
             | WorkerMessage::Started { run, .. } => assert!(!self.stopped.contains(run)),
             WorkerMessage::Fetched { run, .. } => assert!(self.store.contains(run)),
             WorkerMessage::Locate { run, .. } => assert!(!self.store.contains(run)),

@@ -68,7 +68,7 @@ fn cells_are_numbered_in_order() {
 }
 
 /// Cells that plays seldom come to. Tests of single events do.
-const FAR: [Cell; 9] = [
+const FAR: [Cell; 10] = [
     Cell::Key(Row::Queued, Matter::ReleaseUnwanted),
     Cell::Peer(Standing::Client, Word::QueryWrong),
     Cell::Peer(Standing::Run, Word::QueryWrong),
@@ -77,6 +77,7 @@ const FAR: [Cell; 9] = [
     Cell::Run(Row::NoWorker, Report::Finished, Age::Stale),
     Cell::Run(Row::NoWorker, Report::FromRun, Age::Stale),
     Cell::Run(Row::NoWorker, Report::Locate, Age::Stale),
+    Cell::Run(Row::NoWorker, Report::Note, Age::Stale),
     Cell::Run(Row::NoWorker, Report::Started, Age::Stale),
 ];
 

@@ -233,6 +233,9 @@ impl Play<'_> {
                 ClientMessage::Cancel { keys: keys_of(keys), force: *force }
             }
             Says::Detach { keys } => ClientMessage::Detach { keys: keys_of(keys) },
+            Says::Events { topic, after } => {
+                query(Query::Events { topic: topic.to_string(), after: *after })
+            }
             Says::Explain { key } => query(Query::Explain(key_of(*key))),
             Says::Goodbye => ClientMessage::Goodbye,
             Says::HasWhat { worker } => query(Query::HasWhat(format!("w{worker}"))),
@@ -240,6 +243,9 @@ impl Play<'_> {
             Says::Locate { key, failed } => {
                 let failed = failed.map(|worker| WorkerId((worker % 8).into()));
                 ClientMessage::Locate { key: key_of(*key), failed }
+            }
+            Says::LogEvent { topic } => {
+                query(Query::LogEvent { topic: topic.to_string(), text: "said".to_owned() })
             }
             Says::Misdefine => ClientMessage::Define { id: SpecId(99), spec: TaskSpec::default() },
             Says::Publish { name, keys } => {

@@ -3,6 +3,7 @@
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use raddle_net::limits::MAX_NAME;
+use raddle_net::messages::Note;
 
 use super::*;
 use crate::matrix::Class;
@@ -79,6 +80,7 @@ impl Driver {
                 Event::Executed { run: id, outcome: failed() },
                 Event::Flushed { run: id },
                 Event::FromRun { run: id, message: ClientMessage::Goodbye },
+                Event::Noted { run: id, note: Note::Progress(1) },
                 Event::Received { request, item, nbytes: 8, value: None },
                 Event::Unblocked { run: id },
             ]);
