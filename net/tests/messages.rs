@@ -107,7 +107,7 @@ every_variant_is_drawn!(
     every_word_of_a_worker_is_drawn,
     WorkerMessage,
     worker_message(),
-    [Register, Finished, Failed, Started, Fetched, Locate, FromRun]
+    [Register, Finished, Failed, Started, Fetched, Locate, Note, FromRun]
 );
 every_variant_is_drawn!(every_request_is_drawn, PeerRequest, peer_request(), [Get, Put]);
 every_variant_is_drawn!(
@@ -120,5 +120,17 @@ every_variant_is_drawn!(
     every_failure_is_drawn,
     Failure,
     strategies::failure().prop_map(|failure| (*failure).clone()),
-    [Cancelled, Decode, Disconnected, Failed, Lost, NoWorker, Rejected, TimedOut, WorkerDied,]
+    [
+        Cancelled,
+        Decode,
+        Disconnected,
+        Exited,
+        Failed,
+        Lost,
+        NoWorker,
+        Rejected,
+        Reschedule,
+        TimedOut,
+        WorkerDied,
+    ]
 );

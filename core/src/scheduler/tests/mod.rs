@@ -115,7 +115,7 @@ impl Cluster {
             return;
         };
         let before = self.attempts.entry(compute.key).or_default();
-        let attempt = std::mem::take(&mut compute.attempt);
+        let attempt = mem::take(&mut compute.attempt);
         assert!(attempt == *before + 1 || attempt == 1, "{attempt} after {before}");
         *before = attempt;
     }

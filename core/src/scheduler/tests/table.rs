@@ -33,7 +33,7 @@ fn edges_of_the_match() -> BTreeSet<(Kind, String, String)> {
     for word in body.expect("its arms").split_whitespace() {
         if let Some(goal) = word.strip_prefix("Goal::") {
             let goal = goal.trim_end_matches([',', ')']).to_lowercase();
-            pending = Some((std::mem::take(&mut states), goal));
+            pending = Some((mem::take(&mut states), goal));
         } else if let Some(function) = word.strip_prefix("self.become_") {
             let function = function.split('(').next().expect("its name");
             let (states, goal) = pending.take().expect("an arm before its body");
