@@ -11,6 +11,7 @@ use raddle_net::names::{RunId, Session, WorkerId};
 
 mod assign;
 mod check;
+mod copies;
 mod datasets;
 mod effect;
 mod event;
@@ -23,6 +24,7 @@ mod on_worker;
 mod policy;
 mod queries;
 mod release;
+mod retire;
 mod send;
 mod session;
 mod state;
@@ -42,6 +44,7 @@ pub use state::{ClientId, Kind, Violation};
 pub use transitions::TABLE;
 
 use crate::time::{Duration, Instant};
+use copies::Copies;
 use datasets::Dataset;
 use explain::WaitingQuery;
 use session::Grace;
@@ -96,6 +99,8 @@ pub struct Scheduler {
     graces: BTreeMap<ConnectionId, Grace>,
     no_workers_since: Option<Instant>,
     waiting_queries: Vec<WaitingQuery>,
+    /// Copies that are to be, and workers that are to leave.
+    copies: Copies,
     /// Who wants what is to be computed whoever else wants it, while there is such a thing.
     detached: Option<ClientId>,
     /// Who wants what is published, by name.
@@ -126,6 +131,7 @@ impl Scheduler {
             graces: BTreeMap::new(),
             no_workers_since: None,
             waiting_queries: Vec::new(),
+            copies: Copies::default(),
             detached: None,
             datasets: BTreeMap::new(),
             transitions: 0,
@@ -142,6 +148,7 @@ impl Scheduler {
         self.dispatch(event, turn);
         self.settle(turn);
         self.fill(turn);
+        self.settle_copies(turn);
         self.watch_for_workers(now);
     }
 

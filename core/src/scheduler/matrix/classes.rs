@@ -185,6 +185,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Started
             | Word::Submit
             | Word::SubmitWrong
+            | Word::WorkerGoodbye
             | Word::WorkerLocate,
             ClientAway | WorkerAway,
         ) => SAME_AWAY,
@@ -229,6 +230,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::WorkerLocate,
             Worker,
         ) => BY_KEY,
+        (Word::WorkerGoodbye, Worker) => Handled,
         (Word::FinishedWrong, Worker) => Breach,
         (
             Word::Failed
@@ -236,6 +238,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Finished
             | Word::FromRun
             | Word::Started
+            | Word::WorkerGoodbye
             | Word::WorkerLocate,
             Client | Newcomer,
         ) => Breach,
@@ -261,6 +264,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Started
             | Word::Submit
             | Word::WorkerBroke
+            | Word::WorkerGoodbye
             | Word::WorkerLocate
             | Word::WorkerResumed,
             Unknown,
@@ -296,6 +300,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::WorkerBroke
             | Word::WorkerHello
             | Word::WorkerHelloAgain
+            | Word::WorkerGoodbye
             | Word::WorkerLocate
             | Word::WorkerResumed,
             Run,

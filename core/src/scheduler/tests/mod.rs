@@ -16,6 +16,7 @@ use super::*;
 use random::matrix::Prediction;
 
 mod cancel;
+mod copies;
 mod datasets;
 mod deaths;
 mod errors;
@@ -30,6 +31,7 @@ mod random;
 mod registration;
 mod release;
 mod resources;
+mod retire;
 mod retry;
 mod scatter;
 mod sessions;
