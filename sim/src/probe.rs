@@ -181,6 +181,7 @@ impl World {
             | Effect::Close { .. }
             | Effect::Forget { .. }
             | Effect::Gather { .. }
+            | Effect::Leave
             | Effect::Resume { .. }
             | Effect::Serve { .. }
             | Effect::ServeBusy { .. }

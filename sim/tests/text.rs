@@ -70,7 +70,14 @@ fn places() -> impl Strategy<Value = Place> {
 }
 
 fn questions() -> impl Strategy<Value = Question> {
-    prop_oneof![keys().prop_map(Question::Explain), Just(Question::Info), Just(Question::Workers),]
+    prop_oneof![
+        (keys(), any::<u32>()).prop_map(|(key, copies)| Question::Copies(key, copies)),
+        keys().prop_map(Question::Explain),
+        Just(Question::Info),
+        any::<(usize, bool)>().prop_map(|(worker, rests)| Question::Rest(worker, rests)),
+        any::<usize>().prop_map(Question::Retire),
+        Just(Question::Workers),
+    ]
 }
 
 fn latencies() -> impl Strategy<Value = Latency> {

@@ -7,7 +7,7 @@ use raddle_net::messages::Failure;
 use super::Scheduler;
 use super::effect::PeerError;
 use super::event::ConnectionId;
-use super::state::{Duty, Kind, Presence, TaskId, Worker};
+use super::state::{Kind, Presence, TaskId, Worker};
 use super::turn::{Goal, Turn};
 use crate::time::Instant;
 
@@ -48,11 +48,10 @@ impl Scheduler {
         }
     }
 
-    /// Whether there is a worker, be it one that is given nothing for now.
+    /// Whether there is a worker, be it one that is given nothing.
     pub(super) fn has_workers(&self) -> bool {
-        let is_paused =
-            |worker: &Worker| worker.presence == Presence::Here && worker.duty == Duty::Paused;
-        self.state.index().open_workers() > 0 || self.state.workers().any(is_paused)
+        let is_here = |worker: &Worker| worker.presence == Presence::Here;
+        self.state.index().open_workers() > 0 || self.state.workers().any(is_here)
     }
 
     fn give_up_on_workers(&mut self, turn: &mut Turn<'_>) {

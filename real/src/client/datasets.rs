@@ -78,7 +78,7 @@ impl Client {
         self.ask_done(Query::Unpublish(name.to_owned())).await
     }
 
-    async fn ask_done(&self, query: Query) -> Result<()> {
+    pub(super) async fn ask_done(&self, query: Query) -> Result<()> {
         let QueryAnswer::Done = self.ask(query).await? else { return Err(wrong_answer()) };
         Ok(())
     }

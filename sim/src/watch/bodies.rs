@@ -73,6 +73,7 @@ impl Watch {
                 }
                 Effect::Accept { .. }
                 | Effect::Close { .. }
+                | Effect::Leave
                 | Effect::Forget { .. }
                 | Effect::Gather { .. }
                 | Effect::Reject { .. }

@@ -227,7 +227,7 @@ impl Watch {
     ) -> Cause {
         if let WorkerMessage::Register(_) = message {
             let log = self.workers.entry(worker).or_default();
-            log.connection = Some(connection);
+            (log.connection, log.leaves) = (Some(connection), false);
             return Cause::Other;
         }
         if self.workers.get(&worker).is_none_or(|log| log.connection != Some(connection)) {
@@ -240,6 +240,8 @@ impl Watch {
                 self.disturbances += 1;
                 self.task_mut(task).failures += u32::from(blame.is_none());
             }
+            // What a worker holds that was told to leave does not count.
+            WorkerMessage::Fetched { .. } if self.workers[&worker].leaves => {}
             WorkerMessage::Fetched { run, .. } => {
                 let Some(log) = self.run_mut(*run) else { return Cause::Other };
                 match &mut log.state {
@@ -265,7 +267,7 @@ impl Watch {
                 return self.hear_client(Who::Run(run.counter), message);
             }
             WorkerMessage::Locate { run, .. } => self.lose_value(*run, worker),
-            WorkerMessage::Register(_) => {}
+            WorkerMessage::Goodbye | WorkerMessage::Register(_) => {}
             WorkerMessage::Started { run, .. } => {
                 if self.current(worker, *run).is_none() {
                     return Cause::Stale;
