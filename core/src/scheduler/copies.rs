@@ -151,19 +151,15 @@ impl Scheduler {
         if self.copies.noted.is_empty() && self.copies.retiring.is_empty() {
             return;
         }
-        let mut answers = false;
         while let Some(task) = self.copies.noted.pop_first() {
             self.review(task, turn);
-            answers = true;
         }
-        let ready = self.copies.retiring.keys().copied().find(|worker| self.may_leave(*worker));
-        if let Some(worker) = ready {
+        let retiring = self.copies.retiring.keys().copied();
+        let ready: Vec<WorkerId> = retiring.filter(|worker| self.may_leave(*worker)).collect();
+        for worker in ready {
             self.let_go(worker, turn);
-            return self.settle_copies(turn);
         }
-        if answers {
-            self.answer_waiting(turn);
-        }
+        self.answer_waiting(turn);
     }
 
     fn holders(&self, task: TaskId) -> Option<Holders> {
