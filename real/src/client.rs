@@ -4,6 +4,7 @@
 //! not know messages; questions to the scheduler are in [`queries`].
 
 mod carrier;
+mod control;
 mod datasets;
 mod events;
 mod pulls;

@@ -93,6 +93,16 @@ pub(crate) enum Exit {
     Ended(ExitStatus),
 }
 
+impl Exit {
+    /// Whether it ended because it was to end.
+    fn is_success(&self) -> bool {
+        match self {
+            Self::NotStarted(_) => false,
+            Self::Ended(status) => status.success(),
+        }
+    }
+}
+
 impl std::fmt::Display for Exit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -127,7 +137,7 @@ struct State {
 
 impl Process {
     /// Starts `program` and watches it. `report` hears of every exit, before the program is started
-    /// again, which it is if `restart`.
+    /// again, which it is if `restart`, unless it ended with success: then it was to end.
     pub(crate) fn start(
         program: Program,
         restart: bool,
@@ -200,10 +210,15 @@ impl Shared {
         loop {
             let started = Instant::now();
             let Some(spawned) = self.spawn(program) else { return };
-            report(match spawned {
+            let exit = match spawned {
                 Ok(child) => self.watch(child),
                 Err(error) => Exit::NotStarted(error),
-            });
+            };
+            let is_done = exit.is_success();
+            report(exit);
+            if is_done {
+                return;
+            }
             delay = match started.elapsed() >= LONG_LIFE {
                 true => Duration::ZERO,
                 false => delay,
@@ -304,6 +319,11 @@ mod tests {
     #[test]
     fn without_restart_there_is_one_exit() {
         assert_eq!(exits(program("true"), false, 9), ["its process ended: exit status: 0"]);
+    }
+
+    #[test]
+    fn a_process_that_was_to_end_is_not_started_again() {
+        assert_eq!(exits(program("true"), true, 9), ["its process ended: exit status: 0"]);
     }
 
     #[test]

@@ -229,6 +229,8 @@ async fn converse(
                 back.reader.expect_frame(hello.received + 1);
                 back
             }
+            // The goodbye was heard, and its answer was lost.
+            Err(Lost::SessionUnknown) if shell.leaves() => return Ok(Life::Ended),
             Err(Lost::SessionUnknown) => return Ok(Life::Over(Lost::SessionUnknown.to_string())),
             // Without a scheduler there is nothing to do.
             Err(Lost::TimeUp(_)) => {

@@ -407,10 +407,12 @@ fn mentioned(word: &SchedulerToWorker) -> Option<(Key, RunId)> {
             let input = compute.inputs.first().map(|input| (input.key, input.run));
             Some(input.unwrap_or((compute.key, compute.run)))
         }
+        SchedulerToWorker::Acquire(input) => Some((input.key, input.run)),
         SchedulerToWorker::Free { key, run } | SchedulerToWorker::Holders { key, run, .. } => {
             Some((*key, *run))
         }
         SchedulerToWorker::Define { .. }
+        | SchedulerToWorker::Leave
         | SchedulerToWorker::Peer { .. }
         | SchedulerToWorker::Registered { .. }
         | SchedulerToWorker::ToRun { .. } => None,

@@ -253,8 +253,15 @@ impl World {
         sim.questions += 1;
         let id = sim.questions;
         sim.asked.insert(id);
+        let names = |number| {
+            let worker = self.alive(number).map(|worker| format!("worker {worker}"));
+            worker.into_iter().collect()
+        };
         let query = match question {
             Question::Events => Query::Events { topic: TOPIC.to_owned(), after: 0 },
+            Question::Copies(key, copies) => Query::Copies { key, copies },
+            Question::Rest(number, paused) => Query::Pause { workers: names(number), paused },
+            Question::Retire(number) => Query::Retire(names(number)),
             Question::Explain(key) => Query::Explain(key),
             Question::Info => Query::Info,
             Question::Say => Query::LogEvent { topic: TOPIC.to_owned(), text: id.to_string() },

@@ -133,7 +133,29 @@ impl World {
                 Effect::Close { .. } | Effect::ToWorker { .. } | Effect::Warn { .. } => {}
             }
         }
+        if matches!(plant, Plant::FreeSource | Plant::LeaveEarly) {
+            self.spoil_copies(plant, out);
+        }
         self.say_more(plant, cause, out);
+    }
+
+    /// Whoever is to be copied from loses the value, or leaves.
+    fn spoil_copies(&mut self, plant: Plant, out: &mut Vec<Effect>) {
+        let mut more = Vec::new();
+        for effect in out.iter() {
+            let Effect::ToWorker { message: SchedulerToWorker::Acquire(input), .. } = effect else {
+                continue;
+            };
+            let source = self.workers.values().find(|node| input.holders.first() == node.id());
+            let Some(connection) = source.map(|node| node.connection) else { continue };
+            let message = if plant == Plant::LeaveEarly {
+                SchedulerToWorker::Leave
+            } else {
+                SchedulerToWorker::Free { key: input.key, run: input.run }
+            };
+            more.push(Effect::ToWorker { connection, message });
+        }
+        out.extend(more);
     }
 
     fn corrupt_news(&mut self, plant: Plant, message: &mut SchedulerToClient) {

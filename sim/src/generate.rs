@@ -67,6 +67,7 @@ enum Choice {
     Ambush,
     Cancel,
     Clog,
+    Copies,
     Cut,
     Goodbye,
     Hot,
@@ -77,6 +78,8 @@ enum Choice {
     Pause,
     Query,
     Release,
+    Rest,
+    Retire,
     Scatter,
     Submit,
     Vanish,
@@ -96,7 +99,15 @@ const FAULTS: [Choice; 9] = [
 ];
 
 /// Choices that are a user's.
-const WISHES: [Choice; 4] = [Choice::Hot, Choice::Query, Choice::Release, Choice::Scatter];
+const WISHES: [Choice; 7] = [
+    Choice::Copies,
+    Choice::Hot,
+    Choice::Query,
+    Choice::Release,
+    Choice::Rest,
+    Choice::Retire,
+    Choice::Scatter,
+];
 
 /// What one plan is like: relative weights, and the network.
 struct Style {
@@ -304,6 +315,11 @@ impl<'a> Generator<'a> {
                 };
                 Op::Cut(self.place(client), self.standstill(), away)
             }
+            Choice::Copies => {
+                let key = self.some(client, false).first().copied().unwrap_or_default();
+                let copies = [1, 2, 3, u32::MAX][self.draw(4) as usize];
+                Op::Query(client, Question::Copies(key, copies))
+            }
             Choice::Goodbye => Op::Goodbye(client),
             Choice::Hot => Op::Submit(client, self.hot(client)),
             Choice::Join => Op::Join(1 + self.draw(3) as u32),
@@ -313,6 +329,11 @@ impl<'a> Generator<'a> {
             Choice::Pause => Op::Pause(self.draw(8) as usize, self.standstill()),
             Choice::Query => Op::Query(client, self.question(client)),
             Choice::Release => Op::Release(client, self.some(client, true)),
+            Choice::Rest => {
+                let (worker, rests) = (self.draw(8) as usize, self.draw(2) == 0);
+                Op::Query(client, Question::Rest(worker, rests))
+            }
+            Choice::Retire => Op::Query(client, Question::Retire(self.draw(8) as usize)),
             Choice::Scatter => Op::Scatter(client, self.scattered(client)),
             Choice::Submit => Op::Submit(client, self.graph(client, &style.shapes)),
             Choice::Vanish => Op::Vanish(client),

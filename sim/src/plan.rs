@@ -55,6 +55,15 @@ impl Plan {
         tasks.sum()
     }
 
+    /// Whether somebody asks that workers rest or leave.
+    #[must_use]
+    pub(crate) fn holds_workers_back(&self) -> bool {
+        let asks = |step: &Step| {
+            matches!(step.op, Op::Query(_, Question::Rest(_, true) | Question::Retire(_)))
+        };
+        self.ops.iter().any(asks)
+    }
+
     /// When the last operation happens, in microseconds from the start.
     #[must_use]
     pub fn end(&self) -> u64 {
@@ -224,6 +233,7 @@ impl Moment {
             Effect::Accept { .. }
             | Effect::Close { .. }
             | Effect::Forget { .. }
+            | Effect::Leave
             | Effect::Reject { .. }
             | Effect::Resume { .. }
             | Effect::ServeBusy { .. }
@@ -245,15 +255,21 @@ pub enum Place {
     Worker(usize),
 }
 
-/// What a client asks.
+/// What a client asks, or asks for. Workers are named by their number among those alive (modulo).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
+    /// That so many copies of this key's value are kept.
+    Copies(Key, u32),
     /// Why this key is not done.
     Explain(Key),
     /// What was said on a topic, once something was.
     Events,
     /// What the cluster is.
     Info,
+    /// That this worker is given nothing new, or something again.
+    Rest(usize, bool),
+    /// That this worker leaves.
+    Retire(usize),
     /// To have something said on that topic.
     Say,
     /// To be told when there is a worker.

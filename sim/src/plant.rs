@@ -53,10 +53,16 @@ plants! {
     IgnoreGrace "ignore-grace",
     /// A worker takes the lowest priority for the highest.
     InvertPriority "invert-priority",
+    /// With a copy that is to be made, the value it is made from is freed.
+    FreeSource "free-source",
     /// A worker's store keeps a value that it is to forget.
     KeepForgotten "keep-forgotten",
     /// A worker's `Finished` arrives a second time, much later.
     LateFinished "late-finished",
+    /// The scheduler lets a worker leave whose values were to be copied.
+    LeaveEarly "leave-early",
+    /// A worker is not told to hold a copy.
+    LoseAcquire "lose-acquire",
     /// Tasks that were given to a worker never arrive.
     LoseCompute "lose-compute",
     /// Who lets go of everything is not noticed.
@@ -75,6 +81,8 @@ plants! {
     LoseFinished "lose-finished",
     /// A worker is not told to free a run.
     LoseFree "lose-free",
+    /// A worker's `Goodbye` never arrives.
+    LoseGoodbye "lose-goodbye",
     /// A worker is not told who holds what it asked for.
     LoseHolders "lose-holders",
     /// A client is not told that a value is there.
@@ -165,7 +173,10 @@ impl Plant {
     pub fn found_by(self) -> Option<Property> {
         match self {
             Self::Canary => Some(Property::Canary),
-            Self::CancelOthers | Self::ReleaseOthers => Some(Property::Isolation),
+            Self::LeaveEarly => Some(Property::Retire),
+            Self::CancelOthers | Self::FreeSource | Self::ReleaseOthers => {
+                Some(Property::Isolation)
+            }
             Self::ChargeEarly => Some(Property::Deaths),
             Self::EndlessRetries => Some(Property::Reference),
             Self::IgnoreGrace => Some(Property::Patience),
@@ -173,7 +184,8 @@ impl Plant {
             Self::FlushEarly | Self::SkipAnnounce => Some(Property::LiveLock),
             Self::InvertPriority => Some(Property::Priority),
             Self::KeepForgotten | Self::LoseFetched | Self::LoseFree => Some(Property::Holders),
-            Self::LoseCompute
+            Self::LoseAcquire
+            | Self::LoseCompute
             | Self::LoseDisconnect
             | Self::LoseErred
             | Self::LoseFailed
@@ -201,6 +213,7 @@ impl Plant {
             Self::WrongHolder => Some(Property::OneRun),
             Self::WrongRun => Some(Property::Gather),
             Self::LateFinished
+            | Self::LoseGoodbye
             | Self::LoseHolders
             | Self::LoseRecomputing
             | Self::LoseStarted
@@ -215,6 +228,12 @@ impl Plant {
         use SchedulerToWorker as ToWorker;
         let (fate, harms) = match self {
             Self::LateFinished => (Fate::Again, is_finished(delivery)),
+            Self::LoseAcquire => {
+                (Fate::Never, to_worker(delivery, |m| matches!(m, ToWorker::Acquire(_))))
+            }
+            Self::LoseGoodbye => {
+                (Fate::Never, from_worker(delivery, |m| matches!(m, WorkerMessage::Goodbye)))
+            }
             Self::LoseCompute => {
                 (Fate::Never, to_worker(delivery, |m| matches!(m, ToWorker::Compute(_))))
             }
@@ -265,9 +284,11 @@ impl Plant {
             | Self::EndlessRetries
             | Self::ExecuteTwice
             | Self::FlushEarly
+            | Self::FreeSource
             | Self::IgnoreGrace
             | Self::InvertPriority
             | Self::KeepForgotten
+            | Self::LeaveEarly
             | Self::LoseExecute
             | Self::LoseResume
             | Self::LoseTick

@@ -183,6 +183,7 @@ impl World {
             | Effect::Close { .. }
             | Effect::Forget { .. }
             | Effect::Gather { .. }
+            | Effect::Leave
             | Effect::Resume { .. }
             | Effect::Serve { .. }
             | Effect::ServeBusy { .. }

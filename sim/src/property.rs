@@ -130,6 +130,10 @@ properties! {
         "What is said on a connection that is over changes nothing.",
     Effort "s39-effort" Event
         "An event takes no more transitions than there are tasks and edges, a few times over.",
+    Retire "s40-retire" Event
+        "A worker is told to leave only when it has nothing to do, and nothing that nobody else holds.",
+    Copies "s41-copies" Event
+        "A worker is told to copy only what others hold and it does not.",
     Settles "l1-settles" Quiescence
         "When nothing happens any more, everything that is wanted has settled.",
     WakeUp "l2-wake-up" Quiescence

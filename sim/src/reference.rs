@@ -69,6 +69,8 @@ pub(crate) struct Reference {
     clients: BTreeSet<ConnectionId>,
     /// Workers that have registered, and whether each is away.
     workers: BTreeMap<ConnectionId, bool>,
+    /// Those that were told to leave.
+    leaving: BTreeSet<ConnectionId>,
     no_workers_since: Option<Instant>,
     config: Config,
 }
@@ -95,6 +97,7 @@ impl Reference {
             specs: BTreeMap::new(),
             clients: BTreeSet::new(),
             workers: BTreeMap::new(),
+            leaving: BTreeSet::new(),
             no_workers_since: None,
             config: Config { no_workers_timeout: patience(plan), ..Config::default() },
         }
@@ -141,8 +144,13 @@ impl Reference {
                 }
                 Effect::ToWorker { connection, message } => match message {
                     SchedulerToWorker::Compute(compute) => self.give(*connection, compute)?,
-                    SchedulerToWorker::Free { key, run } => self.free(*key, *run),
-                    SchedulerToWorker::Define { .. }
+                    SchedulerToWorker::Free { key, run } => {
+                        self.drop_replica(*key, *run, *connection);
+                        self.free(*key, *run);
+                    }
+                    SchedulerToWorker::Leave => self.empty(*connection),
+                    SchedulerToWorker::Acquire(_)
+                    | SchedulerToWorker::Define { .. }
                     | SchedulerToWorker::Holders { .. }
                     | SchedulerToWorker::Peer { .. }
                     | SchedulerToWorker::Registered { .. }
@@ -384,6 +392,8 @@ impl Reference {
                     self.set(*key, if again || asks { Fact::Nothing } else { Fact::Erred });
                 }
             }
+            // What a worker holds that was told to leave does not count.
+            WorkerMessage::Fetched { .. } if self.leaving.contains(&worker) => {}
             WorkerMessage::Fetched { key, run } => {
                 if let Some(Fact::Made(made, holders)) =
                     self.tasks.get_mut(key).map(|task| &mut task.fact)
@@ -408,7 +418,8 @@ impl Reference {
                     self.lose_replica(*key, worker);
                 }
             }
-            WorkerMessage::Note { .. } | WorkerMessage::Register(_) => {}
+            // It goes when the scheduler closes.
+            WorkerMessage::Goodbye | WorkerMessage::Note { .. } | WorkerMessage::Register(_) => {}
             WorkerMessage::Started { key, run } => {
                 if let Some(task) = self.current(worker, *key, *run)
                     && let Some(assigned) = &mut task.assigned
@@ -430,6 +441,25 @@ impl Reference {
         let Fact::Made(_, holders) = &mut task.fact else { return };
         if holders.remove(&worker) && holders.is_empty() {
             task.fact = if task.scattered { Fact::Erred } else { Fact::Nothing };
+        }
+    }
+
+    /// One copy of several is given up.
+    fn drop_replica(&mut self, key: Key, run: RunId, worker: ConnectionId) {
+        let fact = self.tasks.get_mut(&key).map(|task| &mut task.fact);
+        if let Some(Fact::Made(made, holders)) = fact
+            && *made == run
+            && holders.len() > 1
+        {
+            holders.remove(&worker);
+        }
+    }
+
+    /// A worker is told to leave: what it holds counts no more, so others must hold it too.
+    fn empty(&mut self, worker: ConnectionId) {
+        self.leaving.insert(worker);
+        for key in self.tasks.keys().copied().collect::<Vec<_>>() {
+            self.lose_replica(key, worker);
         }
     }
 

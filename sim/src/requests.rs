@@ -117,7 +117,9 @@ impl World {
     pub(crate) fn check_sent(&mut self, worker: u32, reply: &Reply) {
         let Reply::Items(items) = reply else { return };
         for (item, value) in items {
+            // What a run has submitted, the run judges.
             if let Some((value, _)) = value
+                && self.oracle.knows(item.key)
                 && let Verdict::Wrong(why) = self.oracle.judge_value(item.key, *value)
             {
                 let wrong = format!("worker {worker} is sent run {}: {why}", item.run);

@@ -121,7 +121,7 @@ impl World {
             Effect::Close {
                 connection,
                 reason: reason @ (PeerError::Away | PeerError::DeclaredLost | PeerError::Left),
-            } => self.close_line(connection, reason == PeerError::Away),
+            } => self.close_line(connection, &reason),
             Effect::Close { connection, reason } => {
                 let node = self.behind(connection);
                 self.fail(Failure::Protocol(format!("scheduler closes {node:?}: {reason}")));

@@ -5,7 +5,7 @@
 //! without all this. It must not know what the messages mean.
 
 use raddle_core::client::Event as ClientEvent;
-use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
+use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent, PeerError};
 use raddle_core::time::Duration;
 use raddle_core::worker::Event as WorkerEvent;
 use raddle_net::session::{Bounds, Incoming, Outgoing};
@@ -334,18 +334,18 @@ impl World {
     }
 
     /// The scheduler has ended a session: its peer hears so when it dials again, or at once.
-    pub(crate) fn close_line(&mut self, connection: ConnectionId, is_away: bool) {
+    pub(crate) fn close_line(&mut self, connection: ConnectionId, reason: &PeerError) {
         let Some(node) = self.behind(connection) else { return };
         let line = self.lines.get_mut(&node).filter(|line| line.connection == connection);
         let Some(line) = line else { return };
         line.over = true;
         let on = line.scheduler.on.take();
-        if matches!(node, Node::Worker(_)) {
+        if matches!(node, Node::Worker(_)) && *reason != PeerError::Left {
             self.oracle.killed();
         }
         if let Some(on) = on {
             self.transmit(node, Side::Scheduler, on, Wire::Refused);
-            if is_away {
+            if *reason == PeerError::Away {
                 self.fail(Failure::Protocol(format!("{node:?} is given up although it is there")));
             }
         }

@@ -148,10 +148,14 @@ impl fmt::Display for Place {
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Copies(key, copies) => write!(f, "copies {key} {copies}"),
             Self::Explain(key) => write!(f, "{key}"),
             Self::Events => write!(f, "events"),
             Self::Info => write!(f, "info"),
             Self::Say => write!(f, "say"),
+            Self::Rest(worker, true) => write!(f, "rest {worker}"),
+            Self::Rest(worker, false) => write!(f, "wake {worker}"),
+            Self::Retire(worker) => write!(f, "retire {worker}"),
             Self::Workers => write!(f, "workers"),
         }
     }
@@ -347,13 +351,15 @@ impl<'a> Words<'a> {
 
     fn question(&mut self) -> Result<Question, ParseError> {
         Ok(match self.word("a question")? {
+            "copies" => Question::Copies(self.next("a key")?, self.next("a number of copies")?),
             "events" => Question::Events,
             "info" => Question::Info,
+            "rest" => Question::Rest(self.next("a number of a worker")?, true),
+            "retire" => Question::Retire(self.next("a number of a worker")?),
             "say" => Question::Say,
+            "wake" => Question::Rest(self.next("a number of a worker")?, false),
             "workers" => Question::Workers,
-            key => {
-                Question::Explain(self.parse(key, "a key, `events`, `info`, `say` or `workers`")?)
-            }
+            key => Question::Explain(self.parse(key, "a key, `info` or another question")?),
         })
     }
 

@@ -54,6 +54,8 @@ pub(crate) struct SimWorker {
 /// What a worker said that has not left its process.
 #[derive(Clone, Debug)]
 pub(crate) enum Said {
+    /// Nothing more.
+    End,
     Flush(RunId),
     Message(WorkerMessage),
 }
@@ -98,6 +100,11 @@ impl SimWorker {
     /// How large the machine's tables are.
     pub(crate) fn sizes(&self) -> [(&'static str, usize); 7] {
         self.machine.sizes()
+    }
+
+    /// What the scheduler calls it.
+    pub(crate) fn id(&self) -> Option<&WorkerId> {
+        self.id.as_ref()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -172,21 +179,28 @@ impl World {
 
     /// The process is gone, with what it had not sent and what it held.
     pub(crate) fn leave(&mut self, worker: u32) {
-        let Some(dead) = self.workers.remove(&worker) else { return };
+        let Some(dead) = self.workers.get(&worker) else { return };
+        let id = dead.id;
         self.oracle.killed();
-        self.probe_death(worker, &dead);
-        self.unpause(worker);
-        self.forget_requests(Node::Worker(worker));
-        let (connection, reason) = (dead.connection, "killed".to_owned());
-        let event = SchedulerEvent::WorkerDisconnected { connection, reason };
-        self.hang_up(Node::Worker(worker), event);
+        self.end_process(worker);
         // Who started the process may know that it is gone, and say so.
-        if let Some(worker) = dead.id
+        if let Some(worker) = id
             && self.chance(u64::from(worker.0), 2) == 0
         {
             let event = SchedulerEvent::WorkerLost { worker, reason: "exited".to_owned() };
             self.at(self.now + Duration::from_micros(500), Delivery::Scheduler(event));
         }
+    }
+
+    /// The process is no more, be it that it has ended or that it died.
+    fn end_process(&mut self, worker: u32) {
+        let Some(dead) = self.workers.remove(&worker) else { return };
+        self.probe_death(worker, &dead);
+        self.unpause(worker);
+        self.forget_requests(Node::Worker(worker));
+        let (connection, reason) = (dead.connection, "no more".to_owned());
+        let event = SchedulerEvent::WorkerDisconnected { connection, reason };
+        self.hang_up(Node::Worker(worker), event);
         let broken: Vec<RequestId> = self
             .requests
             .iter()
@@ -315,6 +329,7 @@ impl World {
             Effect::Gather { peer, address, items, .. } => {
                 self.ask(Asker::Worker(worker, peer), &address, items);
             }
+            Effect::Leave => self.say(worker, Said::End),
             Effect::Reject { request } => {
                 let node = self.workers.get_mut(&worker).expect("it has just had an effect");
                 node.offered.remove(&request);
@@ -346,6 +361,7 @@ impl World {
         let connection = node.connection;
         for said in std::mem::take(&mut node.outbox) {
             match said {
+                Said::End => self.end_process(worker),
                 Said::Flush(_) if self.harms(Plant::SkipFlushed) => {}
                 Said::Flush(run) => {
                     self.at(self.now, Delivery::Worker(worker, Event::Flushed { run }));

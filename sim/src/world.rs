@@ -396,11 +396,11 @@ impl World {
         self.workers.keys().nth(number % self.workers.len().max(1)).copied()
     }
 
-    /// What is needed so that work is done again: somebody who does it. What stands still goes on by
+    /// What is needed so that work is done again: somebody who does it, whoever rests or is to leave. What stands still goes on by
     /// itself; who left has left.
     fn heal(&mut self) {
         self.ambushes.clear();
-        if self.workers.is_empty() {
+        if self.workers.is_empty() || self.plan.holds_workers_back() {
             self.join(1);
         }
     }

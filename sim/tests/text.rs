@@ -66,10 +66,13 @@ fn places() -> impl Strategy<Value = Place> {
 
 fn questions() -> impl Strategy<Value = Question> {
     prop_oneof![
+        (keys(), any::<u32>()).prop_map(|(key, copies)| Question::Copies(key, copies)),
         keys().prop_map(Question::Explain),
         Just(Question::Events),
         Just(Question::Info),
         Just(Question::Say),
+        any::<(usize, bool)>().prop_map(|(worker, rests)| Question::Rest(worker, rests)),
+        any::<usize>().prop_map(Question::Retire),
         Just(Question::Workers),
     ]
 }

@@ -20,6 +20,7 @@ mod keys;
 mod nested;
 mod options;
 mod proxy;
+mod retiring;
 mod retrying;
 mod scatter;
 mod security;

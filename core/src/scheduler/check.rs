@@ -3,9 +3,11 @@
 //!
 //! Linear in everything there is. It must not repair.
 
+use std::collections::BTreeSet;
+
 use raddle_net::names::WorkerId;
 
-use super::state::{Channel, Client, ClientId, Kind, Presence};
+use super::state::{Channel, Client, ClientId, Duty, Kind, Presence, TaskId, TaskState};
 use super::{ConnectionId, Peer, Scheduler, Violation};
 
 impl Scheduler {
@@ -30,6 +32,8 @@ impl Scheduler {
         self.check_detached()?;
         self.check_datasets()?;
         ensure(self.topics.are_sound(), Violation::Topics)?;
+        self.check_copies()?;
+        self.check_retiring()?;
         self.check_watch()
     }
 
@@ -58,6 +62,7 @@ impl Scheduler {
             self.check_worker(worker)?;
         }
         self.check_queries()?;
+        self.check_retiring()?;
         self.check_watch()
     }
 
@@ -126,12 +131,63 @@ impl Scheduler {
     /// A question that waits is of a client that is there, and cannot be answered yet.
     fn check_queries(&self) -> Result<(), Violation> {
         for query in &self.waiting_queries {
-            let waits = query.workers as usize > self.state.index().open_workers();
+            let waits = self.answer_to(&query.awaited).is_none();
             let there = self.state.client(query.client).is_some();
             ensure(waits && there, Violation::Query(query.client))?;
         }
         for client in self.topics.waiting() {
             ensure(self.state.client(client).is_some(), Violation::Query(client))?;
+        }
+        Ok(())
+    }
+
+    /// Copies on their way are of values that there are, to workers that have none; of no value is one
+    /// lacking that could be made; and what is wished is known.
+    fn check_copies(&self) -> Result<(), Violation> {
+        for &(task, worker) in self.copies.acquiring.keys() {
+            let state = self.state.is_known(task).then(|| self.state.task(task).state());
+            let lacks = matches!(state, Some(TaskState::Memory { holders, .. }) if !holders.contains(&worker));
+            let there = self.state.worker(worker).is_some_and(|w| w.duty != Duty::Leaving);
+            ensure(lacks && there, Violation::Acquiring(worker))?;
+        }
+        let wished = self.copies.wished.keys().copied();
+        for task in wished.chain(self.copies.retiring.values().flatten().copied()) {
+            ensure(self.state.is_known(task), Violation::CopiesOfNothing)?;
+            ensure(self.next_copy(task).is_none(), Violation::CopyLacking(self.key(task)))?;
+        }
+        for worker in self.copies.retiring.keys() {
+            self.check_only_here(*worker)?;
+        }
+        Ok(())
+    }
+
+    /// It is known of each value of a retiring worker whether somebody else has it who is there and
+    /// stays.
+    fn check_only_here(&self, worker: WorkerId) -> Result<(), Violation> {
+        let is_kept = |task: &TaskId| {
+            let TaskState::Memory { holders, .. } = self.state.task(*task).state() else {
+                return false;
+            };
+            let mut known = holders.iter().filter_map(|holder| self.state.worker(*holder));
+            known.any(|w| w.stays() && w.presence == Presence::Here)
+        };
+        let values =
+            self.state.index().load(worker).into_iter().flat_map(|load| load.values.iter());
+        let only_here: BTreeSet<TaskId> = values.filter(|task| !is_kept(task)).collect();
+        let exact = self.copies.retiring.get(&worker) == Some(&only_here);
+        ensure(exact, Violation::Retiring(worker))
+    }
+
+    /// Workers that are to leave are known as such, and have a reason to be there; those that were
+    /// told to leave have nothing.
+    fn check_retiring(&self) -> Result<(), Violation> {
+        for worker in self.state.workers().filter(|worker| worker.duty != Duty::Active) {
+            let id = worker.id;
+            let listed = self.copies.retiring.contains_key(&id);
+            ensure(listed == (worker.duty == Duty::Retiring), Violation::Retiring(id))?;
+            ensure(!listed || !self.may_leave(id), Violation::Retiring(id))?;
+            let has_nothing = self.state.index().load(id).is_none();
+            ensure(worker.duty != Duty::Leaving || has_nothing, Violation::Retiring(id))?;
         }
         Ok(())
     }
@@ -152,7 +208,7 @@ impl Scheduler {
         let index = self.state.index();
         let work = index.count(Kind::NoWorker) + index.count(Kind::Queued) > 0;
         let watched = self.no_workers_since.is_some();
-        ensure(watched == (work && index.open_workers() == 0), Violation::UnwatchedWork)
+        ensure(watched == (work && !self.has_workers()), Violation::UnwatchedWork)
     }
 }
 

@@ -142,6 +142,7 @@ const fn worker_cause(message: &WorkerMessage) -> &'static str {
         WorkerMessage::Fetched { .. } => "a value was copied",
         WorkerMessage::Finished { .. } => "a run finished",
         WorkerMessage::FromRun { .. } => "a run spoke",
+        WorkerMessage::Goodbye => "a worker left",
         WorkerMessage::Locate { .. } => "a worker missed a value",
         WorkerMessage::Note { .. } => "a run made a note",
         WorkerMessage::Register(_) => "a worker registered",

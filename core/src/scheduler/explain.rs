@@ -2,13 +2,16 @@
 //!
 //! Nothing here changes a task.
 
+use std::collections::BTreeSet;
+
+use raddle_net::limits::MAX_KEYS;
 use raddle_net::messages::{Query, QueryAnswer, SchedulerInfo, SchedulerToClient, WorkerInfo};
-use raddle_net::names::{Key, SpecId};
+use raddle_net::names::{Key, SpecId, WorkerId};
 
 use super::Scheduler;
 use super::datasets::judge_dataset;
 use super::effect::{Effect, PeerError};
-use super::state::{Channel, ClientId, Kind, Presence, Spec, TaskId, TaskState, Worker};
+use super::state::{Channel, ClientId, Duty, Kind, Presence, Spec, TaskId, TaskState, Worker};
 use super::turn::Turn;
 
 /// Names that an explanation lists.
@@ -16,12 +19,23 @@ const NAMES: usize = 3;
 /// Questions of all clients together that wait for workers.
 const MAX_WAITING: usize = 1 << 12;
 
-/// A question that is answered once enough workers are there.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A question that is answered in time.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct WaitingQuery {
     pub(super) client: ClientId,
     id: u64,
-    pub(super) workers: u32,
+    pub(super) awaited: Awaited,
+}
+
+/// What a question waits for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Awaited {
+    /// That no copy of a value is on its way.
+    Copies(TaskId),
+    /// That none of these workers is there.
+    Gone(BTreeSet<WorkerId>),
+    /// That so many workers are there.
+    Workers(u32),
 }
 
 impl Scheduler {
@@ -33,6 +47,14 @@ impl Scheduler {
         turn: &mut Turn<'_>,
     ) {
         let answer = match query {
+            Query::Copies { key, copies } => match self.wanted(client, key) {
+                Some(task) => {
+                    self.wish_copies(task, copies);
+                    // What there is to copy is known once the event has settled.
+                    return self.wait_for(client, id, Awaited::Copies(task));
+                }
+                None => QueryAnswer::Declined(format!("{key} is not known, or not to be wanted")),
+            },
             Query::Dataset(name) => self.dataset(&name),
             Query::Datasets => QueryAnswer::Names(self.datasets.keys().cloned().collect()),
             Query::Events { topic, after } => {
@@ -46,29 +68,53 @@ impl Scheduler {
             Query::Info => QueryAnswer::Info(self.info()),
             Query::LogEvent { topic, text } => self.log_event(&topic, &text, turn),
             Query::Logs(key) => self.logs(key, turn.now),
+            Query::Pause { workers, paused } => self.pause(&workers, paused, turn),
             Query::Publish { name, keys } => self.publish(client, name, keys),
+            Query::Retire(workers) => match self.retire(&workers) {
+                Ok(workers) => {
+                    self.wait_for(client, id, Awaited::Gone(workers));
+                    return self.answer_waiting(turn);
+                }
+                Err(answer) => answer,
+            },
             Query::Story(of) => self.story(&of, turn.now),
             Query::Task(key) => self.task_of(key),
             Query::Tasks { state, after } => self.task_page(state.as_deref(), after),
             Query::Unpublish(name) => self.unpublish(&name, turn),
             Query::WhoHas(key) => QueryAnswer::Workers(self.who_has(key)),
             Query::WaitForWorkers(workers) => {
-                self.waiting_queries.push(WaitingQuery { client, id, workers });
+                self.wait_for(client, id, Awaited::Workers(workers));
                 return self.answer_waiting(turn);
             }
         };
         self.to_client(client, SchedulerToClient::Answer { id, answer }, turn);
     }
 
+    fn wait_for(&mut self, client: ClientId, id: u64, awaited: Awaited) {
+        self.waiting_queries.push(WaitingQuery { client, id, awaited });
+    }
+
+    /// The task of a key that the client wants.
+    fn wanted(&self, client: ClientId, key: Key) -> Option<TaskId> {
+        let task = self.state.find(key)?;
+        self.state.task(task).clients.contains(&client).then_some(task)
+    }
+
     /// Whether one more question may be asked.
     pub(super) fn judge_query(&self, query: &Query) -> Result<(), PeerError> {
-        let waits = matches!(query, Query::WaitForWorkers(_));
+        let waits =
+            matches!(query, Query::Copies { .. } | Query::Retire(_) | Query::WaitForWorkers(_));
         if waits && self.waiting_queries.len() >= MAX_WAITING {
             return Err(PeerError::BeyondLimit("questions that wait"));
         }
         match query {
             Query::Publish { name, keys } => judge_dataset(name, keys),
-            Query::Dataset(_)
+            Query::Pause { workers, .. } | Query::Retire(workers) if workers.len() > MAX_KEYS => {
+                Err(PeerError::BeyondLimit("workers of one message"))
+            }
+            Query::Pause { .. } | Query::Retire(_) => Ok(()),
+            Query::Copies { .. }
+            | Query::Dataset(_)
             | Query::Datasets
             | Query::Events { .. }
             | Query::Explain(_)
@@ -85,16 +131,33 @@ impl Scheduler {
         }
     }
 
-    /// Answers those who wait for workers, if enough are there.
+    /// Answers those whose time has come.
     pub(super) fn answer_waiting(&mut self, turn: &mut Turn<'_>) {
-        let there = self.state.index().open_workers();
-        let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting_queries)
-            .into_iter()
-            .partition(|query| query.workers as usize <= there);
-        self.waiting_queries = waiting;
-        for WaitingQuery { client, id, .. } in ready {
-            let answer = QueryAnswer::Info(self.info());
+        if self.waiting_queries.is_empty() {
+            return;
+        }
+        for query in std::mem::take(&mut self.waiting_queries) {
+            let Some(answer) = self.answer_to(&query.awaited) else {
+                self.waiting_queries.push(query);
+                continue;
+            };
+            let WaitingQuery { client, id, .. } = query;
             self.to_client(client, SchedulerToClient::Answer { id, answer }, turn);
+        }
+    }
+
+    /// The answer, if what was waited for is there.
+    pub(super) fn answer_to(&self, awaited: &Awaited) -> Option<QueryAnswer> {
+        match awaited {
+            Awaited::Copies(task) => self.answer_copies(*task),
+            Awaited::Gone(workers) => {
+                let there = workers.iter().any(|worker| self.state.worker(*worker).is_some());
+                (!there).then_some(QueryAnswer::Done)
+            }
+            Awaited::Workers(workers) => {
+                let there = self.state.index().open_workers();
+                (*workers as usize <= there).then(|| QueryAnswer::Info(self.info()))
+            }
         }
     }
 
@@ -112,6 +175,11 @@ impl Scheduler {
                 processing: load.map_or(0, |load| load.processing.len() as u64),
                 values: load.map_or(0, |load| load.values.len() as u64),
                 nbytes: load.map_or(0, |load| load.nbytes),
+                status: match worker.presence {
+                    Presence::Away => "away".to_owned(),
+                    Presence::Gone | Presence::Here => worker.duty.name().to_owned(),
+                },
+                note: self.explain_retirement(worker.id).unwrap_or_default(),
             }
         });
         let connected = self.state.clients().filter(|(_, client)| match client.channel {
@@ -192,14 +260,28 @@ impl Scheduler {
         format!("{} waits for {missing} of {total} inputs: {} …", task.key, missed.join(", "))
     }
 
+    /// Why nothing can be given to any worker.
+    fn why_none(&self) -> String {
+        let held_back = |worker: &Worker| match (worker.presence, worker.duty) {
+            (Presence::Away, _) => self.explain_away(worker),
+            (Presence::Gone, _) | (Presence::Here, Duty::Active) => None,
+            (Presence::Here, Duty::Leaving | Duty::Paused | Duty::Retiring) => {
+                Some(format!("worker {} is {}", worker.name, worker.duty.name()))
+            }
+        };
+        let here = self.state.workers().any(|worker| worker.presence == Presence::Here);
+        let reasons = self.state.workers().filter_map(held_back);
+        let reasons: Vec<_> = reasons.take(NAMES).map(|reason| format!("; {reason}")).collect();
+        let none = if here { "none is given anything" } else { "none is connected" };
+        format!("{none}{}", reasons.concat())
+    }
+
     /// Why no worker may run tasks of this spec now.
     fn why_no_worker(&self, spec: &Spec) -> String {
         let function = &spec.spec.function;
-        let connected = || self.state.workers().filter(|worker| worker.presence == Presence::Here);
+        let connected = || self.state.workers().filter(|worker| worker.is_open());
         if connected().next().is_none() {
-            let away = self.state.workers().filter_map(|worker| self.explain_away(worker));
-            let away: Vec<_> = away.take(NAMES).map(|away| format!("; {away}")).collect();
-            return format!("none is connected{}", away.concat());
+            return self.why_none();
         }
         let needs = &spec.spec.options.resources;
         let offering = || connected().filter(|worker| worker.offers(function));

@@ -26,6 +26,7 @@ impl Scheduler {
         self.end_client_of(run, turn);
         self.state.set(task, TaskState::Memory { run, nbytes, holders: smallvec![worker] });
         *self.state.record(task).suspect = false;
+        self.copies.note(task);
         let key = self.key(task);
         for i in 0..self.state.task(task).clients.len() {
             let client = self.state.task(task).clients[i];
@@ -56,6 +57,7 @@ impl Scheduler {
     ) {
         let erred = TaskState::Erred { blame, failure: Arc::clone(&failure) };
         let previous = self.state.set(task, erred);
+        self.copies.note_if_wished(task);
         self.give_up(task, &previous, turn);
         let key = self.key(task);
         let message = SchedulerToClient::Erred { key, blame, failure: Arc::clone(&failure) };
@@ -86,8 +88,9 @@ impl Scheduler {
     }
 
     /// The task does not need its inputs any more; perhaps nobody does.
-    pub(super) fn recommend_inputs_unneeded(&self, task: TaskId, turn: &mut Turn<'_>) {
+    pub(super) fn recommend_inputs_unneeded(&mut self, task: TaskId, turn: &mut Turn<'_>) {
         for &input in &self.state.task(task).dependencies {
+            self.copies.note_if_wished(input);
             let input_task = self.state.task(input);
             if !input_task.is_needed() && input_task.kind() != Kind::Released {
                 turn.recommend(input, Goal::Unneeded);

@@ -208,6 +208,8 @@ axis! {
         WorkerHello = "worker hello",
         /// A hello in a session that goes on: the newest counts.
         WorkerHelloAgain = "worker hello(again)",
+        /// [`WorkerMessage::Goodbye`](raddle_net::messages::WorkerMessage::Goodbye).
+        WorkerGoodbye = "worker's Goodbye",
         /// [`WorkerMessage::Locate`](raddle_net::messages::WorkerMessage::Locate).
         WorkerLocate = "worker's Locate",
         /// A worker is connected again.

@@ -12,6 +12,7 @@ use raddle_net::names::{RunId, Session, WorkerId};
 
 mod assign;
 mod check;
+mod copies;
 mod datasets;
 mod effect;
 mod event;
@@ -24,6 +25,7 @@ mod on_worker;
 mod policy;
 mod queries;
 mod release;
+mod retire;
 mod send;
 mod session;
 mod state;
@@ -44,6 +46,7 @@ pub use state::{ClientId, Kind, Violation};
 pub use transitions::TABLE;
 
 use crate::time::{Duration, Instant};
+use copies::Copies;
 use datasets::Dataset;
 use explain::WaitingQuery;
 use session::Grace;
@@ -99,6 +102,8 @@ pub struct Scheduler {
     graces: BTreeMap<ConnectionId, Grace>,
     no_workers_since: Option<Instant>,
     waiting_queries: Vec<WaitingQuery>,
+    /// Copies that are to be, and workers that are to leave.
+    copies: Copies,
     /// Who wants what is to be computed whoever else wants it, while there is such a thing.
     detached: Option<ClientId>,
     /// Who wants what is published, by name.
@@ -131,6 +136,7 @@ impl Scheduler {
             graces: BTreeMap::new(),
             no_workers_since: None,
             waiting_queries: Vec::new(),
+            copies: Copies::default(),
             detached: None,
             datasets: BTreeMap::new(),
             topics: Topics::default(),
@@ -149,6 +155,7 @@ impl Scheduler {
         self.dispatch(event, &mut turn);
         self.settle(&mut turn);
         self.fill(&mut turn);
+        self.settle_copies(&mut turn);
         self.work = turn.end();
         self.watch_for_workers(now);
     }

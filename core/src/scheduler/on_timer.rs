@@ -7,7 +7,7 @@ use raddle_net::messages::Failure;
 use super::Scheduler;
 use super::effect::PeerError;
 use super::event::ConnectionId;
-use super::state::{Kind, TaskId};
+use super::state::{Kind, Presence, TaskId, Worker};
 use super::turn::{Goal, Turn};
 use crate::time::Instant;
 
@@ -41,11 +41,17 @@ impl Scheduler {
     pub(super) fn watch_for_workers(&mut self, now: Instant) {
         let index = self.state.index();
         let work = index.count(Kind::NoWorker) + index.count(Kind::Queued);
-        if work == 0 || index.open_workers() > 0 {
+        if work == 0 || self.has_workers() {
             self.no_workers_since = None;
         } else {
             self.no_workers_since.get_or_insert(now);
         }
+    }
+
+    /// Whether there is a worker, be it one that is given nothing.
+    pub(super) fn has_workers(&self) -> bool {
+        let is_here = |worker: &Worker| worker.presence == Presence::Here;
+        self.state.index().open_workers() > 0 || self.state.workers().any(is_here)
     }
 
     fn give_up_on_workers(&mut self, turn: &mut Turn<'_>) {

@@ -12,7 +12,7 @@ use raddle_net::payload::SmallValue;
 
 use super::effect::PeerError;
 use super::event::ConnectionId;
-use super::state::{Channel, Client, ClientId, Presence, TaskId, TaskState, Worker};
+use super::state::{Channel, Client, ClientId, Duty, Presence, TaskId, TaskState, Worker};
 use super::topics::{LOGS, Source};
 use super::turn::{Goal, Turn};
 use super::{Peer, Scheduler};
@@ -47,6 +47,7 @@ impl Scheduler {
     /// A worker is gone, and with it its runs and replicas.
     pub(super) fn lose_worker(&mut self, worker: WorkerId, turn: &mut Turn<'_>) {
         self.state.suspend_worker(worker, Presence::Gone);
+        self.forget_acquirer(worker);
         let load = self.state.index().load(worker).cloned().unwrap_or_default();
         for task in load.values.iter() {
             self.lose_replica(task, worker, turn);
@@ -57,6 +58,7 @@ impl Scheduler {
         self.settle(turn);
         self.announce_worker(worker, "left", turn);
         self.state.remove_worker(worker);
+        self.answer_waiting(turn);
     }
 
     /// The worker of a processing task died. Only an announced run that has started is charged; any
@@ -112,6 +114,7 @@ impl Scheduler {
                 self.judge(worker, key, run)?;
                 self.on_run_message(worker, key, run, message, turn)?;
             }
+            WorkerMessage::Goodbye => return Err(PeerError::Left),
             WorkerMessage::Locate { key, run } => {
                 self.judge_run(run)?;
                 self.on_worker_locate(worker, key, run, turn);
@@ -260,8 +263,12 @@ impl Scheduler {
     fn on_fetched(&mut self, worker: WorkerId, key: Key, run: RunId, turn: &mut Turn<'_>) {
         let task = self.state.find(key).filter(|task| self.made_by(*task, run));
         match task {
+            // It was told to leave: its copies do not count any more.
+            Some(_) if self.state.worker(worker).is_some_and(|w| w.duty == Duty::Leaving) => {}
             Some(task) => {
+                self.copies.acquiring.remove(&(task, worker));
                 self.state.add_replica(task, worker);
+                self.copies.note(task);
             }
             None => self.to_worker(worker, SchedulerToWorker::Free { key, run }, turn),
         }
@@ -331,6 +338,7 @@ impl Scheduler {
             session,
             connection,
             presence: Presence::Here,
+            duty: Duty::Active,
             name,
             address,
             nthreads,

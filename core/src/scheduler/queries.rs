@@ -174,6 +174,6 @@ pub(super) fn ago(at: Instant, now: Instant) -> u64 {
     u64::try_from((now - at).as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn no_worker(name: &str) -> QueryAnswer {
+pub(super) fn no_worker(name: &str) -> QueryAnswer {
     QueryAnswer::Unknown(format!("there is no worker called `{name}`, and none at that address"))
 }

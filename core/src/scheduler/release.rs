@@ -30,6 +30,7 @@ impl Scheduler {
             }
         }
         if self.state.task(task).dependents.is_empty() {
+            self.copies.note_if_wished(task);
             for input in self.state.forget(task) {
                 turn.recommend(input, Goal::Unneeded);
             }
@@ -54,6 +55,7 @@ impl Scheduler {
                 for &holder in holders {
                     self.to_worker(holder, SchedulerToWorker::Free { key, run: *run }, turn);
                 }
+                self.end_acquisitions(task, (key, *run), turn);
                 self.withdraw_dependents(task, turn);
             }
             TaskState::Processing { worker, run, .. } => {
@@ -150,6 +152,7 @@ impl Scheduler {
         }
         if holders.len() > 1 {
             self.state.remove_replica(task, worker);
+            self.copies.note(task);
         } else if self.state.spec_of(task).is_receive() {
             let (blame, failure) = self.lost(task, "the only worker that held it is gone");
             self.step(task, Goal::Erred { blame, failure }, turn);

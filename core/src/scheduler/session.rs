@@ -32,6 +32,7 @@ impl Scheduler {
             Some(Peer::Newcomer(_)) => return self.close(connection, PeerError::Away, turn),
             Some(Peer::Worker(worker)) => {
                 self.state.suspend_worker(worker, Presence::Away);
+                self.note_worker(worker);
                 self.config.worker_grace
             }
         };
@@ -49,6 +50,7 @@ impl Scheduler {
         }
         if let Some(Peer::Worker(worker)) = self.peers.get(&connection).copied() {
             let gained = self.state.restore_worker(worker);
+            self.note_worker(worker);
             self.can_be_given_tasks(&gained, turn);
         }
     }
@@ -63,6 +65,7 @@ impl Scheduler {
                 turn.recommend(task, Goal::Runnable);
             }
         }
+        self.note_lacking();
         self.answer_waiting(turn);
     }
 

@@ -119,8 +119,11 @@ impl Worker {
         turn: &mut Turn<'_>,
     ) {
         let state = DatumState::Memory { nbytes };
-        if self.state.datum(datum).is_none() {
+        let Some(known) = self.state.datum(datum) else {
             return self.state.insert_datum(datum, Datum::new(key, state));
+        };
+        if known.acquired {
+            self.state.set_acquired(datum, false);
         }
         self.state.set_datum(datum, state);
         let users: SmallVec<[RunId; 4]> = self.state.index().users(datum).collect();

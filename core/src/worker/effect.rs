@@ -48,6 +48,9 @@ pub enum Effect {
         /// Bytes expected, together.
         nbytes: u64,
     },
+    /// End: close the connection to the scheduler when every message before this has left, and do
+    /// not come back.
+    Leave,
     /// Refuse the scattered value of this request: it is not expected here.
     Reject {
         /// The request.

@@ -102,6 +102,14 @@ impl Worker {
         self.add_holders(datum, holders, turn);
     }
 
+    /// A copy is to be here for its own sake. It is fetched when nothing more urgent is.
+    pub(super) fn acquire(&mut self, datum: RunId, holders: &[WorkerId], turn: &mut Turn<'_>) {
+        if !self.state.datum(datum).expect("its kind was looked at").acquired {
+            self.state.set_acquired(datum, true);
+        }
+        self.add_holders(datum, holders, turn);
+    }
+
     /// The run that would have made it here will not. The scheduler knows, and is about to free the
     /// runs that need it; if it is not, it is asked.
     pub(super) fn become_missing(&mut self, datum: RunId, turn: &Turn<'_>) {

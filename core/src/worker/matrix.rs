@@ -91,6 +91,8 @@ axis! {
 axis! {
     /// What happens to a datum.
     DatumEvent {
+        /// A copy is to be here.
+        Acquire = "Acquire",
         /// A peer asks for it.
         Ask = "Asked",
         /// The peer that was asked was busy.
@@ -128,6 +130,10 @@ axis! {
     /// What the scheduler says. *Again*: what is known; *wrong*: beyond a limit, or against what is
     /// known.
     Word {
+        /// [`Acquire`](raddle_net::messages::SchedulerToWorker::Acquire).
+        Acquire = "Acquire",
+        /// The same, of what is unknown or made here.
+        AcquireWrong = "Acquire(wrong)",
         /// [`Compute`](raddle_net::messages::SchedulerToWorker::Compute).
         Compute = "Compute",
         /// The same, wrong.
@@ -148,6 +154,8 @@ axis! {
         Holders = "Holders",
         /// The same, of another key, or too many.
         HoldersWrong = "Holders(wrong)",
+        /// [`Leave`](raddle_net::messages::SchedulerToWorker::Leave).
+        Leave = "Leave",
         /// [`Peer`](raddle_net::messages::SchedulerToWorker::Peer).
         Peer = "Peer",
         /// The same, beyond a limit.

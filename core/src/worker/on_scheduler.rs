@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use raddle_net::limits::{MAX_ARGS, MAX_DEPENDENCIES, MAX_HOLDERS};
-use raddle_net::messages::{Compute, Input, Runtime, SchedulerToWorker};
+use raddle_net::messages::{Compute, Input, Runtime, SchedulerToWorker, WorkerMessage};
 use raddle_net::names::{Key, RunId, WorkerId};
 use smallvec::SmallVec;
 
@@ -32,6 +32,7 @@ impl Worker {
     /// Whether the scheduler may say this.
     pub(super) fn judge(&self, message: &SchedulerToWorker) -> Result<(), PeerError> {
         match message {
+            SchedulerToWorker::Acquire(input) => self.judge_acquisition(input),
             SchedulerToWorker::Compute(compute) => self.judge_compute(compute),
             SchedulerToWorker::Define { id, spec } => self.session.judge_definition(*id, spec),
             SchedulerToWorker::Free { key, run } => self.judge_key(*run, *key),
@@ -43,17 +44,25 @@ impl Worker {
             }
             SchedulerToWorker::Peer { id: _, address } => Session::judge_address(address),
             SchedulerToWorker::Registered { worker } => self.session.judge_id(*worker),
-            SchedulerToWorker::ToRun { .. } => Ok(()),
+            SchedulerToWorker::Leave | SchedulerToWorker::ToRun { .. } => Ok(()),
         }
     }
 
     fn obey(&mut self, message: SchedulerToWorker, turn: &mut Turn<'_>) {
         match message {
+            SchedulerToWorker::Acquire(Input { key, run, nbytes, holders }) => {
+                self.step_datum(run, DatumGoal::Acquire { key, nbytes, holders }, turn);
+            }
             SchedulerToWorker::Compute(compute) => self.on_compute(compute, turn),
             SchedulerToWorker::Define { id, spec } => self.session.define(id, spec),
             SchedulerToWorker::Free { key: _, run } => self.free(run, turn),
             SchedulerToWorker::Holders { key: _, run, workers } => {
                 self.on_holders(run, workers, turn);
+            }
+            SchedulerToWorker::Leave => {
+                self.session.is_closing = true;
+                turn.out.push(Effect::ToScheduler(WorkerMessage::Goodbye));
+                turn.out.push(Effect::Leave);
             }
             SchedulerToWorker::Peer { id, address } => self.session.introduce(id, &address),
             SchedulerToWorker::Registered { worker } => self.session.me = Some(worker),
@@ -98,15 +107,26 @@ impl Worker {
             return Err(PeerError::BeyondLimit("inputs"));
         }
         for input in inputs {
-            self.judge_input(*run, input)?;
+            if input.run == *run {
+                return Err(PeerError::RunNeedsItself(*run));
+            }
+            self.judge_input(input)?;
         }
         self.session.spec(*spec).map(|_| ()).ok_or(PeerError::UnknownSpec(*spec))
     }
 
-    fn judge_input(&self, user: RunId, input: &Input) -> Result<(), PeerError> {
-        if input.run == user {
-            return Err(PeerError::RunNeedsItself(user));
+    /// What a run of this worker makes is not acquired.
+    fn judge_acquisition(&self, input: &Input) -> Result<(), PeerError> {
+        if self.session.me.is_none() {
+            return Err(PeerError::NotRegistered);
         }
+        if self.state.run(input.run).is_some() {
+            return Err(PeerError::RepeatedRun(input.run));
+        }
+        self.judge_input(input)
+    }
+
+    fn judge_input(&self, input: &Input) -> Result<(), PeerError> {
         if input.holders.len() > MAX_HOLDERS {
             return Err(PeerError::BeyondLimit("holders"));
         }

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::Worker;
 use super::effect::Effect;
 use super::session::Session;
-use super::state::{Datum, Intent, RunKind, RunState};
+use super::state::{Datum, DatumKind, Intent, RunKind, RunState};
 use super::turn::{DatumGoal, RunGoal, Turn};
 
 impl Worker {
@@ -53,8 +53,7 @@ impl Worker {
     /// the scheduler is asked where the value is now.
     pub(super) fn forget(&mut self, datum: RunId, turn: &mut Turn<'_>) {
         turn.out.push(Effect::Forget { run: datum });
-        let Datum { key: _, state, users } =
-            self.state.datum(datum).expect("its kind was looked at");
+        let Datum { state, users, .. } = self.state.datum(datum).expect("its kind was looked at");
         if *users == 0 {
             self.state.remove_datum(datum);
             return;
@@ -64,6 +63,16 @@ impl Worker {
         let users: SmallVec<[RunId; 4]> = self.state.index().users(datum).collect();
         for user in users {
             self.step_run(user, RunGoal::LoseInput, turn);
+        }
+    }
+
+    /// A copy need not be here any more, unless a run needs it. One on its way is dropped when it
+    /// comes.
+    pub(super) fn unacquire(&mut self, datum: RunId) {
+        let is_acquired = self.state.datum(datum).expect("its kind was looked at").acquired;
+        let is_coming = self.state.datum_kind(datum) == DatumKind::Flight;
+        if is_acquired && self.state.set_acquired(datum, false) && !is_coming {
+            self.abandon(datum);
         }
     }
 
@@ -78,6 +87,11 @@ impl Worker {
         let runs: Vec<RunId> = self.state.runs().iter().map(|(run, _)| run).collect();
         for run in runs {
             self.step_run(run, RunGoal::Free, turn);
+        }
+        let acquired = self.state.data().iter().filter(|(_, datum)| datum.acquired);
+        let acquired: Vec<RunId> = acquired.map(|(datum, _)| datum).collect();
+        for datum in acquired {
+            self.step_datum(datum, DatumGoal::Free, turn);
         }
         let data: Vec<RunId> = self.state.data().iter().map(|(datum, _)| datum).collect();
         for datum in data {

@@ -63,9 +63,19 @@ impl Worker {
 
     /// Brings a datum one edge nearer to `goal`.
     pub(super) fn step_datum(&mut self, datum: RunId, goal: DatumGoal, turn: &mut Turn<'_>) {
-        use DatumGoal::{Arrive, Ask, Break, Hold, Locate, Refuse, Retry, Unneed, Want};
+        use DatumGoal::{Acquire, Arrive, Ask, Break, Hold, Locate, Refuse, Retry, Unneed, Want};
         use DatumKind::{Fetch, Flight, Gone, Memory, Missing, Promised};
         match (self.state.datum_kind(datum), goal) {
+            (Fetch | Flight | Missing, Acquire { holders, .. }) => {
+                self.acquire(datum, &holders, turn);
+            }
+            (Gone, Acquire { key, nbytes, holders }) => {
+                self.begin(datum, key, nbytes, &holders, turn);
+                self.acquire(datum, &[], turn);
+            }
+            (Memory, Acquire { .. }) => {}
+            (Promised, Acquire { .. }) => unreachable!("what a run here makes is not acquired"),
+
             (Flight, Arrive { nbytes, .. }) => self.receive(datum, nbytes, turn),
             (Gone | Promised, Arrive { key, nbytes }) => {
                 self.become_memory(datum, key, nbytes, turn)
@@ -83,8 +93,9 @@ impl Worker {
             (Fetch | Flight | Gone | Memory | Missing, Break) => {}
 
             (Memory, DatumGoal::Free) => self.forget(datum, turn),
-            // A datum that is only wanted goes with the runs that want it.
-            (Fetch | Flight | Gone | Missing | Promised, DatumGoal::Free) => {}
+            // A datum that runs want goes with them.
+            (Fetch | Flight | Missing, DatumGoal::Free) => self.unacquire(datum),
+            (Gone | Promised, DatumGoal::Free) => {}
 
             (Fetch | Flight | Missing, Hold(holders)) => {
                 self.replace_holders(datum, &holders, turn)
@@ -130,7 +141,7 @@ pub const fn transition_table()
     &TABLE
 }
 
-const TABLE: [(&str, &str, &str, &str); 47] = [
+const TABLE: [(&str, &str, &str, &str); 54] = [
     ("run", "blocked", "end", "end"),
     ("run", "blocked", "expire", "become_expired"),
     ("run", "blocked", "free", "become_unwanted"),
@@ -155,21 +166,28 @@ const TABLE: [(&str, &str, &str, &str); 47] = [
     ("run", "waiting", "free", "become_gone"),
     ("run", "waiting", "gain_input", "gain_input"),
     ("run", "waiting", "lose_input", "lose_input"),
+    ("datum", "fetch", "acquire", "acquire"),
     ("datum", "fetch", "ask", "become_flight"),
+    ("datum", "fetch", "free", "unacquire"),
     ("datum", "fetch", "hold", "replace_holders"),
     ("datum", "fetch", "retry", "take_holder_back"),
     ("datum", "fetch", "unneed", "abandon"),
     ("datum", "fetch", "want", "add_holders"),
+    ("datum", "flight", "acquire", "acquire"),
     ("datum", "flight", "arrive", "receive"),
+    ("datum", "flight", "free", "unacquire"),
     ("datum", "flight", "hold", "replace_holders"),
     ("datum", "flight", "refuse (busy)", "search_again"),
     ("datum", "flight", "refuse (failed)", "put_holder_aside"),
     ("datum", "flight", "refuse (missing)", "drop_holder"),
     ("datum", "flight", "retry", "take_holder_back"),
     ("datum", "flight", "want", "add_holders"),
+    ("datum", "gone", "acquire", "begin"),
     ("datum", "gone", "arrive", "become_memory"),
     ("datum", "gone", "want", "begin"),
     ("datum", "memory", "free", "forget"),
+    ("datum", "missing", "acquire", "acquire"),
+    ("datum", "missing", "free", "unacquire"),
     ("datum", "missing", "hold", "replace_holders"),
     ("datum", "missing", "locate", "search_again"),
     ("datum", "missing", "retry", "take_holder_back"),

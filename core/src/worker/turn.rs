@@ -53,6 +53,15 @@ pub enum DatumGoal {
         /// Its size in bytes.
         nbytes: u64,
     },
+    /// A copy is to be here, whoever needs it.
+    Acquire {
+        /// The task that it is the value of.
+        key: Key,
+        /// Its size in bytes, as far as it is known.
+        nbytes: u64,
+        /// Who holds it.
+        holders: SmallVec<[WorkerId; 2]>,
+    },
     /// This peer is being asked for it.
     Ask(WorkerId),
     /// The run that would have made it here will not.

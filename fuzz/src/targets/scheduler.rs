@@ -349,8 +349,10 @@ impl Play {
                 SchedulerToWorker::Registered { worker: WorkerId(worker) } => {
                     self.names.workers = self.names.workers.max(worker);
                 }
-                SchedulerToWorker::Define { .. }
+                SchedulerToWorker::Acquire(_)
+                | SchedulerToWorker::Define { .. }
                 | SchedulerToWorker::Holders { .. }
+                | SchedulerToWorker::Leave
                 | SchedulerToWorker::Peer { .. }
                 | SchedulerToWorker::ToRun { .. } => {}
             },

@@ -8,6 +8,14 @@ use crate::names::{Key, RunId, WorkerId};
 /// A question about the cluster, or a wish that is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Query {
+    /// Keep so many copies of a value, each on a worker of its own, or as many as there are workers.
+    /// Answered once none is on its way.
+    Copies {
+        /// A key that the client wants.
+        key: Key,
+        /// How many; at least 1.
+        copies: u32,
+    },
     /// The keys that were published under a name.
     Dataset(String),
     /// The names under which something is published.
@@ -35,6 +43,13 @@ pub enum Query {
     },
     /// What runs of a task have said in their logs.
     Logs(Key),
+    /// Give these workers nothing new, or give them something again. They keep what they have.
+    Pause {
+        /// Their names or addresses; at most [`MAX_KEYS`](crate::limits::MAX_KEYS).
+        workers: Vec<String>,
+        /// Whether they are given nothing new.
+        paused: bool,
+    },
     /// Keep keys under a name, whoever stops wanting them.
     Publish {
         /// The name; nothing else is published under it.
@@ -42,6 +57,12 @@ pub enum Query {
         /// Keys that the client wants; at most [`MAX_KEYS`](crate::limits::MAX_KEYS).
         keys: Vec<Key>,
     },
+    /// Have these workers end what they run, hand on what only they hold, and leave. Answered once
+    /// they have.
+    Retire(
+        /// Their names or addresses; at most [`MAX_KEYS`](crate::limits::MAX_KEYS).
+        Vec<String>,
+    ),
     /// What has happened to a task or to a worker.
     Story(StoryOf),
     /// What there is to know of one task.
@@ -75,7 +96,7 @@ pub enum StoryOf {
 pub enum QueryAnswer {
     /// It cannot be done: why, in words.
     Declined(String),
-    /// To [`Query::LogEvent`], [`Query::Publish`] and [`Query::Unpublish`]: it is done.
+    /// To what is not asked but wished: it is done.
     Done,
     /// To [`Query::Events`] and [`Query::Logs`]: some events, the oldest first.
     Events(Vec<EventLine>),
@@ -130,6 +151,10 @@ pub struct WorkerInfo {
     pub values: u64,
     /// Their size in bytes.
     pub nbytes: u64,
+    /// `running`, `away`, `paused`, `retiring` or `leaving`.
+    pub status: String,
+    /// Why it is still there although it is to leave, in words; else empty.
+    pub note: String,
 }
 
 /// The scheduler's view of one task.

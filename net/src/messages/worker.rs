@@ -57,9 +57,13 @@ pub enum SchedulerToWorker {
         /// Where it serves values.
         address: String,
     },
+    /// Hold a copy of this value, which others hold, as if a run needed it. The worker says
+    /// [`WorkerMessage::Fetched`] when it does, and [`WorkerMessage::Locate`] while it cannot.
+    Acquire(Input),
     /// Run this.
     Compute(Compute),
-    /// This run, or its value, is not needed any more, whatever has become of it.
+    /// This run, or its value, or the copy of it that was to be acquired, is not needed any more,
+    /// whatever has become of it.
     Free {
         /// The task.
         key: Key,
@@ -76,6 +80,9 @@ pub enum SchedulerToWorker {
         /// Who holds it.
         workers: SmallVec<[WorkerId; 2]>,
     },
+    /// Nothing here is needed any more: say [`WorkerMessage::Goodbye`], and end. Nothing else follows
+    /// that matters.
+    Leave,
     /// For a run that submitted tasks.
     ToRun {
         /// The run that is the client.
@@ -171,6 +178,8 @@ pub enum WorkerMessage {
         /// The run that made it.
         run: RunId,
     },
+    /// The worker leaves on purpose, with all that it has: nobody waits for it.
+    Goodbye,
     /// A run says something about itself.
     Note {
         /// The task.

@@ -71,6 +71,8 @@ pub fn scheduler_to_worker() -> impl Strategy<Value = SchedulerToWorker> {
         worker().prop_map(|worker| SchedulerToWorker::Registered { worker }),
         (spec_id(), spec()).prop_map(|(id, spec)| SchedulerToWorker::Define { id, spec }),
         (worker(), text()).prop_map(|(id, address)| SchedulerToWorker::Peer { id, address }),
+        input().prop_map(SchedulerToWorker::Acquire),
+        Just(SchedulerToWorker::Leave),
         compute().prop_map(SchedulerToWorker::Compute),
         (key(), run()).prop_map(|(key, run)| SchedulerToWorker::Free { key, run }),
         (key(), run(), vec(worker(), 0..9)).prop_map(|(key, run, workers)| {
@@ -84,6 +86,7 @@ pub fn scheduler_to_worker() -> impl Strategy<Value = SchedulerToWorker> {
 /// What a worker says to the scheduler.
 pub fn worker_message() -> impl Strategy<Value = WorkerMessage> {
     prop_oneof![
+        Just(WorkerMessage::Goodbye),
         registration().prop_map(WorkerMessage::Register),
         (key(), run(), any::<u64>(), any::<u64>(), option::of(small_value())).prop_map(
             |(key, run, nbytes, duration, value)| WorkerMessage::Finished {
@@ -224,12 +227,14 @@ fn priority() -> impl Strategy<Value = Priority> {
     })
 }
 
+fn input() -> impl Strategy<Value = Input> {
+    (key(), run(), any::<u64>(), vec(worker(), 0..4))
+        .prop_map(|(key, run, nbytes, holders)| Input { key, run, nbytes, holders: holders.into() })
+}
+
 fn compute() -> impl Strategy<Value = Compute> {
-    let input = (key(), run(), any::<u64>(), vec(worker(), 0..4)).prop_map(
-        |(key, run, nbytes, holders)| Input { key, run, nbytes, holders: holders.into() },
-    );
     let numbers = any::<(bool, u32)>();
-    (key(), run(), spec_id(), priority(), numbers, vec(input, 0..4), blob()).prop_map(
+    (key(), run(), spec_id(), priority(), numbers, vec(input(), 0..4), blob()).prop_map(
         |(key, run, spec, priority, (announce, attempt), inputs, args)| Compute {
             key,
             run,
@@ -259,6 +264,9 @@ fn registration() -> impl Strategy<Value = Registration> {
 
 fn query() -> impl Strategy<Value = Query> {
     prop_oneof![
+        (key(), any::<u32>()).prop_map(|(key, copies)| Query::Copies { key, copies }),
+        (texts(), any::<bool>()).prop_map(|(workers, paused)| Query::Pause { workers, paused }),
+        texts().prop_map(Query::Retire),
         text().prop_map(Query::Dataset),
         Just(Query::Datasets),
         (text(), any::<u64>()).prop_map(|(topic, after)| Query::Events { topic, after }),
@@ -282,6 +290,8 @@ fn query() -> impl Strategy<Value = Query> {
 fn answer() -> impl Strategy<Value = QueryAnswer> {
     let worker = (worker(), text(), text(), any::<(u32, u64, u64, u64)>()).prop_map(
         |(id, name, address, (nthreads, processing, values, nbytes))| WorkerInfo {
+            status: name.clone(),
+            note: address.clone(),
             id,
             name,
             address,

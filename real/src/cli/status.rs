@@ -139,6 +139,8 @@ mod tests {
                 processing: 1,
                 values: 10,
                 nbytes: 12345,
+                status: "running".into(),
+                note: String::new(),
             }],
             clients: 1,
             tasks: vec![("memory".into(), 10), ("erred".into(), 0)],

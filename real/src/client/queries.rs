@@ -242,6 +242,8 @@ pub(crate) fn worker_json(worker: &WorkerInfo) -> Json {
         "processing": worker.processing,
         "values": worker.values,
         "bytes": worker.nbytes,
+        "status": worker.status,
+        "note": worker.note,
     })
 }
 

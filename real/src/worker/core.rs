@@ -44,6 +44,8 @@ pub(super) struct Core {
     pub(super) armed: Option<Instant>,
     /// Why the connection to the scheduler must end.
     pub(super) broken: Option<String>,
+    /// The scheduler has told the worker to leave.
+    pub(super) leaves: bool,
     /// Nothing happens any more.
     pub(super) closed: bool,
     /// Reused.
@@ -88,6 +90,7 @@ impl Core {
             run_deadlines: BTreeSet::new(),
             armed: None,
             broken: None,
+            leaves: false,
             closed: false,
             effects: Vec::new(),
         }

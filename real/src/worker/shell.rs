@@ -253,6 +253,11 @@ impl Shell {
         lock(&self.core).stream.resume(received)
     }
 
+    /// Whether the scheduler has told the worker to leave.
+    pub(super) fn leaves(&self) -> bool {
+        lock(&self.core).leaves
+    }
+
     /// More is kept for the scheduler than may be while it is away.
     pub(super) fn tell_too_much(&self) {
         self.too_much.notify_one();

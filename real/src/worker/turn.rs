@@ -256,6 +256,8 @@ impl<'a> Turn<'a> {
             Effect::Gather { peer, address, items, nbytes } => {
                 self.later.gathers.push(Gather { peer, address, items, nbytes });
             }
+            // The scheduler answers the goodbye by ending the session.
+            Effect::Leave => self.core.leaves = true,
             Effect::Reject { request } => {
                 if let Some(Request::Put(value, taken)) = self.core.requests.remove(&request) {
                     self.later.forgotten.push(value);

@@ -164,6 +164,14 @@ impl User {
             Question::Say => {
                 drop(tokio::spawn(async move { drop(client.log_event("talk", "said").await) }));
             }
+            Question::Copies(key, copies) => {
+                let Some(held) = self.held.get(&key) else { return };
+                let future = held.futures[0].clone();
+                let copies = copies as usize;
+                drop(tokio::spawn(async move { drop(client.replicate(&future, copies).await) }));
+            }
+            // Nodes of this tier are started again by who looks after them.
+            Question::Rest(..) | Question::Retire(_) => {}
             Question::Info => drop(tokio::spawn(async move { drop(client.info().await) })),
             Question::Workers => {
                 drop(tokio::spawn(async move { drop(client.wait_for_workers(1).await) }));

@@ -74,6 +74,7 @@ impl Watch {
                 }
                 Effect::Accept { .. }
                 | Effect::Close { .. }
+                | Effect::Leave
                 | Effect::Forget { .. }
                 | Effect::Gather { .. }
                 | Effect::Reject { .. }

@@ -227,7 +227,7 @@ impl Watch {
     ) -> Cause {
         if let WorkerMessage::Register(_) = message {
             let log = self.workers.entry(worker).or_default();
-            log.connection = Some(connection);
+            (log.connection, log.leaves) = (Some(connection), false);
             return Cause::Other;
         }
         if self.workers.get(&worker).is_none_or(|log| log.connection != Some(connection)) {
@@ -243,6 +243,8 @@ impl Watch {
                 log.reschedules += u32::from(asks);
                 log.failures += u32::from(blame.is_none() && !asks);
             }
+            // What a worker holds that was told to leave does not count.
+            WorkerMessage::Fetched { .. } if self.workers[&worker].leaves => {}
             WorkerMessage::Fetched { run, .. } => {
                 let Some(log) = self.run_mut(*run) else { return Cause::Other };
                 match &mut log.state {
@@ -273,7 +275,7 @@ impl Watch {
                     return Cause::Stale;
                 }
             }
-            WorkerMessage::Register(_) => {}
+            WorkerMessage::Goodbye | WorkerMessage::Register(_) => {}
             WorkerMessage::Started { run, .. } => {
                 if self.current(worker, *run).is_none() {
                     return Cause::Stale;

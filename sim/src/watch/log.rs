@@ -112,6 +112,8 @@ pub(super) struct WorkerLog {
     pub(super) id: Option<WorkerId>,
     /// The connection on which it is registered.
     pub(super) connection: Option<ConnectionId>,
+    /// Whether it was told to leave.
+    pub(super) leaves: bool,
     /// Runs that were given to it or whose values it got; some are over.
     pub(super) runs: Vec<RunId>,
     /// Runs that it has been told of and has not started.

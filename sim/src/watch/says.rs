@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use raddle_core::scheduler::Scheduler;
-use raddle_net::messages::{Compute, SchedulerToWorker};
+use raddle_net::messages::{Compute, Input, SchedulerToWorker};
 use raddle_net::names::RunId;
 
 use super::hears::Heard;
@@ -23,8 +23,10 @@ impl Watch {
         machine: &Scheduler,
     ) -> Result<(), Breach> {
         match message {
+            SchedulerToWorker::Acquire(input) => self.copies(worker, input),
             SchedulerToWorker::Compute(compute) => self.gives(worker, compute),
             SchedulerToWorker::Free { run, .. } => self.frees(worker, *run),
+            SchedulerToWorker::Leave => self.lets_go(worker),
             SchedulerToWorker::Registered { worker: id } => {
                 self.workers.entry(worker).or_default().id = Some(*id);
                 Ok(())
@@ -91,6 +93,37 @@ impl Watch {
         }
     }
 
+    /// A worker is to hold a copy of what others hold.
+    fn copies(&self, worker: u32, input: &Input) -> Result<(), Breach> {
+        let state = self.run(input.run).map(|log| &log.state);
+        let lacks =
+            matches!(state, Some(RunState::Finished(holders)) if !holders.contains(&worker));
+        let what =
+            || format!("worker {worker} is to copy {}, of which is known {state:?}", input.run);
+        ensure(lacks, Property::Copies, what)
+    }
+
+    /// A worker is to leave: it has nothing to do, and nothing that nobody else holds. From here on
+    /// what it holds does not count.
+    fn lets_go(&mut self, worker: u32) -> Result<(), Breach> {
+        let log = self.workers.entry(worker).or_default();
+        log.leaves = true;
+        for run in log.runs.clone() {
+            let Some(log) = self.run_mut(run) else { continue };
+            let has_last = match &mut log.state {
+                RunState::Given => log.worker == worker,
+                RunState::Finished(holders) => {
+                    holders.retain(|holder| *holder != worker);
+                    holders.is_empty()
+                }
+                RunState::Over => false,
+            };
+            let what = || format!("worker {worker} is told to leave, and has run {run}");
+            ensure(!has_last, Property::Retire, what)?;
+        }
+        Ok(())
+    }
+
     /// Whether a client wants a task, or something that depends on it.
     fn is_wanted(&self, task: u32) -> bool {
         let (mut next, mut seen) = (vec![task], BTreeSet::new());
@@ -112,13 +145,15 @@ impl Watch {
             RunState::Given if log.worker == worker => self.end(run, RunState::Over),
             RunState::Finished(holders) if holders.contains(&worker) => {
                 holders.retain(|holder| *holder != worker);
-                if holders.is_empty() {
+                let is_left = !holders.is_empty();
+                if !is_left {
                     log.state = RunState::Over;
                 }
                 let log = self.task(task);
                 let wanted =
                     || format!("the value of {} is freed: {:?} want it", log.key, log.wants);
-                ensure(log.wants.is_empty(), Property::Isolation, wanted)?;
+                // One copy of several is superfluous, whoever wants the value.
+                ensure(is_left || log.wants.is_empty(), Property::Isolation, wanted)?;
             }
             RunState::Finished(_) | RunState::Given | RunState::Over => {}
         }

@@ -186,6 +186,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Started
             | Word::Submit
             | Word::SubmitWrong
+            | Word::WorkerGoodbye
             | Word::WorkerLocate,
             ClientAway | WorkerAway,
         ) => SAME_AWAY,
@@ -231,6 +232,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::WorkerLocate,
             Worker,
         ) => BY_KEY,
+        (Word::WorkerGoodbye, Worker) => Handled,
         (Word::FinishedWrong, Worker) => Breach,
         (
             Word::Failed
@@ -239,6 +241,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::FromRun
             | Word::Note
             | Word::Started
+            | Word::WorkerGoodbye
             | Word::WorkerLocate,
             Client | Newcomer,
         ) => Breach,
@@ -265,6 +268,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Started
             | Word::Submit
             | Word::WorkerBroke
+            | Word::WorkerGoodbye
             | Word::WorkerLocate
             | Word::WorkerResumed,
             Unknown,
@@ -301,6 +305,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::WorkerBroke
             | Word::WorkerHello
             | Word::WorkerHelloAgain
+            | Word::WorkerGoodbye
             | Word::WorkerLocate
             | Word::WorkerResumed,
             Run,

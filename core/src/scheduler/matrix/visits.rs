@@ -262,6 +262,10 @@ impl Scheduler {
                 (Report::Finished, *key, *run)
             }
             WorkerMessage::FromRun { key, run, .. } => (Report::FromRun, *key, *run),
+            WorkerMessage::Goodbye => {
+                visit(Cell::Peer(Standing::Worker, word));
+                return self.worker_goes(worker, visit);
+            }
             WorkerMessage::Locate { key, run } => (Report::Locate, *key, *run),
             WorkerMessage::Note { key, run, .. } => (Report::Note, *key, *run),
             WorkerMessage::Register(_) => return visit(Cell::Peer(Standing::Worker, word)),
@@ -325,6 +329,7 @@ const fn word_of_worker(message: &WorkerMessage) -> Word {
         WorkerMessage::Fetched { .. } => Word::Fetched,
         WorkerMessage::Finished { .. } => Word::Finished,
         WorkerMessage::FromRun { .. } => Word::FromRun,
+        WorkerMessage::Goodbye => Word::WorkerGoodbye,
         WorkerMessage::Locate { .. } => Word::WorkerLocate,
         WorkerMessage::Note { .. } => Word::Note,
         WorkerMessage::Register(_) => Word::Register,
@@ -371,6 +376,7 @@ fn wrong(word: Word) -> Word {
         | Word::WorkerBroke
         | Word::WorkerHello
         | Word::WorkerHelloAgain
+        | Word::WorkerGoodbye
         | Word::WorkerLocate
         | Word::WorkerResumed => unreachable!("a client cannot say {word} wrongly"),
     }

@@ -62,6 +62,19 @@ pub fn next(config: &Config, state: &State) -> Option<(TaskId, WorkerId)> {
     Some((task, worker?))
 }
 
+/// The worker that is to hold one more copy of the value of `task`, of those that can and have none.
+pub fn copy_to(
+    config: &Config,
+    state: &State,
+    task: TaskId,
+    has: &dyn Fn(&WorkerId) -> bool,
+) -> Option<WorkerId> {
+    match config.policy {
+        Policy::EarliestStart => place::copy_to(state, has),
+        Policy::Random => random::copy_to(config.seed, state, task, has),
+    }
+}
+
 /// Whether dependents of `task`, which has just been assigned, may follow it to its worker.
 pub fn may_be_followed(config: &Config, state: &State, task: TaskId) -> bool {
     match config.policy {

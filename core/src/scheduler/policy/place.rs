@@ -46,6 +46,13 @@ pub(super) fn next(state: &State, task: TaskId) -> Option<WorkerId> {
     best(state, task, candidates(state, task, true))
 }
 
+/// The worker that holds least. Cost: as many steps as there are workers.
+pub(super) fn copy_to(state: &State, has: &dyn Fn(&WorkerId) -> bool) -> Option<WorkerId> {
+    let nbytes = |worker: &WorkerId| state.index().load(*worker).map_or(0, |load| load.nbytes);
+    let without = state.index().by_load().filter(|worker| !has(worker));
+    without.min_by_key(|worker| (nbytes(worker), *worker))
+}
+
 /// What an assignment adds to the worker's occupancy: the body, and the transfer of inputs. Bounded,
 /// so that no number of tasks that a worker could be given adds up to more than fits.
 pub fn cost(state: &State, task: TaskId, worker: WorkerId) -> u64 {

@@ -30,6 +30,20 @@ pub(super) fn follow(seed: u64, state: &State, task: TaskId) -> Option<WorkerId>
     together(state, task)
 }
 
+/// Any worker without one.
+pub(super) fn copy_to(
+    seed: u64,
+    state: &State,
+    task: TaskId,
+    has: &dyn Fn(&WorkerId) -> bool,
+) -> Option<WorkerId> {
+    let mut without: Vec<WorkerId> = state.index().by_load().filter(|w| !has(w)).collect();
+    without.sort_unstable();
+    let order = u64::from(state.task(task).priority.order);
+    let chosen = random::below(bits(seed ^ order, state, 4), without.len().max(1) as u64);
+    without.get(usize::try_from(chosen).ok()?).copied()
+}
+
 fn any(seed: u64, state: &State, task: TaskId) -> Option<WorkerId> {
     let spec = state.task(task).spec;
     let eligible = state.specs().get(spec).eligible().iter().copied();

@@ -10,7 +10,7 @@ use raddle_net::names::{SpecId, WorkerId};
 use super::client::{Client, ClientId};
 use super::index::{Index, Load};
 use super::task::{Kind, Task, TaskId, TaskState};
-use super::{Presence, State, Violation};
+use super::{State, Violation};
 use crate::touched::{WIDE, distinct};
 
 /// How far a check looks.
@@ -262,7 +262,7 @@ impl State {
     /// the sum of its tasks, and its rank is by its load.
     fn check_load(&self, id: WorkerId, depth: Depth) -> Result<(), Violation> {
         let known = self.workers.get(&id);
-        let nthreads = known.filter(|w| w.presence == Presence::Here).map_or(0, |w| w.nthreads);
+        let nthreads = known.filter(|w| w.is_open()).map_or(0, |w| w.nthreads);
         let nothing = Load::default();
         let load = self.index.load(id).unwrap_or(&nothing);
         let sound = load.nthreads == nthreads
@@ -305,14 +305,14 @@ impl State {
     /// The connected workers that qualify for a spec are recorded with it.
     fn check_spec(&self, id: SpecId) -> Result<(), Violation> {
         let spec = self.specs.get(id);
-        let connected = self.workers.values().filter(|w| w.presence == Presence::Here);
+        let connected = self.workers.values().filter(|w| w.is_open());
         let qualified = connected.filter(|w| w.qualifies(&spec.spec)).map(|w| w.id);
         ensure(qualified.eq(spec.qualified.iter().copied()), Violation::Qualified(id))
     }
 
     /// A worker is recorded with each spec for which it qualifies, while it is connected.
     fn check_qualifies(&self, id: WorkerId) -> Result<(), Violation> {
-        let connected = self.workers.get(&id).filter(|worker| worker.presence == Presence::Here);
+        let connected = self.workers.get(&id).filter(|worker| worker.is_open());
         for (spec_id, spec) in self.specs.iter() {
             let qualifies = connected.is_some_and(|worker| worker.qualifies(&spec.spec));
             ensure(spec.qualified.contains(&id) == qualifies, Violation::Qualified(spec_id))?;
@@ -334,7 +334,7 @@ impl State {
 
     /// The index is what the tasks and the connected workers say.
     fn check_index(&self) -> Result<(), Violation> {
-        let connected = self.workers.values().filter(|w| w.presence == Presence::Here);
+        let connected = self.workers.values().filter(|w| w.is_open());
         let rebuilt = Index::rebuild(&self.tasks, connected.map(|w| (w.id, w.nthreads)));
         ensure(self.index == rebuilt, Violation::IndexIsStale)
     }

@@ -32,7 +32,7 @@ pub use story::{Story, TaskLine, WorkerLine};
 pub use task::{Kind, Task, TaskId, TaskState};
 pub use touched::Touched;
 pub use violation::Violation;
-pub use worker::{Presence, Worker};
+pub use worker::{Duty, Presence, Worker};
 
 use super::event::ConnectionId;
 use crate::keys::KeyTable;
@@ -408,7 +408,8 @@ impl State {
     }
 
     /// Changes what is known of a worker. Whether it can be given tasks changes by
-    /// [`suspend_worker`](Self::suspend_worker) and [`restore_worker`](Self::restore_worker) only.
+    /// [`suspend_worker`](Self::suspend_worker), [`restore_worker`](Self::restore_worker) and
+    /// [`set_duty`](Self::set_duty) only.
     pub fn worker_mut(&mut self, id: WorkerId) -> Option<&mut Worker> {
         self.touched.workers.note(id);
         self.workers.get_mut(&id)
@@ -427,14 +428,33 @@ impl State {
         }
     }
 
-    /// The worker is back: it can be given tasks. Returns the specs for which it qualifies.
+    /// The worker is back. Returns the specs for which it qualifies, if it can be given tasks.
     pub fn restore_worker(&mut self, id: WorkerId) -> Vec<SpecId> {
         let Some(worker) = self.workers.get_mut(&id) else { return Vec::new() };
-        self.touched.moved.note(id);
         worker.presence = Presence::Here;
         self.story.tell_worker(id, &worker.name, &worker.address, "back");
-        self.index.open(id, worker.nthreads);
-        self.specs.worker_joined(worker)
+        self.open_or_close(id)
+    }
+
+    /// The worker is there for something else. Returns the specs for which it qualifies, if it can be
+    /// given tasks now.
+    pub fn set_duty(&mut self, id: WorkerId, duty: Duty) -> Vec<SpecId> {
+        let Some(worker) = self.workers.get_mut(&id) else { return Vec::new() };
+        worker.duty = duty;
+        self.story.tell_worker(id, &worker.name, &worker.address, duty.name());
+        self.open_or_close(id)
+    }
+
+    fn open_or_close(&mut self, id: WorkerId) -> Vec<SpecId> {
+        self.touched.moved.note(id);
+        let worker = &self.workers[&id];
+        if worker.is_open() {
+            self.index.open(id, worker.nthreads);
+            return self.specs.worker_joined(worker);
+        }
+        self.index.close(id);
+        self.specs.worker_left(id);
+        Vec::new()
     }
 
     /// Removes a suspended worker that has nothing and holds nothing any more.

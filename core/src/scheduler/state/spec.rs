@@ -9,7 +9,7 @@ use raddle_net::limits::MAX_SPECS;
 use raddle_net::messages::{Runtime, TaskSpec};
 use raddle_net::names::{SpecId, WorkerId};
 
-use super::worker::{Presence, Worker};
+use super::worker::Worker;
 
 /// A spec with what is known of its tasks.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +92,7 @@ impl Specs {
         let spec = Arc::new(spec);
         let (qualified, preferred) = (BTreeSet::new(), BTreeSet::new());
         let mut new = Spec { spec: Arc::clone(&spec), qualified, preferred, duration: None };
-        for worker in workers.filter(|w| w.presence == Presence::Here) {
+        for worker in workers.filter(|w| w.is_open()) {
             new.joined(worker);
         }
         self.list.push(new);

@@ -94,6 +94,11 @@ impl Task {
         !self.clients.is_empty() || self.waiters > 0
     }
 
+    /// Whether a dependent is on its way to being computed.
+    pub fn is_waited_for(&self) -> bool {
+        self.waiters > 0
+    }
+
     /// What it takes of its worker but room.
     pub fn resources(&self) -> &[(String, u64)] {
         self.takes.as_ref().map_or(&[], |spec| &spec.options.resources)

@@ -12,10 +12,16 @@ use crate::scheduler::ConnectionId;
 /// each [`id`](Self::id), are those of the safety and liveness properties of the simulation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Violation {
+    /// A copy is on its way of what is no value, or to who has it. (S19)
+    Acquiring(WorkerId),
     /// A client of a run outlives the run, or serves another one. (S15)
     ClientOfNoRun(ClientId),
     /// A connection is of somebody who is reached otherwise, or not at all. (S15)
     Connection(ConnectionId),
+    /// Copies are wished of what is not known. (S35)
+    CopiesOfNothing,
+    /// A copy is lacking that could be made. (L2)
+    CopyLacking(Key),
     /// A key is published and the cluster does not want it. (S15)
     Dataset(String),
     /// The cluster wants nothing, or what is done, for itself. (S35)
@@ -57,6 +63,8 @@ pub enum Violation {
     Oversubscribed(WorkerId),
     /// What was said on a topic is not numbered, counted or bounded as it should be. (S24)
     Topics,
+    /// A worker that is to leave is not known to have what only it has, or stays for nothing. (S36)
+    Retiring(WorkerId),
     /// A run was never given out, was given out twice, or is charged for a start that it did not
     /// announce. (S10)
     Run(Key),
@@ -86,8 +94,11 @@ impl Violation {
     #[must_use]
     pub const fn id(&self) -> &'static str {
         match self {
+            Self::Acquiring(_) => "S19-acquiring",
             Self::ClientOfNoRun(_) => "S15-client-of-no-run",
             Self::Connection(_) => "S15-connection",
+            Self::CopiesOfNothing => "S35-copies-of-nothing",
+            Self::CopyLacking(_) => "L2-copy-lacking",
             Self::Dataset(_) => "S15-dataset",
             Self::Detached => "S35-detached",
             Self::DependentOfErredIsActive(_) => "S3-dependent-of-erred",
@@ -107,6 +118,7 @@ impl Violation {
             Self::Released(_) => "S35-released",
             Self::Load(_) => "S19-load",
             Self::Oversubscribed(_) => "S22-oversubscribed",
+            Self::Retiring(_) => "S36-retiring",
             Self::Run(_) => "S10-run",
             Self::RunClients => "S35-run-clients",
             Self::SourceGone(_) => "L2-source-gone",

@@ -20,6 +20,8 @@ pub struct Worker {
     pub connection: ConnectionId,
     /// Whether it is there.
     pub presence: Presence,
+    /// What it is there for.
+    pub duty: Duty,
     /// Its name, unique.
     pub name: String,
     /// Where it serves values, unique.
@@ -47,7 +49,42 @@ pub enum Presence {
     Here,
 }
 
+/// What a worker is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// It is given tasks, and values.
+    Active,
+    /// It has nothing that others need, and was told to leave.
+    Leaving,
+    /// It keeps what it has, and is given nothing new until a client says otherwise.
+    Paused,
+    /// It is given nothing new, and leaves once it has nothing that others need.
+    Retiring,
+}
+
+impl Duty {
+    /// The name that people see.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "running",
+            Self::Leaving => "leaving",
+            Self::Paused => "paused",
+            Self::Retiring => "retiring",
+        }
+    }
+}
+
 impl Worker {
+    /// Whether it can be given tasks, and values.
+    pub fn is_open(&self) -> bool {
+        self.presence == Presence::Here && self.duty == Duty::Active
+    }
+
+    /// Whether it is to keep what it holds. It may be away.
+    pub fn stays(&self) -> bool {
+        self.presence != Presence::Gone && matches!(self.duty, Duty::Active | Duty::Paused)
+    }
+
     /// Whether it may run tasks of this spec.
     pub fn qualifies(&self, spec: &TaskSpec) -> bool {
         let options = &spec.options;

@@ -17,6 +17,7 @@ use super::*;
 use random::matrix::Prediction;
 
 mod cancel;
+mod copies;
 mod datasets;
 mod deaths;
 mod errors;
@@ -32,6 +33,7 @@ mod random;
 mod registration;
 mod release;
 mod resources;
+mod retire;
 mod retry;
 mod scatter;
 mod sessions;

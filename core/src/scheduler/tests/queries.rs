@@ -17,6 +17,8 @@ fn info(clients: u32, workers: &[(u32, u64, u64)], tasks: &[(&str, u64)]) -> Que
         processing,
         values,
         nbytes: 8 * values,
+        status: "running".to_owned(),
+        note: String::new(),
     });
     let count = |kind: Kind| {
         let known = tasks.iter().find(|(name, _)| *name == kind.name());

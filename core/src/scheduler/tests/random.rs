@@ -125,7 +125,12 @@ impl<'a> Play<'a> {
             self.worker_joins(joins, "adt")?;
         }
         self.wait_for_all_timers()?;
-        self.workers_work(usize::MAX)?;
+        while self.first_run_that_can_finish().is_some() || self.first_to_fetch().is_some() {
+            self.workers_work(usize::MAX)?;
+            self.workers_fetch(usize::MAX)?;
+        }
+        let retiring = self.scheduler.copies.retiring.len();
+        prop_assert!(retiring == 0, "{retiring} workers retire for ever");
         for kind in Kind::ALL {
             let left = self.scheduler.count(kind);
             prop_assert!(left == 0 || !kind.is_active(), "{left} tasks are {kind} for ever");
@@ -141,6 +146,31 @@ impl<'a> Play<'a> {
             self.handle(Event::FromWorker { connection: worker, message }, None)?;
         }
         Ok(())
+    }
+
+    /// Copies that are to be made are made, and who is to leave leaves.
+    fn workers_fetch(&mut self, copies: usize) -> Sense {
+        for _ in 0..copies {
+            let Some((connection, key, run)) = self.first_to_fetch() else { break };
+            let worker = self.audience.workers.get_mut(&connection).unwrap();
+            worker.acquires.remove(&(key, run));
+            worker.values.insert((key, run));
+            let message = WorkerMessage::Fetched { key, run };
+            self.handle(Event::FromWorker { connection, message }, None)?;
+        }
+        let leavers = self.audience.workers.iter().filter(|(_, worker)| worker.leaves);
+        let leaver = leavers.map(|(connection, _)| *connection).next();
+        leaver.map_or(Ok(()), |connection| {
+            let message = WorkerMessage::Goodbye;
+            self.handle(Event::FromWorker { connection, message }, Some(connection))
+        })
+    }
+
+    fn first_to_fetch(&self) -> Option<(ConnectionId, Key, RunId)> {
+        let mut workers = self.audience.workers.iter();
+        workers.find_map(|(connection, worker)| {
+            worker.acquires.first().map(|(key, run)| (*connection, *key, *run))
+        })
     }
 
     fn first_run_that_can_finish(&self) -> Option<(ConnectionId, Key, RunId)> {
@@ -191,6 +221,7 @@ impl<'a> Play<'a> {
         prop_assert!(peers.is_empty() && run_clients.is_empty() && graces.is_empty());
         prop_assert!(self.scheduler.datasets.is_empty() && self.scheduler.detached.is_none());
         prop_assert_eq!(self.scheduler.topics.waiting().count(), 0);
+        prop_assert_eq!(&self.scheduler.copies, &Copies::default());
         prop_assert!(self.scheduler.waiting_queries.is_empty() && no_workers_since.is_none());
         prop_assert_eq!((state.clients().len(), state.workers().len()), (0, 0));
         prop_assert_eq!(state.index(), &Index::default());

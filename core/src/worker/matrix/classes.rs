@@ -9,6 +9,7 @@ const BY_NAME: Class = Impossible("it counts where the run or the datum stands t
 const BY_RUN: Class = Impossible("it counts where the run stands");
 const BY_VALUE: Class = Impossible("it counts where the value of the run stands");
 const KNOWN: Class = Impossible("a run that is known here is refused with the whole message");
+const MADE_HERE: Class = Impossible("what a run here makes is refused with the whole message");
 const NO_BODY: Class = Impossible("it has no body, or its body has ended, or was told to wait");
 const NOT_ASKED: Class = Impossible("the driver asks only for what it was told to, once");
 const NOT_HERE: Class = Impossible("what is not here does not lose its scheduler");
@@ -117,6 +118,9 @@ const fn of_run(row: RunRow, event: RunEvent) -> Class {
 const fn of_datum(row: DatumRow, event: DatumEvent) -> Class {
     use DatumRow::{Fetch, Flight, FlightUnneeded, Gone, Memory, Missing, Promised};
     match (event, row) {
+        (DatumEvent::Acquire, Fetch | Flight | FlightUnneeded | Gone | Missing) => Handled,
+        (DatumEvent::Acquire, Memory) => Ignored,
+        (DatumEvent::Acquire, Promised) => MADE_HERE,
         (
             DatumEvent::Ask | DatumEvent::Want,
             Fetch | Flight | FlightUnneeded | Gone | Memory | Missing | Promised,
@@ -134,8 +138,9 @@ const fn of_datum(row: DatumRow, event: DatumEvent) -> Class {
         }
         (DatumEvent::Disconnect, Gone) => NOT_HERE,
         (DatumEvent::Free, Memory) => Handled,
-        // A datum that is only wanted goes with the runs that want it.
-        (DatumEvent::Free, Fetch | Flight | FlightUnneeded | Gone | Missing) => Ignored,
+        // What runs want goes with them; what is only acquired goes now.
+        (DatumEvent::Free, Fetch | Flight | Missing) => Handled,
+        (DatumEvent::Free, FlightUnneeded | Gone) => Ignored,
         (DatumEvent::Free, Promised) => BY_RUN,
         (DatumEvent::Hold, Fetch | Flight | FlightUnneeded | Missing) => Handled,
         (DatumEvent::Hold, Gone | Memory | Promised) => Ignored,
@@ -147,17 +152,20 @@ const fn of_word(how: Standing, what: Word) -> Class {
     match (what, how) {
         (Word::Disconnect, Closing | Newcomer | Registered) => Handled,
         (
-            Word::Compute
+            Word::Acquire
+            | Word::Compute
             | Word::Define
             | Word::Free
             | Word::Holders
+            | Word::Leave
             | Word::Peer
             | Word::Registered
             | Word::ToRun,
             Closing,
         ) => Ignored,
         (
-            Word::ComputeWrong
+            Word::AcquireWrong
+            | Word::ComputeWrong
             | Word::DefineAgain
             | Word::DefineWrong
             | Word::FreeWrong
@@ -168,22 +176,24 @@ const fn of_word(how: Standing, what: Word) -> Class {
             Closing,
         ) => UNHEARD,
         (
-            Word::ComputeWrong
+            Word::AcquireWrong
+            | Word::ComputeWrong
             | Word::DefineWrong
             | Word::FreeWrong
             | Word::HoldersWrong
             | Word::PeerWrong,
             Newcomer | Registered,
         ) => Breach,
-        (Word::Define | Word::Peer, Newcomer | Registered) => Handled,
+        (Word::Define | Word::Leave | Word::Peer, Newcomer | Registered) => Handled,
         (Word::DefineAgain, Newcomer | Registered) => Ignored,
         (Word::Registered, Newcomer) => Handled,
         (Word::RegisteredAgain, Registered) => Ignored,
         (Word::RegisteredWrong, Registered) => Breach,
         (Word::Registered, Registered)
         | (Word::RegisteredAgain | Word::RegisteredWrong, Newcomer) => OTHER_WORD,
-        (Word::Compute | Word::Free | Word::Holders | Word::ToRun, Newcomer | Registered) => {
-            BY_NAME
-        }
+        (
+            Word::Acquire | Word::Compute | Word::Free | Word::Holders | Word::ToRun,
+            Newcomer | Registered,
+        ) => BY_NAME,
     }
 }

@@ -107,6 +107,9 @@ impl Worker {
             return visit(Cell::Scheduler(how, wrong));
         }
         match message {
+            SchedulerToWorker::Acquire(input) => {
+                visit(Cell::Datum(self.datum_row(input.run), DatumEvent::Acquire));
+            }
             SchedulerToWorker::Compute(compute) => {
                 visit(Cell::Run(self.run_row(compute.run), RunEvent::Compute));
                 for input in &compute.inputs {
@@ -127,7 +130,9 @@ impl Worker {
             SchedulerToWorker::Holders { run, .. } => {
                 visit(Cell::Datum(self.datum_row(*run), DatumEvent::Hold));
             }
-            SchedulerToWorker::Peer { .. } => visit(Cell::Scheduler(how, word)),
+            SchedulerToWorker::Leave | SchedulerToWorker::Peer { .. } => {
+                visit(Cell::Scheduler(how, word));
+            }
             SchedulerToWorker::Registered { .. } => {
                 let known = self.session.me.is_some();
                 visit(Cell::Scheduler(how, if known { Word::RegisteredAgain } else { word }));
@@ -170,12 +175,15 @@ impl Worker {
 /// A message as a word, and the same if it is wrong.
 const fn words(message: &SchedulerToWorker) -> (Word, Word) {
     match message {
+        SchedulerToWorker::Acquire(_) => (Word::Acquire, Word::AcquireWrong),
         SchedulerToWorker::Compute(_) => (Word::Compute, Word::ComputeWrong),
         SchedulerToWorker::Define { .. } => (Word::Define, Word::DefineWrong),
         SchedulerToWorker::Free { .. } => (Word::Free, Word::FreeWrong),
         SchedulerToWorker::Holders { .. } => (Word::Holders, Word::HoldersWrong),
         SchedulerToWorker::Peer { .. } => (Word::Peer, Word::PeerWrong),
         SchedulerToWorker::Registered { .. } => (Word::Registered, Word::RegisteredWrong),
+        // There is nothing in it that could be wrong.
+        SchedulerToWorker::Leave => (Word::Leave, Word::Leave),
         // What is said to a run that is not here is late, never wrong.
         SchedulerToWorker::ToRun { .. } => (Word::ToRun, Word::ToRun),
     }

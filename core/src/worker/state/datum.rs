@@ -17,8 +17,10 @@ pub struct Datum {
     pub key: Key,
     /// Where it is in its life.
     pub state: DatumState,
-    /// How many runs that are not entered have it as an input.
+    /// How many runs that are not entered have it as an input; and one more if it is acquired.
     pub users: usize,
+    /// Whether a copy is to be here for its own sake, and is not yet.
+    pub acquired: bool,
 }
 
 /// The life of one datum. All but `Memory` and `Flight` end with the last run that needs it.
@@ -88,7 +90,7 @@ pub struct Holder {
 impl Datum {
     /// One that nobody uses yet.
     pub fn new(key: Key, state: DatumState) -> Self {
-        Self { key, state, users: 0 }
+        Self { key, state, users: 0, acquired: false }
     }
 }
 

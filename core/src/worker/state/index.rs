@@ -18,6 +18,14 @@ use crate::worker::Timer;
 /// What goes before everything else.
 const FIRST: Priority =
     Priority { share: 0, negated: i32::MIN, nesting: i16::MIN, submission: 0, order: 0 };
+/// What comes after everything else: copies that no run waits for.
+pub(super) const LAST: Priority = Priority {
+    share: u32::MAX,
+    negated: i32::MAX,
+    nesting: i16::MAX,
+    submission: u64::MAX,
+    order: u32::MAX,
+};
 
 /// Everything that follows from the runs, the data and the peers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +50,8 @@ pub struct Index {
     pub(super) timers: BTreeSet<(Instant, Timer)>,
     /// Entered bodies that wait for a slot.
     pub(super) unblocked: BTreeSet<(Priority, RunId)>,
-    /// (datum, priority of the user, user): which runs that are not entered have it as an input.
+    /// (datum, priority of the user, user): which runs that are not entered have it as an input. What
+    /// is acquired uses itself.
     pub(super) users: BTreeSet<(RunId, Priority, RunId)>,
     /// By peer: data in fetch that it can be asked for. Invariant: no queue is empty.
     pub(super) wanted: BTreeMap<WorkerId, BTreeSet<(Priority, RunId)>>,
@@ -64,6 +73,9 @@ impl Index {
             index.enter_peer(peer, state);
         }
         for (id, datum) in data.iter() {
+            if datum.acquired {
+                index.users.insert((id, LAST, id));
+            }
             index.enter_datum(id, datum);
         }
         index
@@ -123,7 +135,8 @@ impl Index {
         self.wanted.get(&peer).into_iter().flatten().map(|&(_, datum)| datum)
     }
 
-    /// Runs, not entered, that have `datum` as an input; the most urgent first.
+    /// Runs, not entered, that have `datum` as an input; the most urgent first. Last, if it is
+    /// acquired, itself.
     pub fn users(&self, datum: RunId) -> impl Iterator<Item = RunId> + '_ {
         self.entries_of(datum).map(|&(_, _, run)| run)
     }

@@ -239,6 +239,20 @@ impl State {
         datum
     }
 
+    /// A copy of a datum that is not here is to be here, or is not any more. Returns whether nobody
+    /// uses it now.
+    pub fn set_acquired(&mut self, id: RunId, acquired: bool) -> bool {
+        self.touched.data.note(id);
+        if acquired {
+            self.add_user(id, index::LAST, id);
+        } else {
+            self.remove_user(id, index::LAST, id);
+        }
+        let datum = self.data.get_mut(id).expect("only data that are here are acquired");
+        datum.acquired = acquired;
+        datum.users == 0
+    }
+
     /// Says that a peer may not be asked now (or, with `None`, that it may). Returns what was.
     pub fn set_peer(&mut self, peer: WorkerId, state: Option<Peer>) -> Option<Peer> {
         self.touched.peers.note(peer);

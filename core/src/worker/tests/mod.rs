@@ -1,6 +1,7 @@
 //! Tests of the worker machine. Every event is followed by `check`; expectations are whole lists of
 //! effects.
 
+mod acquire;
 mod compute;
 mod gather;
 mod matrix;

@@ -45,6 +45,7 @@ enum Act {
 /// What the scheduler says of a run.
 #[derive(Clone, Copy, Debug)]
 enum Word {
+    Acquire(u8),
     Free,
     Hold(u8),
     Lie(u8),
@@ -70,6 +71,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Act::Unblock),
     ];
     let word = prop_oneof![
+        3 => any::<u8>().prop_map(Word::Acquire),
         6 => Just(Word::Free),
         3 => any::<u8>().prop_map(Word::Hold),
         1 => any::<u8>().prop_map(Word::Lie),
@@ -211,6 +213,12 @@ impl Driver {
         let n = self.any_run(pick);
         let (key, run) = (key(n), run(n));
         let message = match word {
+            Word::Acquire(holders) => {
+                let nbytes = u64::from(pick) * 37 % 300;
+                let n = if n > self.last_run && n < FOREIGN { FOREIGN } else { n };
+                let (key, run) = (super::key(n), super::run(n));
+                SchedulerToWorker::Acquire(Input { key, run, nbytes, holders: peers(holders) })
+            }
             Word::Free => SchedulerToWorker::Free { key, run },
             Word::Hold(holders) => SchedulerToWorker::Holders { key, run, workers: peers(holders) },
             Word::Lie(how) => return self.lie(n, how),
@@ -329,7 +337,10 @@ impl Driver {
     fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Accept { run, .. } => assert!(self.store.insert(run)),
-            Effect::Close { .. } | Effect::Reject { .. } | Effect::ServeBusy { .. } => {}
+            Effect::Close { .. }
+            | Effect::Leave
+            | Effect::Reject { .. }
+            | Effect::ServeBusy { .. } => {}
             Effect::Execute(execute) => self.execute(&execute),
             Effect::Flush { run } => {
                 self.flushed.remove(&run);
@@ -376,6 +387,7 @@ impl Driver {
             | WorkerMessage::Note { run, .. }
             | WorkerMessage::Started { run, .. } => assert!(!self.stopped.contains(run)),
             WorkerMessage::Fetched { run, .. } => assert!(self.store.contains(run)),
+            WorkerMessage::Goodbye => {}
             WorkerMessage::Locate { run, .. } => assert!(!self.store.contains(run)),
             WorkerMessage::Register(_) => panic!("the driver registers"),
         }

@@ -42,9 +42,10 @@ fn run_goals() -> [(&'static str, RunGoal); 9] {
     ]
 }
 
-fn datum_goals() -> [(&'static str, DatumGoal); 12] {
+fn datum_goals() -> [(&'static str, DatumGoal); 13] {
     let holders: SmallVec<[WorkerId; 2]> = [WorkerId(4)].into_iter().collect();
     [
+        ("acquire", DatumGoal::Acquire { key: key(1), nbytes: 8, holders: holders.clone() }),
         ("arrive", DatumGoal::Arrive { key: key(1), nbytes: 8 }),
         ("ask", DatumGoal::Ask(WorkerId(2))),
         ("break", DatumGoal::Break),
@@ -93,12 +94,12 @@ fn with_datum(kind: DatumKind) -> Rig {
     let mut rig = Rig::with_threads(1);
     match kind {
         DatumKind::Fetch => {
-            rig.given(compute(5, [held(1, &[1, 2])]));
+            rig.hears(SchedulerToWorker::Acquire(held(1, &[1, 2])));
             rig.gathered(1, GatherOutcome::Failed);
             rig.gathered(2, GatherOutcome::Busy);
         }
         DatumKind::Flight => {
-            rig.given(compute(5, [held(1, &[1, 2])]));
+            rig.hears(SchedulerToWorker::Acquire(held(1, &[1, 2])));
             rig.gathered(1, GatherOutcome::Failed);
         }
         DatumKind::Gone => {}
@@ -107,7 +108,7 @@ fn with_datum(kind: DatumKind) -> Rig {
             rig.finishes(1);
         }
         DatumKind::Missing => {
-            rig.given(compute(5, [held(1, &[1])]));
+            rig.hears(SchedulerToWorker::Acquire(held(1, &[1])));
             rig.gathered(1, GatherOutcome::Failed);
         }
         DatumKind::Promised => {

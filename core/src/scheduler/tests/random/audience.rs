@@ -62,6 +62,10 @@ pub struct Worker {
     pub runs: BTreeMap<RunId, Given>,
     /// What it holds.
     pub values: BTreeSet<(Key, RunId)>,
+    /// What it is to hold a copy of.
+    pub acquires: BTreeSet<(Key, RunId)>,
+    /// Whether it was told to leave.
+    pub leaves: bool,
     specs: BTreeMap<SpecId, Runtime>,
     peers: BTreeSet<WorkerId>,
 }
@@ -197,6 +201,12 @@ impl Worker {
 
     fn hear(&mut self, message: &SchedulerToWorker, addresses: &Addresses) -> Sense {
         match message {
+            SchedulerToWorker::Acquire(input) => {
+                let copy = (input.key, input.run);
+                let new = !self.values.contains(&copy) && self.acquires.insert(copy);
+                prop_assert!(new && !self.leaves, "{input:?} is acquired twice, or in vain");
+                prop_assert!(input.holders.iter().all(|holder| self.peers.contains(holder)));
+            }
             SchedulerToWorker::Compute(compute) => self.take(compute)?,
             SchedulerToWorker::Define { id, spec } => {
                 let new = self.specs.insert(*id, spec.function.runtime).is_none();
@@ -205,6 +215,14 @@ impl Worker {
             SchedulerToWorker::Free { key, run } => {
                 self.runs.remove(run);
                 self.values.remove(&(*key, *run));
+                self.acquires.remove(&(*key, *run));
+            }
+            SchedulerToWorker::Leave => {
+                prop_assert!(self.runs.is_empty() && !self.leaves, "it is not done");
+                // They count no more.
+                self.values.clear();
+                self.acquires.clear();
+                self.leaves = true;
             }
             SchedulerToWorker::Holders { workers, .. } => {
                 prop_assert!(!workers.contains(&self.id.unwrap()), "it has just said it has not");

@@ -59,6 +59,7 @@ pub enum Step {
     WorkerLost { worker: u8 },
     WorkerReports { worker: u8, age: Age, report: Report },
     WorkerResumes { worker: u8 },
+    WorkersFetch { copies: u8 },
     WorkersWork { runs: u8 },
 }
 
@@ -74,6 +75,7 @@ pub struct Joins {
 #[derive(Clone, Debug)]
 pub enum Says {
     Cancel { keys: Vec<u8>, force: bool },
+    Copies { key: u8, copies: u32 },
     Detach { keys: Vec<u8> },
     Explain { key: u8 },
     Goodbye,
@@ -81,8 +83,10 @@ pub enum Says {
     Info,
     Locate { key: u8, failed: Option<u8> },
     Misdefine,
+    Pause { worker: u8, paused: bool },
     Publish { name: u8, keys: Vec<u8> },
     Release { keys: Vec<u8>, answer: bool },
+    Retire { worker: u8 },
     Retry { keys: Vec<u8> },
     Submit(Submit),
     SubmitUndefined { key: u8 },
@@ -210,6 +214,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => nobody().prop_map(|worker| Step::WorkerLost { worker }),
         24 => (nobody(), age(), report())
             .prop_map(|(worker, age, report)| Step::WorkerReports { worker, age, report }),
+        3 => (1..5_u8).prop_map(|copies| Step::WorkersFetch { copies }),
         6 => (1..9_u8).prop_map(|runs| Step::WorkersWork { runs }),
     ]
 }
@@ -234,6 +239,9 @@ fn says() -> impl Strategy<Value = Says> {
             Says::Submit(Submit { keys, whole, other, submission })
         }),
         8 => (keys(), any::<bool>()).prop_map(|(keys, answer)| Says::Release { keys, answer }),
+        3 => (key(), 1..4_u32).prop_map(|(key, copies)| Says::Copies { key, copies }),
+        1 => (0..4_u8, any::<bool>()).prop_map(|(worker, paused)| Says::Pause { worker, paused }),
+        2 => (0..4_u8).prop_map(|worker| Says::Retire { worker }),
         2 => (0..2_u8, keys()).prop_map(|(name, keys)| Says::Publish { name, keys }),
         1 => (0..2_u8).prop_map(|name| Says::Unpublish { name }),
         2 => keys().prop_map(|keys| Says::Want { keys }),

@@ -42,6 +42,7 @@ impl Play<'_> {
             }
             Step::WorkerJoins { joins } => self.worker_joins(*joins, "subtract"),
             Step::WorkerLost { worker } => self.worker_is_lost(WorkerId((*worker % 8).into())),
+            Step::WorkersFetch { copies } => self.workers_fetch((*copies).into()),
             Step::WorkersWork { runs } => self.workers_work((*runs).into()),
             Step::WorkerReports { worker, age, report } => {
                 let worker = self.worker(*worker);
@@ -177,6 +178,10 @@ impl Play<'_> {
     fn worker_reports(&mut self, connection: ConnectionId, age: Age, report: Report) -> Sense {
         let Some((key, run)) = self.run_of_age(connection, age) else { return Ok(()) };
         let worker = self.audience.workers.get_mut(&connection).unwrap();
+        if worker.leaves {
+            let message = WorkerMessage::Goodbye;
+            return self.handle(Event::FromWorker { connection, message }, Some(connection));
+        }
         let message = match report {
             Report::Failed { blame } => {
                 worker.runs.remove(&run);
@@ -185,6 +190,7 @@ impl Play<'_> {
             }
             Report::Fetched => {
                 worker.values.insert((key, run));
+                worker.acquires.remove(&(key, run));
                 WorkerMessage::Fetched { key, run }
             }
             Report::Finished { nbytes, duration } => {
@@ -232,6 +238,9 @@ impl Play<'_> {
             Says::Cancel { keys, force } => {
                 ClientMessage::Cancel { keys: keys_of(keys), force: *force }
             }
+            Says::Copies { key, copies } => {
+                query(Query::Copies { key: key_of(*key), copies: *copies })
+            }
             Says::Detach { keys } => ClientMessage::Detach { keys: keys_of(keys) },
             Says::Events { topic, after } => {
                 query(Query::Events { topic: topic.to_string(), after: *after })
@@ -248,12 +257,16 @@ impl Play<'_> {
                 query(Query::LogEvent { topic: topic.to_string(), text: "said".to_owned() })
             }
             Says::Misdefine => ClientMessage::Define { id: SpecId(99), spec: TaskSpec::default() },
+            Says::Pause { worker, paused } => {
+                query(Query::Pause { workers: vec![format!("w{worker}")], paused: *paused })
+            }
             Says::Publish { name, keys } => {
                 query(Query::Publish { name: name.to_string(), keys: keys_of(keys) })
             }
             Says::Release { keys, answer } => {
                 ClientMessage::Release { keys: keys_of(keys), answer: *answer }
             }
+            Says::Retire { worker } => query(Query::Retire(vec![format!("w{worker}")])),
             Says::Retry { keys } => ClientMessage::Retry { keys: keys_of(keys) },
             Says::Story { key } => query(Query::Story(StoryOf::Key(key_of(*key)))),
             Says::Submit(submit) => self.submission(submit),

@@ -118,6 +118,9 @@ impl Driver {
         let define = |id, spec| SchedulerToWorker::Define { id, spec };
         let workers = SmallVec::new();
         [
+            SchedulerToWorker::Acquire(compute.inputs[0].clone()),
+            SchedulerToWorker::Acquire(Input { key: other, ..compute.inputs[0].clone() }),
+            SchedulerToWorker::Leave,
             SchedulerToWorker::Compute(Compute { run: id, ..compute.clone() }),
             SchedulerToWorker::Compute(compute),
             define(SpecId(50), TaskSpec::default()),

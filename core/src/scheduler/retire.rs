@@ -1,0 +1,65 @@
+//! Workers that are to be given nothing new: paused until a client says otherwise, or retiring until
+//! they have nothing that others need.
+//!
+//! What is copied first, and when a worker may leave, is told in `copies.rs`.
+
+use std::collections::BTreeSet;
+
+use raddle_net::messages::QueryAnswer;
+use raddle_net::names::WorkerId;
+
+use super::Scheduler;
+use super::queries::no_worker;
+use super::state::{Duty, Worker};
+use super::turn::Turn;
+
+impl Scheduler {
+    /// These workers are given nothing new, or are given something again. All of them, or none if
+    /// one is not known or about to leave.
+    pub(super) fn pause(
+        &mut self,
+        names: &[String],
+        paused: bool,
+        turn: &mut Turn<'_>,
+    ) -> QueryAnswer {
+        let workers = match self.named(names) {
+            Ok(workers) => workers,
+            Err(answer) => return answer,
+        };
+        let duty = if paused { Duty::Paused } else { Duty::Active };
+        let known = workers.iter().filter_map(|worker| self.state.worker(*worker));
+        if let Some(worker) = known.clone().find(|worker| !worker.stays()) {
+            let (name, is) = (&worker.name, worker.duty.name());
+            return QueryAnswer::Declined(format!(
+                "worker {name} is {is}: nothing else is to come"
+            ));
+        }
+        let others: Vec<WorkerId> = known.filter(|w| w.duty != duty).map(|w| w.id).collect();
+        for worker in others {
+            let gained = self.state.set_duty(worker, duty);
+            self.can_be_given_tasks(&gained, turn);
+        }
+        QueryAnswer::Done
+    }
+
+    /// These workers are to leave. All of them, or none if one is not known.
+    pub(super) fn retire(&mut self, names: &[String]) -> Result<BTreeSet<WorkerId>, QueryAnswer> {
+        let workers = self.named(names)?;
+        for &worker in &workers {
+            if self.state.worker(worker).is_some_and(Worker::stays) {
+                self.begin_retirement(worker);
+            }
+        }
+        Ok(workers)
+    }
+
+    /// The workers of these names or addresses; or which of them there is not.
+    fn named(&self, names: &[String]) -> Result<BTreeSet<WorkerId>, QueryAnswer> {
+        let find = |name: &String| {
+            let mut workers = self.state.workers();
+            let found = workers.find(|worker| worker.name == *name || worker.address == *name);
+            found.map(|worker| worker.id).ok_or_else(|| no_worker(name))
+        };
+        names.iter().map(find).collect()
+    }
+}

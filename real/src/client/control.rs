@@ -1,0 +1,147 @@
+//! What a client has the cluster do with its workers, and with copies of values.
+//!
+//! This module must not know how the scheduler brings it about.
+
+use raddle_net::messages::Query;
+
+use super::Client;
+use crate::error::Result;
+use crate::future::TaskFuture;
+use crate::value::TaskValue;
+
+impl Client {
+    /// Keeps `copies` of a value, each on a worker of its own, or as many as there are workers; at
+    /// least one. Returns when no copy is on its way any more; if the value is not made yet, that is
+    /// after it is.
+    ///
+    /// The workers copy it from one another: each round the number of those that have it doubles. The
+    /// number is kept for as long as anybody wants the value: a copy that is lost with its worker is
+    /// made good from another one, if one is left. Copies beyond it are dropped once no task needs
+    /// them there, never the last. A later call replaces the number.
+    ///
+    /// ```
+    /// # use raddle::prelude::*;
+    /// #[raddle::task]
+    /// fn table(n: u64) -> Vec<u64> {
+    ///     (0..n).map(|x| x * x).collect()
+    /// }
+    /// # #[raddle::main]
+    /// # async fn main() -> raddle::Result<()> {
+    /// # let cluster = LocalCluster::builder().workers(3).start().await?;
+    /// # let client = cluster.client().await?;
+    /// let table = client.submit(table(1000));
+    /// client.replicate(&table, 2).await?; // outlives the death of any one worker
+    /// assert_eq!(client.who_has(&table).await?.len(), 2);
+    /// # cluster.close().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Declined`](crate::Error::Declined) if the task has failed, or the future is not of
+    /// this client; or the connection is gone.
+    pub async fn replicate<T>(&self, future: &TaskFuture<T>, copies: usize) -> Result<()> {
+        let copies = u32::try_from(copies).unwrap_or(u32::MAX);
+        self.ask_done(Query::Copies { key: future.key(), copies }).await
+    }
+
+    /// Puts `value` on every worker: on one as [`scatter`](Self::scatter) does, and from there the
+    /// workers copy it from one another as with [`replicate`](Self::replicate). Returns when they
+    /// have it. A worker that joins later gets a copy, too.
+    ///
+    /// ```
+    /// # use raddle::prelude::*;
+    /// # #[raddle::main]
+    /// # async fn main() -> raddle::Result<()> {
+    /// # let cluster = LocalCluster::builder().workers(3).start().await?;
+    /// # let client = cluster.client().await?;
+    /// let words = client.broadcast(vec!["warp".to_owned(), "weft".to_owned()]).await?;
+    /// assert_eq!(client.who_has(&words).await?.len(), 3);
+    /// # cluster.close().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Declined`](crate::Error::Declined) if the value cannot be put into bytes, or is lost
+    /// with the only worker that has it; or the connection is gone.
+    pub async fn broadcast<T: TaskValue>(&self, value: T) -> Result<TaskFuture<T>> {
+        let future = self.scatter(value);
+        self.replicate(&future, usize::MAX).await?;
+        Ok(future)
+    }
+
+    /// Has workers leave, by name or address, without losing anything: they are given nothing new,
+    /// end what they run, hand on the values that only they hold, and end, with exit code 0. Returns
+    /// when they are gone.
+    ///
+    /// While there is no other worker that could take the values, it waits: then
+    /// [`workers`](Self::workers) says so, and so does `raddle status`. To stop waiting does not call
+    /// it off. A worker that was started by a [`LocalCluster`](crate::LocalCluster) is not started
+    /// again.
+    ///
+    /// ```
+    /// # use raddle::prelude::*;
+    /// #[raddle::task]
+    /// fn square(x: u64) -> u64 {
+    ///     x * x
+    /// }
+    /// # #[raddle::main]
+    /// # async fn main() -> raddle::Result<()> {
+    /// # let cluster = LocalCluster::builder().workers(2).start().await?;
+    /// # let client = cluster.client().await?;
+    /// let squares = client.map(square, 0..100);
+    /// client.retire_workers(&["worker-0"]).await?;
+    /// assert_eq!(client.workers().await?.len(), 1);
+    /// assert_eq!(client.gather(&squares).await?[9], 81);
+    /// # cluster.close().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`](crate::Error::Unknown) if one of them is not there: then none leaves; or the
+    /// connection is gone.
+    pub async fn retire_workers(&self, workers: &[impl AsRef<str>]) -> Result<()> {
+        self.ask_done(Query::Retire(names(workers))).await
+    }
+
+    /// Gives workers, by name or address, nothing new until [`unpause_workers`](Self::unpause_workers).
+    /// They run on what they have, keep their values and serve them. Tasks that only they may run
+    /// wait, for however long.
+    ///
+    /// ```
+    /// # use raddle::prelude::*;
+    /// # #[raddle::main]
+    /// # async fn main() -> raddle::Result<()> {
+    /// # let cluster = LocalCluster::builder().workers(2).start().await?;
+    /// # let client = cluster.client().await?;
+    /// client.pause_workers(&["worker-0"]).await?;
+    /// assert_eq!(client.workers().await?[0].status, "paused");
+    /// client.unpause_workers(&["worker-0"]).await?;
+    /// # cluster.close().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`](crate::Error::Unknown) if one of them is not there, and
+    /// [`Error::Declined`](crate::Error::Declined) if one is about to leave: then none is paused; or
+    /// the connection is gone.
+    pub async fn pause_workers(&self, workers: &[impl AsRef<str>]) -> Result<()> {
+        self.ask_done(Query::Pause { workers: names(workers), paused: true }).await
+    }
+
+    /// Gives workers something again that were paused.
+    ///
+    /// # Errors
+    ///
+    /// As [`pause_workers`](Self::pause_workers).
+    pub async fn unpause_workers(&self, workers: &[impl AsRef<str>]) -> Result<()> {
+        self.ask_done(Query::Pause { workers: names(workers), paused: false }).await
+    }
+}
+
+fn names(workers: &[impl AsRef<str>]) -> Vec<String> {
+    workers.iter().map(|worker| worker.as_ref().to_owned()).collect()
+}
