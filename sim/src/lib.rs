@@ -12,6 +12,7 @@
 //! | `generate.rs` | a seed becomes a plan |
 //! | `minimise.rs` | a case that fails becomes a small one |
 //! | `body.rs` | what a simulated task does, written in its arguments |
+//! | `fields.rs` | where, with what, for how long and how often it may run |
 //! | `world.rs`, `queue.rs` | the clock and the deliveries |
 //! | `session.rs` | connections that break, and what is said again |
 //! | `network.rs`, `wire.rs`, `requests.rs` | links, and what stands still; messages as bytes; pulls of values |
@@ -37,6 +38,7 @@ mod corrupt;
 mod coverage;
 mod digest;
 mod failure;
+mod fields;
 mod generate;
 mod history;
 mod hunt;
@@ -70,6 +72,7 @@ pub use body::Body;
 pub use case::{Case, policy_name, policy_named};
 pub use coverage::Coverage;
 pub use failure::{Class, Failure, Report};
+pub use fields::{Fields, Target};
 pub use generate::Mix;
 pub use history::{End, History};
 pub use hunt::Find;

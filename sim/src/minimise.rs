@@ -10,6 +10,7 @@ use raddle_net::names::Key;
 use crate::body::Body;
 use crate::case::Case;
 use crate::failure::Failure;
+use crate::fields::Fields;
 use crate::plan::{Latency, Op, Place, TaskDef};
 use crate::world::Mode;
 
@@ -136,6 +137,8 @@ impl Shrinker<'_> {
     fn numbers(&mut self) {
         self.accepts(|case| case.plan.grace = 0);
         self.accepts(|case| case.plan.knobs = 0);
+        self.accepts(|case| case.plan.gpus.clear());
+        self.accepts(|case| case.plan.gpus.truncate(1));
         self.accepts(|case| case.plan.serves = 0);
         self.accepts(|case| case.plan.bandwidth = 0);
         self.accepts(|case| case.plan.patience = 0);
@@ -184,12 +187,24 @@ impl Shrinker<'_> {
 }
 
 /// What may make a task simpler; the first is the most.
-const SIMPLER: [fn(&mut TaskDef); 9] = [
+const SIMPLER: [fn(&mut TaskDef); 17] = [
     |task| {
         let (salt, nbytes) = (task.body.salt, task.body.nbytes);
         task.body = Body { salt, nbytes, ..Body::default() };
         (task.retries, task.priority) = (0, 0);
+        task.fields = Fields::default();
     },
+    |task| task.fields = Fields::default(),
+    |task| {
+        task.fields.workers.clear();
+        task.fields.allow_others = false;
+    },
+    |task| task.fields.workers.truncate(1),
+    |task| task.fields.allow_others = false,
+    |task| task.fields.gpu = 0,
+    |task| task.fields.limit = 0,
+    |task| round(&mut task.fields.limit),
+    |task| task.fields.once = false,
     |task| task.priority = 0,
     |task| task.retries = 0,
     |task| task.body.poison = false,

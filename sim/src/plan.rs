@@ -6,6 +6,7 @@ use raddle_core::worker::{Effect, Event};
 use raddle_net::names::Key;
 
 use crate::body::Body;
+use crate::fields::Fields;
 
 /// What a run does from outside, and when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Plan {
     /// How long work waits in a cluster without any worker before it fails, in microseconds; 0 for
     /// as long as by default.
     pub patience: u64,
+    /// What workers have of a GPU, in units of 1/10,000, in turn by their numbers; none: nothing.
+    pub gpus: Vec<u64>,
     /// Operations.
     pub ops: Vec<Step>,
 }
@@ -53,6 +56,28 @@ impl Plan {
             | Op::Vanish(_) => 0,
         });
         tasks.sum()
+    }
+
+    /// Every task of every submission.
+    pub(crate) fn submitted_mut(&mut self) -> impl Iterator<Item = &mut TaskDef> {
+        let ops = self.ops.iter_mut().filter_map(|step| match &mut step.op {
+            Op::Submit(_, tasks) => Some(tasks),
+            Op::Ambush(..)
+            | Op::Cancel(..)
+            | Op::Clog(..)
+            | Op::Cut(..)
+            | Op::Goodbye(_)
+            | Op::Join(_)
+            | Op::Kill(_)
+            | Op::Leave(_)
+            | Op::Meddle(_)
+            | Op::Pause(..)
+            | Op::Query(..)
+            | Op::Release(..)
+            | Op::Scatter(..)
+            | Op::Vanish(_) => None,
+        });
+        ops.flatten()
     }
 
     /// When the last operation happens, in microseconds from the start.
@@ -270,6 +295,8 @@ pub struct TaskDef {
     pub priority: i32,
     /// Whether it is data that the client sends.
     pub scattered: bool,
+    /// Where, with what, for how long and how often it may run.
+    pub fields: Fields,
 }
 
 impl TaskDef {

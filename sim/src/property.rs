@@ -104,8 +104,12 @@ properties! {
         "Each worker's own invariants hold.",
     Client "s16-client" Structural
         "Each client's own invariants hold.",
+    Resources "s17-resources" Event
+        "What tasks take of a worker is never more than it has.",
     Slots "s18-slots" Event
         "A worker executes no more bodies at a time than it has threads.",
+    Restrictions "s21-restrictions" Event
+        "A task is given only to workers that may run it, and to others than it names only while none of these is there.",
     Gone "s22-gone" Event
         "Nothing is addressed to a connection that is known to be over.",
     Priority "s23-priority" Event
@@ -130,6 +134,10 @@ properties! {
         "What is said on a connection that is over changes nothing.",
     Effort "s39-effort" Event
         "An event takes no more transitions than there are tasks and edges, a few times over.",
+    Limits "s41-limits" Event
+        "A body that has not ended when its time is over fails by that and nothing else, and no other one does.",
+    Once "s42-once" Event
+        "A run of a task that runs at most once is not followed by another one.",
     Settles "l1-settles" Quiescence
         "When nothing happens any more, everything that is wanted has settled.",
     WakeUp "l2-wake-up" Quiescence

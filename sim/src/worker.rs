@@ -19,6 +19,7 @@ use crate::body::Body;
 use crate::client::small;
 use crate::corrupt::{corrupt_worker_effects, corrupt_worker_event};
 use crate::failure::Failure;
+use crate::fields;
 use crate::knobs;
 use crate::nested::Nested;
 use crate::plan::Moment;
@@ -36,6 +37,8 @@ pub(crate) struct SimWorker {
     id: Option<WorkerId>,
     pub(crate) connection: ConnectionId,
     nthreads: u32,
+    /// What it has of a GPU, in units of 1/10,000.
+    pub(crate) gpu: u64,
     pub(crate) store: BTreeMap<RunId, (u64, u32)>,
     /// Scattered values that have come and were not judged yet.
     pub(crate) offered: BTreeMap<RequestId, (u64, u32)>,
@@ -84,6 +87,11 @@ impl SimWorker {
         self.store.keys().copied()
     }
 
+    /// Whether the scheduler has registered it.
+    pub(crate) fn is_registered(&self) -> bool {
+        self.id.is_some()
+    }
+
     /// Whether one more body could run.
     pub(crate) fn has_slot(&self) -> bool {
         self.running.len() - self.nested.len() < self.nthreads as usize
@@ -113,13 +121,16 @@ impl SimWorker {
     }
 }
 
-fn address(worker: u32) -> String {
-    format!("tcp://worker-{worker}")
-}
-
 impl World {
     pub(crate) fn join(&mut self, nthreads: u32) {
         let number = self.next_worker();
+        self.join_as(number, nthreads, self.gpu_of(number));
+    }
+
+    /// A worker of this number joins; nobody has it now.
+    pub(crate) fn join_as(&mut self, number: u32, nthreads: u32, gpu: u64) {
+        self.note_number(number);
+        self.watch.worker_begins(number);
         let mut config = knobs::worker(self.plan(), nthreads, self.settings.mode.depth);
         config.nthreads += usize::from(self.settings.plant == Some(Plant::OneSlotMore));
         let worker = SimWorker {
@@ -127,12 +138,14 @@ impl World {
             id: None,
             connection: ConnectionId::default(),
             nthreads,
+            gpu,
             store: BTreeMap::new(),
             offered: BTreeMap::new(),
             outbox: Vec::new(),
             nested: BTreeMap::new(),
             running: BTreeMap::new(),
-            children: 0,
+            // Names that nobody of this number had before.
+            children: self.report.events,
             alarm: None,
             last: 0,
         };
@@ -146,16 +159,16 @@ impl World {
         self.open_line(Node::Worker(number), connection);
         let node = self.workers.get_mut(&number).expect("it registers");
         node.connection = connection;
-        let nthreads = node.nthreads;
+        let (nthreads, gpu) = (node.nthreads, node.gpu);
         let session = Session::truncate(1 << 32 | connection.0);
         let event = SchedulerEvent::WorkerConnected { connection, session };
         self.send(Node::Worker(number), Node::Scheduler, Delivery::Scheduler(event));
         let message = WorkerMessage::Register(Registration {
-            name: format!("worker {number}"),
-            address: address(number),
+            name: fields::name(number),
+            address: fields::address(number),
             nthreads,
             functions: vec![FunctionName { name: "sim".to_owned(), signature: 0 }],
-            resources: Vec::new(),
+            resources: (gpu > 0).then(|| (fields::GPU.to_owned(), gpu)).into_iter().collect(),
         });
         let event = SchedulerEvent::FromWorker { connection, message };
         self.send(Node::Worker(number), Node::Scheduler, Delivery::Scheduler(event));
@@ -215,15 +228,16 @@ impl World {
         }
         if event == Event::Tick {
             node.alarm = node.alarm.filter(|at| *at > now);
+            self.watch.worker_ticks(now, worker);
         }
         let moment = Moment::of_event(&event);
         self.watch.worker_hears(worker, &event);
         let event = corrupt_worker_event(self.settings.plant, event);
         let mut out = std::mem::take(&mut self.spare_worker_effects);
         node.machine.handle(now, event, &mut out);
-        corrupt_worker_effects(self.settings.plant, &mut out);
+        corrupt_worker_effects(self.settings.plant, &mut self.memory, &mut out);
         let holds = |run| node.store.contains_key(&run);
-        let observation = self.watch.worker_did(worker, &out, holds);
+        let observation = self.watch.worker_did(now, worker, &out, holds);
         let alarm = node.machine.next_deadline();
         let alarm = alarm.and_then(|(at, _)| wake(&mut node.alarm, at, now));
         let size = node.size();
@@ -427,7 +441,7 @@ impl World {
     }
 
     pub(crate) fn ask_of(&mut self, asker: Asker, at: &str) -> Option<RequestId> {
-        let Some(holder) = at.strip_prefix("tcp://worker-").and_then(|n| n.parse().ok()) else {
+        let Some(holder) = fields::worker_at(at) else {
             self.fail(Failure::Protocol(format!("no worker listens at {at}")));
             return None;
         };

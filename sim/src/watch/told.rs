@@ -103,6 +103,13 @@ impl Watch {
         let config = Config::default();
         match failure {
             Failure::Failed { .. } => ensure(log.failures > log.retries, Property::Retries, says),
+            Failure::Lost { .. } if log.options.at_most_once => {
+                ensure(log.begun > 0, Property::Once, says)
+            }
+            Failure::TimedOut => ensure(log.failures > log.retries, Property::Retries, says),
+            Failure::WorkerDied { .. } if log.options.at_most_once => {
+                ensure(log.begun > 0 && log.losses > 0, Property::Once, says)
+            }
             Failure::Lost { .. } if log.scattered => {
                 let let_go = !log.former.is_empty();
                 ensure(log.losses > 0 || let_go, Property::Scatter, says)
@@ -118,8 +125,7 @@ impl Watch {
             | Failure::Decode { .. }
             | Failure::Disconnected { .. }
             | Failure::Lost { .. }
-            | Failure::Rejected { .. }
-            | Failure::TimedOut => Ok(()),
+            | Failure::Rejected { .. } => Ok(()),
         }
     }
 
