@@ -12,19 +12,18 @@ use crate::case::Case;
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::plan::{Latency, Op, Place, TaskDef};
-use crate::world::Mode;
 
-/// The smallest case found that fails like `case` did when it is run like this, and its failure.
-/// Before each run, `goes_on` says whether there may be another.
+/// The smallest case found that fails like `case` did, and its failure. `run` says how a case fails,
+/// if it does; before each run, `goes_on` says whether there may be another.
 #[must_use]
 pub fn minimise(
     case: &Case,
     failure: &Failure,
-    mode: Mode,
+    run: &mut dyn FnMut(&Case) -> Option<Failure>,
     goes_on: &mut dyn FnMut() -> bool,
 ) -> (Case, Failure) {
     let (best, failure) = (case.clone(), failure.clone());
-    let mut shrinker = Shrinker { best, failure, mode, goes_on, over: false };
+    let mut shrinker = Shrinker { best, failure, run, goes_on, over: false };
     loop {
         let before = shrinker.best.clone();
         shrinker.lists();
@@ -39,7 +38,7 @@ pub fn minimise(
 struct Shrinker<'a> {
     best: Case,
     failure: Failure,
-    mode: Mode,
+    run: &'a mut dyn FnMut(&Case) -> Option<Failure>,
     goes_on: &'a mut dyn FnMut() -> bool,
     /// Whether it was said that there may not be another run.
     over: bool,
@@ -57,13 +56,10 @@ impl Shrinker<'_> {
             self.over = true;
             return false;
         }
-        match candidate.run(self.mode) {
-            Err(failure) if failure.is_like(&self.failure) => {
-                (self.best, self.failure) = (candidate, failure);
-                true
-            }
-            Err(_) | Ok(_) => false,
-        }
+        let failure = (self.run)(&candidate).filter(|failure| failure.is_like(&self.failure));
+        let Some(failure) = failure else { return false };
+        (self.best, self.failure) = (candidate, failure);
+        true
     }
 
     fn lists(&mut self) {
