@@ -101,6 +101,7 @@ impl Bulk {
             serves: 0,
             patience: 0,
             gpus: Vec::new(),
+            memory: Vec::new(),
             ops: steps.map(|(id, (at, op))| Step { id, at, op }).collect(),
         }
     }

@@ -117,6 +117,8 @@ struct Style {
     /// Whether the only worker has one thread.
     single: bool,
     switches: Switches,
+    /// Whether memory may be limited.
+    limits_memory: bool,
 }
 
 impl Plan {
@@ -157,6 +159,7 @@ impl Style {
             patience: 0,
             single: false,
             switches: Switches::default(),
+            limits_memory: false,
         }
     }
 }
@@ -264,6 +267,7 @@ impl<'a> Generator<'a> {
             serves: [0, 0, 1, 2][below(hash(self.seed, SERVES, 0, 0), 4) as usize],
             single: self.draw(8) == 0,
             switches: Switches::of(self.seed),
+            limits_memory: true,
         }
     }
 
@@ -291,7 +295,24 @@ impl<'a> Generator<'a> {
             }
         }
         let Style { latency, bandwidth, grace, knobs, serves, patience, .. } = *style;
-        Plan { workers, clients, latency, bandwidth, grace, knobs, serves, patience, gpus, ops }
+        let memory = Vec::new();
+        let mut plan = Plan {
+            workers,
+            clients,
+            latency,
+            bandwidth,
+            grace,
+            knobs,
+            serves,
+            patience,
+            gpus,
+            memory,
+            ops,
+        };
+        if style.limits_memory && self.mix.faults && self.mix.bodies {
+            plan.limit_memory(self.seed);
+        }
+        plan
     }
 
     fn op(&mut self, client: usize, style: &Style) -> Op {

@@ -12,6 +12,7 @@
 //! | `generate.rs` | a seed becomes a plan |
 //! | `minimise.rs` | a case that fails becomes a small one |
 //! | `body.rs` | what a simulated task does, written in its arguments |
+//! | `memory.rs` | how much memory workers have, and what becomes of who needs more |
 //! | `fields.rs` | where, with what, for how long and how often it may run |
 //! | `world.rs`, `queue.rs` | the clock and the deliveries |
 //! | `session.rs` | connections that break, and what is said again |
@@ -44,6 +45,7 @@ mod history;
 mod hunt;
 mod knobs;
 mod matrix;
+mod memory;
 mod metamorphic;
 mod minimise;
 mod nested;

@@ -134,9 +134,12 @@ impl Case {
     pub fn check_more_workers(&self, mode: Mode) -> Result<(), Failure> {
         let mut calm = self.clone();
         calm.plan.ops.retain(|step| !is_fault(&step.op) && !matches!(step.op, Op::Cancel(..)));
+        calm.plan.memory.clear();
         // These may come to different ends by the moment at which things happen.
         for task in calm.plan.submitted_mut() {
             (task.fields.limit, task.fields.once) = (0, false);
+            // Whoever dies may have had data that nobody can make again.
+            task.body.poison = false;
         }
         let mut more = calm.clone();
         more.plan.workers.push(1);

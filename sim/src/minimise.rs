@@ -133,6 +133,8 @@ impl Shrinker<'_> {
     fn numbers(&mut self) {
         self.accepts(|case| case.plan.grace = 0);
         self.accepts(|case| case.plan.knobs = 0);
+        self.accepts(|case| case.plan.memory.clear());
+        self.accepts(|case| case.plan.memory.truncate(1));
         self.accepts(|case| case.plan.gpus.clear());
         self.accepts(|case| case.plan.gpus.truncate(1));
         self.accepts(|case| case.plan.serves = 0);

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use raddle_net::messages::Failure;
 use raddle_net::names::Key;
 
-use crate::plan::TaskDef;
+use crate::memory::is_too_large;
+use crate::plan::{Plan, TaskDef};
 
 /// Every task that was submitted, and what was done to it on purpose.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,8 @@ pub struct Oracle {
     cancelled: BTreeSet<Key>,
     kills: u32,
     deserted: bool,
+    /// Bytes that fit into any worker's memory, if all have limits.
+    memory: Option<u64>,
     /// Whether a body that takes too long may end before anybody has noticed.
     lenient: bool,
 }
@@ -38,6 +41,12 @@ pub enum Verdict {
 }
 
 impl Oracle {
+    /// One that knows how much memory workers have.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        Self { memory: plan.largest_memory(), ..Self::default() }
+    }
+
     /// One to which a body may be done although its time was over: its clock is not the plan's.
     #[must_use]
     pub fn lenient() -> Self {
@@ -52,6 +61,7 @@ impl Oracle {
         let inputs: Result<Vec<u64>, Key> =
             task.dependencies.iter().map(|input| self.tasks[input].value).collect();
         let hopeless = task.body.poison
+            || is_too_large(task, self.memory)
             || fails_for_good(task)
             || (task.fields.is_too_short_for(task.body.micros) && !self.lenient);
         let value = if hopeless && inputs.is_ok() {

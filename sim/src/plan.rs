@@ -30,6 +30,8 @@ pub struct Plan {
     pub patience: u64,
     /// What workers have of a GPU, in units of 1/10,000, in turn by their numbers; none: nothing.
     pub gpus: Vec<u64>,
+    /// Memory of workers in bytes, in turn by their numbers, 0 for any amount; none: no limits.
+    pub memory: Vec<u64>,
     /// Operations.
     pub ops: Vec<Step>,
 }

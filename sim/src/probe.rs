@@ -58,6 +58,7 @@ probes! {
     KilledWorkers "a task is given up that has killed too many workers",
     LostData "a client's data is lost",
     LostOnce "a task that runs at most once is needed again",
+    OutOfMemory "a worker needs more memory than it has",
     PushedDead "a client's data is sent to a worker that is no more",
     Rejected "a client's data comes to a worker that does not want it",
     Retried "a body runs that has failed before",

@@ -197,14 +197,15 @@ impl Reference {
         Ok(())
     }
 
-    /// Whether it is all the same that a task has failed or was released: nobody needs it, and
-    /// something upstream has failed. Which came first is for the real one to choose.
+    /// Whether it is all the same that a task has failed or was released: nobody needs it, and it may
+    /// not run again, or something upstream has failed. Which came first is for the real one to choose.
     fn is_idle(&self, key: Key, kind: Kind) -> bool {
         let Some(task) = self.tasks.get(&key) else { return false };
         let upstream = task.inputs.iter().any(|input| self.tasks[input].fact == Fact::Erred);
         let made = matches!(task.fact, Fact::Made(..));
         let same = matches!(kind, Kind::Erred | Kind::Released) && !made;
-        same && upstream && !self.needed().contains(&key)
+        let again = task.attempts > 0 && task.spec.options.at_most_once;
+        same && (upstream || again) && !self.needed().contains(&key)
     }
 
     /// What the state of a task may be called.

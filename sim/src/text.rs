@@ -10,6 +10,7 @@
 //! serves 0                             requests that a worker serves at a time; 0: as many as usual
 //! patience 0                           microseconds that work waits without any worker; 0: default
 //! gpus 10000 0                         what workers have of a GPU, in turn, in 1/10,000; may be left out
+//! memory 9000000 0                     bytes of workers, in turn; 0: any amount; may be left out
 //! 1 @0 submit 0                        operation 1, at 0 µs: client 0 submits
 //!   1-1 salt=2a nbytes=8 micros=100      a key and what it does; a number that is 0 is left out
 //!   1-2 after=1-1,1-1 retries=2          also: failures=N|always children=N priority=N poison
@@ -87,10 +88,12 @@ impl fmt::Display for Plan {
         writeln!(f, "\nclients {}\nlatency {}", self.clients, self.latency)?;
         writeln!(f, "bandwidth {}\ngrace {}", self.bandwidth, self.grace)?;
         writeln!(f, "knobs {}\nserves {}\npatience {}", self.knobs, self.serves, self.patience)?;
-        if !self.gpus.is_empty() {
-            write!(f, "gpus")?;
-            self.gpus.iter().try_for_each(|amount| write!(f, " {amount}"))?;
-            writeln!(f)?;
+        for (name, list) in [("gpus", &self.gpus), ("memory", &self.memory)] {
+            if !list.is_empty() {
+                write!(f, "{name}")?;
+                list.iter().try_for_each(|amount| write!(f, " {amount}"))?;
+                writeln!(f)?;
+            }
         }
         self.ops.iter().try_for_each(|Step { id, at, op }| writeln!(f, "{id} @{at} {op}"))
     }
@@ -242,6 +245,7 @@ impl FromStr for Plan {
                 "patience" => plan.patience = words.next(MICROS)?,
                 "grace" => plan.grace = words.next("microseconds")?,
                 "knobs" => plan.knobs = words.next("a number")?,
+                "memory" => plan.memory = words.rest("a number of bytes")?,
                 "gpus" => plan.gpus = words.rest("units of 1/10,000")?,
                 "serves" => plan.serves = words.next("a number of requests")?,
                 id => {

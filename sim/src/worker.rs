@@ -39,6 +39,8 @@ pub(crate) struct SimWorker {
     nthreads: u32,
     /// What it has of a GPU, in units of 1/10,000.
     pub(crate) gpu: u64,
+    /// Bytes that each of its bodies makes.
+    pub(crate) making: BTreeMap<RunId, u64>,
     pub(crate) store: BTreeMap<RunId, (u64, u32)>,
     /// Scattered values that have come and were not judged yet.
     pub(crate) offered: BTreeMap<RequestId, (u64, u32)>,
@@ -139,6 +141,7 @@ impl World {
             connection: ConnectionId::default(),
             nthreads,
             gpu,
+            making: BTreeMap::new(),
             store: BTreeMap::new(),
             offered: BTreeMap::new(),
             outbox: Vec::new(),
@@ -308,6 +311,7 @@ impl World {
                 if let Some(value) = node.offered.remove(&request) {
                     node.store.insert(run, value);
                 }
+                self.account(worker);
                 self.answer(worker, request, Reply::Stored(true));
             }
             Effect::Close { reason } => {
@@ -390,6 +394,10 @@ impl World {
             let many = format!("worker {worker} runs {executing} bodies at a time");
             return self.fail(Failure::Broken(Property::Slots, many));
         }
+        node.making.insert(run, u64::from(body.nbytes));
+        if self.account(worker) {
+            return;
+        }
         if self.harms(Plant::SwapInputs) {
             values.reverse();
         }
@@ -420,6 +428,7 @@ impl World {
         let Some(node) = self.workers.get_mut(&worker) else { return };
         let since = node.running.remove(&run).map_or(self.now, |(_, since)| since);
         node.nested.remove(&run);
+        node.making.remove(&run);
         let outcome = match ended {
             Ended::Failed(blame, failure) => Outcome::Failed { blame: wrong.or(blame), failure },
             Ended::Value(value, nbytes) => {
@@ -492,6 +501,7 @@ impl World {
                 GatherOutcome::Got { found, missing }
             }
         };
+        self.account(worker);
         self.worker_event(worker, Event::Gathered { peer, outcome });
     }
 }

@@ -211,7 +211,7 @@ impl World {
             echoes: Echoes::default(),
             has_bystanders: plan.ops.iter().any(|step| matches!(step.op, Op::Meddle(_))),
             has_sessions: plan.ops.iter().any(|step| matches!(step.op, Op::Cut(..))),
-            oracle: Oracle::default(),
+            oracle: Oracle::of(&plan),
             watch: Watch::new(&plan),
             reference: Reference::of(&settings, &plan),
             requests: BTreeMap::new(),

@@ -105,9 +105,10 @@ fn plans() -> impl Strategy<Value = Plan> {
     let steps = prop::collection::vec(steps, 0..6);
     let workers = prop::collection::vec(any::<u32>(), 0..4);
     let numbers = any::<(u64, u64, u64, usize, u64)>();
-    let gpus = prop::collection::vec(any::<u64>(), 0..3);
-    (workers, latencies(), numbers, gpus, steps).prop_map(
-        |(workers, latency, numbers, gpus, ops)| {
+    let amounts = || prop::collection::vec(any::<u64>(), 0..3);
+    let amounts = (amounts(), amounts());
+    (workers, latencies(), numbers, amounts, steps).prop_map(
+        |(workers, latency, numbers, (gpus, memory), ops)| {
             let (bandwidth, grace, knobs, serves, patience) = numbers;
             Plan {
                 workers,
@@ -119,6 +120,7 @@ fn plans() -> impl Strategy<Value = Plan> {
                 serves,
                 patience,
                 gpus,
+                memory,
                 ops,
             }
         },
