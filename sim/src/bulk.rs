@@ -9,6 +9,7 @@ use raddle_core::random::{below, hash};
 use raddle_net::names::{Key, Session};
 
 use crate::body::Body;
+use crate::fields::Fields;
 use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 
 /// The stream of chance that belongs to large plans.
@@ -99,6 +100,8 @@ impl Bulk {
             knobs: 0,
             serves: 0,
             patience: 0,
+            gpus: Vec::new(),
+            memory: Vec::new(),
             ops: steps.map(|(id, (at, op))| Step { id, at, op }).collect(),
         }
     }
@@ -143,7 +146,8 @@ impl Builder {
             let dependencies = shape.inputs(i, size).map(key).collect();
             let priority = self.draw(3) as i32 - 1;
             let (body, retries) = self.body();
-            TaskDef { key: key(i), dependencies, body, retries, priority, scattered: false }
+            let fields = Fields::default();
+            TaskDef { key: key(i), dependencies, body, retries, priority, scattered: false, fields }
         };
         (0..size).map(task).collect()
     }

@@ -13,7 +13,7 @@ use raddle_core::scheduler::{Age, Cell, ConnectionId, Event};
 use raddle_core::worker::{Cell as WorkerCell, Event as WorkerEvent, RequestId, RunRow};
 use raddle_net::messages::{
     ClientMessage, Failure as TaskFailure, Item, NewTask, Note, Query, Registration,
-    SchedulerToClient, SchedulerToWorker, WorkerMessage,
+    SchedulerToClient, SchedulerToWorker, TaskOptions, WorkerMessage,
 };
 use raddle_net::names::{Key, RunId, Session, SpecId};
 use raddle_net::payload::Blob;
@@ -100,7 +100,7 @@ impl World {
         let name = "stranger".to_owned();
         self.scheduler_event(Event::ClientConnected { connection, session, name });
         for retries in 0..=3 {
-            let spec = (*spec(retries)).clone();
+            let spec = (*spec(TaskOptions { retries, ..TaskOptions::default() })).clone();
             self.stranger_says(connection, ClientMessage::Define { id: SpecId(retries), spec });
         }
         connection
@@ -188,7 +188,8 @@ impl World {
             }
         }
         let key = Key::numbered(Session::truncate(STRANGERS), 1);
-        let define = ClientMessage::Define { id: SpecId(0), spec: (*spec(0)).clone() };
+        let define =
+            ClientMessage::Define { id: SpecId(0), spec: (*spec(TaskOptions::default())).clone() };
         for message in [
             define,
             ClientMessage::Submit { submission: 1, tasks: Vec::new() },

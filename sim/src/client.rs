@@ -124,9 +124,9 @@ impl SimClient {
 }
 
 /// The function of every simulated task, with these options.
-pub(crate) fn spec(retries: u32) -> Arc<TaskSpec> {
+pub(crate) fn spec(options: TaskOptions) -> Arc<TaskSpec> {
     let function = Function { name: "sim".to_owned(), ..Function::default() };
-    Arc::new(TaskSpec { function, options: TaskOptions { retries, ..TaskOptions::default() } })
+    Arc::new(TaskSpec { function, options })
 }
 
 /// A value that travels with the news, if it is small.
@@ -138,7 +138,7 @@ pub(crate) fn small(value: u64, nbytes: u32) -> Option<SmallValue> {
 }
 
 /// Names a key in decisions of chance.
-fn entity(key: Key) -> u64 {
+pub(crate) fn entity(key: Key) -> u64 {
     let mut digest = Digest(0);
     key.hash(&mut digest);
     digest.finish()
@@ -175,7 +175,7 @@ impl World {
             self.oracle.submitted(task);
             calls.push(Task {
                 key: task.key,
-                spec: spec(task.retries),
+                spec: spec(task.fields.options(task.retries)),
                 priority: task.priority,
                 dependencies: task.dependencies.iter().copied().collect(),
                 args: task.body.encode(),

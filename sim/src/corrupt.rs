@@ -3,7 +3,7 @@
 //!
 //! It must not know who finds the bug.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +13,7 @@ use raddle_core::worker::{Effect as WorkerEffect, Event as WorkerEvent};
 use raddle_net::messages::{
     ClientMessage, Failure as TaskFailure, SchedulerToClient, SchedulerToWorker, WorkerMessage,
 };
-use raddle_net::names::{Key, RunId, WorkerId};
+use raddle_net::names::{Key, RunId, SpecId, WorkerId};
 
 use crate::failure::Failure;
 use crate::plant::Plant;
@@ -38,6 +38,14 @@ pub(crate) struct Memory {
     runs: BTreeMap<Key, (ConnectionId, RunId)>,
     /// Who submitted a key.
     owners: BTreeMap<Key, Vec<ConnectionId>>,
+    /// What tasks of each spec need of their worker, as far as they need anything.
+    needs: BTreeSet<SpecId>,
+    /// Runs that need something of their worker.
+    takers: BTreeSet<RunId>,
+    /// Workers of which something is thought to be taken for ever.
+    taken: BTreeSet<ConnectionId>,
+    /// Runs whose time is over.
+    late: BTreeMap<RunId, Key>,
 }
 
 /// A number that no two runs in one process agree on.
@@ -57,7 +65,11 @@ pub(crate) fn corrupt_worker_event(plant: Option<Plant>, mut event: WorkerEvent)
 }
 
 /// What a worker does instead of this.
-pub(crate) fn corrupt_worker_effects(plant: Option<Plant>, out: &mut Vec<WorkerEffect>) {
+pub(crate) fn corrupt_worker_effects(
+    plant: Option<Plant>,
+    memory: &mut Memory,
+    out: &mut Vec<WorkerEffect>,
+) {
     let is_execute = |effect: &WorkerEffect| matches!(effect, WorkerEffect::Execute(_));
     if plant == Some(Plant::LoseExecute) && out.len() > 1 {
         out.retain(|effect| !is_execute(effect));
@@ -65,6 +77,33 @@ pub(crate) fn corrupt_worker_effects(plant: Option<Plant>, out: &mut Vec<WorkerE
     if plant == Some(Plant::ExecuteTwice) {
         let again = out.iter().find(|effect| is_execute(effect)).cloned();
         out.extend(again);
+    }
+    if plant == Some(Plant::AcceptLate) {
+        out.retain(|effect| !memory.is_over(effect));
+        for effect in out {
+            if let WorkerEffect::Forget { run } = *effect
+                && let Some(key) = memory.late.remove(&run)
+            {
+                let (nbytes, duration, value) = (8, 0, None);
+                let message = WorkerMessage::Finished { key, run, nbytes, duration, value };
+                *effect = WorkerEffect::ToScheduler(message);
+            }
+        }
+    }
+}
+
+impl Memory {
+    /// Whether a worker says that the time of a run is over; it is remembered.
+    fn is_over(&mut self, effect: &WorkerEffect) -> bool {
+        let WorkerEffect::ToScheduler(WorkerMessage::Failed { key, run, failure, .. }) = effect
+        else {
+            return false;
+        };
+        let over = matches!(**failure, TaskFailure::TimedOut);
+        if over {
+            self.late.insert(*run, *key);
+        }
+        over
     }
 }
 
@@ -76,6 +115,9 @@ impl World {
             match message {
                 ClientMessage::Define { spec, .. } if plant == Plant::EndlessRetries => {
                     spec.options.retries = 1_000;
+                }
+                ClientMessage::Define { spec, .. } if plant == Plant::OnceAgain => {
+                    spec.options.at_most_once = false;
                 }
                 ClientMessage::Define { spec, .. } if plant == Plant::TooFewRetries => {
                     spec.options.retries = 0;
@@ -94,6 +136,25 @@ impl World {
                 | ClientMessage::Release { .. }
                 | ClientMessage::Retry { .. }
                 | ClientMessage::Want { .. } => {}
+            }
+        }
+        if let Event::FromWorker { connection, message } = &mut event {
+            match message {
+                WorkerMessage::Register(registration) if plant == Plant::DoubleResources => {
+                    registration.resources.iter_mut().for_each(|(_, amount)| *amount *= 2);
+                }
+                WorkerMessage::Failed { run, .. } if self.memory.takers.contains(run) => {
+                    self.memory.taken.insert(*connection);
+                }
+                WorkerMessage::Failed { .. }
+                | WorkerMessage::Fetched { .. }
+                | WorkerMessage::Finished { .. }
+                | WorkerMessage::FromRun { .. }
+                | WorkerMessage::Goodbye
+                | WorkerMessage::Locate { .. }
+                | WorkerMessage::Note { .. }
+                | WorkerMessage::Register(_)
+                | WorkerMessage::Started { .. } => {}
             }
         }
         if plant == Plant::StaleRun
@@ -117,6 +178,7 @@ impl World {
         {
             self.fail(Failure::Broken(Property::Canary, "as planted".to_owned()));
         }
+        self.corrupt_assignments(plant, out);
         for effect in out.iter_mut() {
             match effect {
                 Effect::ToClient { message, .. } => self.corrupt_news(plant, message),
@@ -156,6 +218,45 @@ impl World {
             more.push(Effect::ToWorker { connection, message });
         }
         out.extend(more);
+    }
+
+    /// Runs go where they should not, or nowhere.
+    fn corrupt_assignments(&mut self, plant: Plant, out: &mut Vec<Effect>) {
+        for effect in out.iter_mut() {
+            match effect {
+                Effect::ToWorker { message: SchedulerToWorker::Define { id, spec }, .. } => {
+                    if !spec.options.resources.is_empty() {
+                        self.memory.needs.insert(*id);
+                    }
+                }
+                Effect::ToWorker { connection, message: SchedulerToWorker::Compute(compute) } => {
+                    if self.memory.needs.contains(&compute.spec) {
+                        self.memory.takers.insert(compute.run);
+                    }
+                    if plant == Plant::IgnoreRestriction
+                        && self.memory.runs.contains_key(&compute.key)
+                        && let Some(other) = self.somebody_else_for(compute.key)
+                    {
+                        *connection = other;
+                    }
+                }
+                Effect::Close { .. }
+                | Effect::ToClient { .. }
+                | Effect::ToWorker { .. }
+                | Effect::Warn { .. } => {}
+            }
+        }
+        let Memory { takers, taken, .. } = &self.memory;
+        out.retain(|effect| match effect {
+            Effect::ToWorker { connection, message: SchedulerToWorker::Compute(compute) } => {
+                let waits = takers.contains(&compute.run) && taken.contains(connection);
+                plant != Plant::KeepResource || !waits
+            }
+            Effect::Close { .. }
+            | Effect::ToClient { .. }
+            | Effect::ToWorker { .. }
+            | Effect::Warn { .. } => true,
+        });
     }
 
     fn corrupt_news(&mut self, plant: Plant, message: &mut SchedulerToClient) {

@@ -128,6 +128,8 @@ pub struct Report {
     pub judged: u64,
     /// How much time passed in the world.
     pub simulated: Duration,
+    /// Bytes of values that one worker had at most, in plans that limit memory.
+    pub peak_bytes: u64,
     /// Hash of everything that happened, in order.
     pub digest: u64,
     /// What was seen.
@@ -142,6 +144,7 @@ impl Report {
         self.events += other.events;
         self.executions += other.executions;
         self.judged += other.judged;
+        self.peak_bytes = self.peak_bytes.max(other.peak_bytes);
         self.simulated += other.simulated;
         self.coverage.add(&other.coverage);
         self.digest = self.digest.rotate_left(1) ^ other.digest;

@@ -7,6 +7,8 @@ use raddle_core::random::{below, hash};
 use raddle_net::names::{Key, Session};
 
 use crate::body::Body;
+use crate::client::entity;
+use crate::fields::Switches;
 use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 
 /// Streams of chance that belong to plans.
@@ -125,6 +127,9 @@ struct Style {
     patience: u64,
     /// Whether the only worker has one thread.
     single: bool,
+    switches: Switches,
+    /// Whether memory may be limited.
+    limits_memory: bool,
 }
 
 impl Plan {
@@ -164,6 +169,8 @@ impl Style {
             serves: 0,
             patience: 0,
             single: false,
+            switches: Switches::default(),
+            limits_memory: false,
         }
     }
 }
@@ -184,11 +191,13 @@ struct Generator<'a> {
     drawn: u64,
     numbers: Vec<u64>,
     known: Vec<Vec<Key>>,
+    switches: Switches,
 }
 
 impl<'a> Generator<'a> {
     fn new(chance: Chance<'a>, seed: u64, mix: Mix) -> Self {
-        Self { chance, seed, mix, drawn: 0, numbers: vec![], known: vec![] }
+        let switches = Switches::default();
+        Self { chance, seed, mix, drawn: 0, numbers: vec![], known: vec![], switches }
     }
 
     fn generate(mut self) -> Plan {
@@ -268,6 +277,8 @@ impl<'a> Generator<'a> {
             },
             serves: [0, 0, 1, 2][below(hash(self.seed, SERVES, 0, 0), 4) as usize],
             single: self.draw(8) == 0,
+            switches: Switches::of(self.seed),
+            limits_memory: true,
         }
     }
 
@@ -277,6 +288,8 @@ impl<'a> Generator<'a> {
             false => (0..=self.draw(4)).map(|_| 1 + self.draw(3) as u32).collect(),
         };
         let clients = 1 + self.draw(3) as usize;
+        self.switches = style.switches;
+        let gpus = self.switches.gpus(self.seed);
         (self.numbers, self.known) = (vec![0; clients], vec![Vec::new(); clients]);
         let (mut at, mut submitted, mut ops) = (0, 0, Vec::new());
         let mut push = |at, op| ops.push(Step { id: ops.len() as u32 + 1, at, op });
@@ -293,7 +306,24 @@ impl<'a> Generator<'a> {
             }
         }
         let Style { latency, bandwidth, grace, knobs, serves, patience, .. } = *style;
-        Plan { workers, clients, latency, bandwidth, grace, knobs, serves, patience, ops }
+        let memory = Vec::new();
+        let mut plan = Plan {
+            workers,
+            clients,
+            latency,
+            bandwidth,
+            grace,
+            knobs,
+            serves,
+            patience,
+            gpus,
+            memory,
+            ops,
+        };
+        if style.limits_memory && self.mix.faults && self.mix.bodies {
+            plan.limit_memory(self.seed);
+        }
+        plan
     }
 
     fn op(&mut self, client: usize, style: &Style) -> Op {
@@ -456,7 +486,8 @@ impl<'a> Generator<'a> {
             }
         }
         let priority = self.draw(3) as i32 - 1;
-        TaskDef { key, dependencies, body, retries, priority, scattered: false }
+        let fields = self.switches.fields(self.seed, entity(key), body, self.mix.bodies);
+        TaskDef { key, dependencies, body, retries, priority, scattered: false, fields }
     }
 
     /// A hot key, after the hot keys that it depends on: the same recipes whoever submits them.

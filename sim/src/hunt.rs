@@ -50,7 +50,8 @@ impl Plant {
                 left = left.saturating_sub(1);
                 left > 0
             };
-            let (small, _) = minimise(&case, &failure, mode, &mut more);
+            let mut run = |case: &Case| case.run(mode).err();
+            let (small, _) = minimise(&case, &failure, &mut run, &mut more);
             Some(Find { seeds: seed + 1, ops: small.plan.ops.len(), tasks: small.plan.tasks() })
         })
     }

@@ -12,6 +12,8 @@
 //! | `generate.rs` | a seed becomes a plan |
 //! | `minimise.rs` | a case that fails becomes a small one |
 //! | `body.rs` | what a simulated task does, written in its arguments |
+//! | `memory.rs` | how much memory workers have, and what becomes of who needs more |
+//! | `fields.rs` | where, with what, for how long and how often it may run |
 //! | `world.rs`, `queue.rs` | the clock and the deliveries |
 //! | `session.rs` | connections that break, and what is said again |
 //! | `network.rs`, `wire.rs`, `requests.rs` | links, and what stands still; messages as bytes; pulls of values |
@@ -37,11 +39,13 @@ mod corrupt;
 mod coverage;
 mod digest;
 mod failure;
+mod fields;
 mod generate;
 mod history;
 mod hunt;
 mod knobs;
 mod matrix;
+mod memory;
 mod metamorphic;
 mod minimise;
 mod nested;
@@ -70,6 +74,7 @@ pub use body::Body;
 pub use case::{Case, policy_name, policy_named};
 pub use coverage::Coverage;
 pub use failure::{Class, Failure, Report};
+pub use fields::{Fields, Target};
 pub use generate::Mix;
 pub use history::{End, History};
 pub use hunt::Find;

@@ -4,13 +4,14 @@
 
 use raddle_core::random::{below, hash};
 use raddle_core::scheduler::Policy;
+use raddle_net::names::Key;
 
 use std::sync::Arc;
 
 use crate::case::Case;
-use crate::failure::Failure;
+use crate::failure::{Failure, Report};
 use crate::history::{End, History};
-use crate::plan::{Op, Plan};
+use crate::plan::{Op, Plan, Step, TaskDef};
 use crate::property::Property;
 use crate::world::{Mode, Settings, World};
 
@@ -25,6 +26,19 @@ impl Case {
     /// The first property that does not hold.
     pub fn history(&self, mode: Mode) -> Result<History, Failure> {
         Ok(self.run(mode)?.history)
+    }
+
+    /// Runs it, as [`run`](Self::run) does, and then checks every relation, if that is `wanted`.
+    ///
+    /// # Errors
+    ///
+    /// The first property that does not hold.
+    pub fn run_with_relations(&self, mode: Mode, wanted: bool) -> Result<Report, Failure> {
+        let report = self.run(mode)?;
+        if wanted {
+            self.check_relations(mode)?;
+        }
+        Ok(report)
     }
 
     /// Every relation that is known.
@@ -71,8 +85,8 @@ impl Case {
         holds(plain == coded, Property::Codec, || "bytes make a difference".to_owned())
     }
 
-    /// M3: without its faults, on one worker or on many, with other priorities and under the other
-    /// policy, every future that has a value in both has the same.
+    /// M3: without its faults, on one worker or on many, with other priorities, submitted in another
+    /// order and under the other policy, every future that has a value in both has the same.
     ///
     /// # Errors
     ///
@@ -86,7 +100,7 @@ impl Case {
     }
 
     /// The same work in other circumstances.
-    fn variations(&self) -> [Self; 4] {
+    fn variations(&self) -> [Self; 5] {
         let other = match self.policy {
             Policy::EarliestStart => Policy::Random,
             Policy::Random => Policy::EarliestStart,
@@ -97,19 +111,18 @@ impl Case {
             case
         };
         let (seed, drawn) = (self.seed, std::cell::Cell::new(0));
+        let draw = |bound| {
+            drawn.set(drawn.get() + 1);
+            below(hash(seed, VARIATIONS, 1, drawn.get()), bound)
+        };
         [
             of(&|plan| plan.ops.retain(|step| !is_fault(&step.op))),
             of(&|plan| plan.workers = vec![1]),
             of(&|plan| plan.workers = vec![2; 20]),
             of(&|plan| {
-                for step in &mut plan.ops {
-                    let Op::Submit(_, tasks) = &mut step.op else { continue };
-                    for task in tasks {
-                        drawn.set(drawn.get() + 1);
-                        task.priority = below(hash(seed, VARIATIONS, 1, drawn.get()), 100) as i32;
-                    }
-                }
+                plan.submitted_mut().for_each(|task| task.priority = draw(100) as i32);
             }),
+            of(&|plan| reorder(plan, &draw)),
         ]
     }
 
@@ -121,11 +134,12 @@ impl Case {
     pub fn check_more_workers(&self, mode: Mode) -> Result<(), Failure> {
         let mut calm = self.clone();
         calm.plan.ops.retain(|step| !is_fault(&step.op) && !matches!(step.op, Op::Cancel(..)));
-        // Which data go with a worker that a task kills depends on who is there.
-        for step in &mut calm.plan.ops {
-            if let Op::Submit(_, tasks) = &mut step.op {
-                tasks.iter_mut().for_each(|task| task.body.poison = false);
-            }
+        calm.plan.memory.clear();
+        // These may come to different ends by the moment at which things happen.
+        for task in calm.plan.submitted_mut() {
+            (task.fields.limit, task.fields.once) = (0, false);
+            // Whoever dies may have had data that nobody can make again.
+            task.body.poison = false;
         }
         let mut more = calm.clone();
         more.plan.workers.push(1);
@@ -141,6 +155,62 @@ impl Case {
         }
         Ok(())
     }
+}
+
+/// Submissions come in another order, and so do the tasks of each, after what they need.
+fn reorder(plan: &mut Plan, draw: &dyn Fn(u64) -> u64) {
+    for client in 0..plan.clients {
+        let ours = |step: &mut Step| match &mut step.op {
+            Op::Submit(of, tasks) if *of == client => Some(std::mem::take(tasks)),
+            Op::Submit(..)
+            | Op::Ambush(..)
+            | Op::Cancel(..)
+            | Op::Clog(..)
+            | Op::Cut(..)
+            | Op::Goodbye(_)
+            | Op::Join(_)
+            | Op::Kill(_)
+            | Op::Leave(_)
+            | Op::Meddle(_)
+            | Op::Pause(..)
+            | Op::Query(..)
+            | Op::Release(..)
+            | Op::Scatter(..)
+            | Op::Vanish(_) => None,
+        };
+        let submissions: Vec<Vec<TaskDef>> = plan.ops.iter_mut().filter_map(ours).collect();
+        let needs = |one: &Vec<TaskDef>, other: &Vec<TaskDef>| {
+            let here = |key: &Key| one.iter().any(|task| task.key == *key);
+            let there = |key: &Key| other.iter().any(|task| task.key == *key);
+            one.iter().flat_map(|task| &task.dependencies).any(|key| there(key) && !here(key))
+        };
+        let mut shuffled = shuffle(submissions, needs, draw).into_iter();
+        for step in &mut plan.ops {
+            if let Op::Submit(of, tasks) = &mut step.op
+                && *of == client
+            {
+                let needs = |one: &TaskDef, other: &TaskDef| one.dependencies.contains(&other.key);
+                *tasks = shuffle(shuffled.next().unwrap_or_default(), needs, draw);
+            }
+        }
+    }
+}
+
+/// In a random order, but each after those that it needs.
+fn shuffle<T>(
+    mut items: Vec<T>,
+    needs: impl Fn(&T, &T) -> bool,
+    draw: &dyn Fn(u64) -> u64,
+) -> Vec<T> {
+    let mut shuffled = Vec::with_capacity(items.len());
+    while !items.is_empty() {
+        let is_free = |n: &usize| !items.iter().any(|other| needs(&items[*n], other));
+        let free: Vec<usize> = (0..items.len()).filter(is_free).collect();
+        // Of those that need one another, the first is the first.
+        let next = free.get(draw(free.len().max(1) as u64) as usize).copied().unwrap_or(0);
+        shuffled.push(items.remove(next));
+    }
+    shuffled
 }
 
 fn same_values(a: &History, b: &History) -> Result<(), Failure> {

@@ -10,20 +10,20 @@ use raddle_net::names::Key;
 use crate::body::Body;
 use crate::case::Case;
 use crate::failure::Failure;
+use crate::fields::Fields;
 use crate::plan::{Latency, Op, Place, TaskDef};
-use crate::world::Mode;
 
-/// The smallest case found that fails like `case` did when it is run like this, and its failure.
-/// Before each run, `goes_on` says whether there may be another.
+/// The smallest case found that fails like `case` did, and its failure. `run` says how a case fails,
+/// if it does; before each run, `goes_on` says whether there may be another.
 #[must_use]
 pub fn minimise(
     case: &Case,
     failure: &Failure,
-    mode: Mode,
+    run: &mut dyn FnMut(&Case) -> Option<Failure>,
     goes_on: &mut dyn FnMut() -> bool,
 ) -> (Case, Failure) {
     let (best, failure) = (case.clone(), failure.clone());
-    let mut shrinker = Shrinker { best, failure, mode, goes_on, over: false };
+    let mut shrinker = Shrinker { best, failure, run, goes_on, over: false };
     loop {
         let before = shrinker.best.clone();
         shrinker.lists();
@@ -38,7 +38,7 @@ pub fn minimise(
 struct Shrinker<'a> {
     best: Case,
     failure: Failure,
-    mode: Mode,
+    run: &'a mut dyn FnMut(&Case) -> Option<Failure>,
     goes_on: &'a mut dyn FnMut() -> bool,
     /// Whether it was said that there may not be another run.
     over: bool,
@@ -56,13 +56,10 @@ impl Shrinker<'_> {
             self.over = true;
             return false;
         }
-        match candidate.run(self.mode) {
-            Err(failure) if failure.is_like(&self.failure) => {
-                (self.best, self.failure) = (candidate, failure);
-                true
-            }
-            Err(_) | Ok(_) => false,
-        }
+        let failure = (self.run)(&candidate).filter(|failure| failure.is_like(&self.failure));
+        let Some(failure) = failure else { return false };
+        (self.best, self.failure) = (candidate, failure);
+        true
     }
 
     fn lists(&mut self) {
@@ -136,6 +133,10 @@ impl Shrinker<'_> {
     fn numbers(&mut self) {
         self.accepts(|case| case.plan.grace = 0);
         self.accepts(|case| case.plan.knobs = 0);
+        self.accepts(|case| case.plan.memory.clear());
+        self.accepts(|case| case.plan.memory.truncate(1));
+        self.accepts(|case| case.plan.gpus.clear());
+        self.accepts(|case| case.plan.gpus.truncate(1));
         self.accepts(|case| case.plan.serves = 0);
         self.accepts(|case| case.plan.bandwidth = 0);
         self.accepts(|case| case.plan.patience = 0);
@@ -184,12 +185,24 @@ impl Shrinker<'_> {
 }
 
 /// What may make a task simpler; the first is the most.
-const SIMPLER: [fn(&mut TaskDef); 10] = [
+const SIMPLER: [fn(&mut TaskDef); 18] = [
     |task| {
         let (salt, nbytes) = (task.body.salt, task.body.nbytes);
         task.body = Body { salt, nbytes, ..Body::default() };
         (task.retries, task.priority) = (0, 0);
+        task.fields = Fields::default();
     },
+    |task| task.fields = Fields::default(),
+    |task| {
+        task.fields.workers.clear();
+        task.fields.allow_others = false;
+    },
+    |task| task.fields.workers.truncate(1),
+    |task| task.fields.allow_others = false,
+    |task| task.fields.gpu = 0,
+    |task| task.fields.limit = 0,
+    |task| round(&mut task.fields.limit),
+    |task| task.fields.once = false,
     |task| task.priority = 0,
     |task| task.retries = 0,
     |task| task.body.poison = false,

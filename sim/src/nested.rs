@@ -7,7 +7,7 @@ use std::sync::Arc;
 use raddle_core::client::{Client, Effect, Event as ClientEvent, FetchOutcome, Settled, Task};
 use raddle_core::time::Duration;
 use raddle_core::worker::Event;
-use raddle_net::messages::{Failure as TaskFailure, Item};
+use raddle_net::messages::{Failure as TaskFailure, Item, TaskOptions};
 use raddle_net::names::{Key, RunId, Session};
 
 use crate::body::Body;
@@ -48,7 +48,7 @@ impl World {
             node.children += 1;
             tasks.push(Task {
                 key: Key::numbered(session, node.children),
-                spec: spec(0),
+                spec: spec(TaskOptions::default()),
                 priority: 0,
                 dependencies: [].into_iter().collect(),
                 args: body.child(n).encode(),

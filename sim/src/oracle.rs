@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use raddle_net::messages::Failure;
 use raddle_net::names::Key;
 
-use crate::plan::TaskDef;
+use crate::memory::is_too_large;
+use crate::plan::{Plan, TaskDef};
 
 /// Every task that was submitted, and what was done to it on purpose.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,10 @@ pub struct Oracle {
     cancelled: BTreeSet<Key>,
     kills: u32,
     deserted: bool,
+    /// Bytes that fit into any worker's memory, if all have limits.
+    memory: Option<u64>,
+    /// Whether a body that takes too long may end before anybody has noticed.
+    lenient: bool,
 }
 
 /// A submitted task.
@@ -36,6 +41,18 @@ pub enum Verdict {
 }
 
 impl Oracle {
+    /// One that knows how much memory workers have.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        Self { memory: plan.largest_memory(), ..Self::default() }
+    }
+
+    /// One to which a body may be done although its time was over: its clock is not the plan's.
+    #[must_use]
+    pub fn lenient() -> Self {
+        Self { lenient: true, ..Self::default() }
+    }
+
     /// A task is about to be submitted, after those it depends on.
     pub fn submitted(&mut self, task: &TaskDef) {
         if self.tasks.contains_key(&task.key) {
@@ -43,7 +60,10 @@ impl Oracle {
         }
         let inputs: Result<Vec<u64>, Key> =
             task.dependencies.iter().map(|input| self.tasks[input].value).collect();
-        let hopeless = task.body.poison || u32::from(task.body.failures) > task.retries;
+        let hopeless = task.body.poison
+            || is_too_large(task, self.memory)
+            || fails_for_good(task)
+            || (task.fields.is_too_short_for(task.body.micros) && !self.lenient);
         let value = if hopeless && inputs.is_ok() {
             Err(task.key)
         } else {
@@ -55,6 +75,12 @@ impl Oracle {
     /// Whether this key was submitted.
     pub(crate) fn knows(&self, key: Key) -> bool {
         self.tasks.contains_key(&key)
+    }
+
+    /// What was submitted by this name.
+    #[must_use]
+    pub fn task(&self, key: Key) -> Option<&TaskDef> {
+        self.tasks.get(&key).map(|known| &known.task)
     }
 
     /// A client called a task off: it may end either way.
@@ -98,7 +124,15 @@ impl Oracle {
         let expected = value.is_err();
         match failure {
             Failure::Cancelled if self.cancelled.contains(&blame) => Verdict::Right,
-            Failure::Failed { .. } if expected && !root.body.poison => Verdict::Right,
+            Failure::Failed { .. } if expected && !root.body.poison && fails_for_good(root) => {
+                Verdict::Right
+            }
+            // The observer has seen that it was begun, or over its time.
+            Failure::Lost { .. } if root.fields.once => Verdict::Right,
+            Failure::TimedOut if root.fields.limit > 0 => Verdict::Right,
+            Failure::WorkerDied { deaths: 1.., .. } if root.fields.once && self.kills > 0 => {
+                Verdict::Right
+            }
             Failure::Lost { .. } if root.is_scattered() && self.kills > 0 => Verdict::Right,
             Failure::NoWorker { .. } if self.deserted => Verdict::Right,
             Failure::WorkerDied { deaths, .. } if *deaths <= allowed => wrong("too few deaths"),
@@ -132,4 +166,11 @@ impl Oracle {
         }
         false
     }
+}
+
+/// Whether the body fails so often that this is what becomes of the task.
+fn fails_for_good(task: &TaskDef) -> bool {
+    let asks_in_vain = task.fields.once && task.body.reschedules > 0;
+    let retries = if task.fields.once { 0 } else { task.retries };
+    asks_in_vain || u32::from(task.body.failures) > retries
 }

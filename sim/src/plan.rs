@@ -6,6 +6,7 @@ use raddle_core::worker::{Effect, Event};
 use raddle_net::names::Key;
 
 use crate::body::Body;
+use crate::fields::Fields;
 
 /// What a run does from outside, and when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,10 @@ pub struct Plan {
     /// How long work waits in a cluster without any worker before it fails, in microseconds; 0 for
     /// as long as by default.
     pub patience: u64,
+    /// What workers have of a GPU, in units of 1/10,000, in turn by their numbers; none: nothing.
+    pub gpus: Vec<u64>,
+    /// Memory of workers in bytes, in turn by their numbers, 0 for any amount; none: no limits.
+    pub memory: Vec<u64>,
     /// Operations.
     pub ops: Vec<Step>,
 }
@@ -62,6 +67,28 @@ impl Plan {
             matches!(step.op, Op::Query(_, Question::Rest(_, true) | Question::Retire(_)))
         };
         self.ops.iter().any(asks)
+    }
+
+    /// Every task of every submission.
+    pub(crate) fn submitted_mut(&mut self) -> impl Iterator<Item = &mut TaskDef> {
+        let ops = self.ops.iter_mut().filter_map(|step| match &mut step.op {
+            Op::Submit(_, tasks) => Some(tasks),
+            Op::Ambush(..)
+            | Op::Cancel(..)
+            | Op::Clog(..)
+            | Op::Cut(..)
+            | Op::Goodbye(_)
+            | Op::Join(_)
+            | Op::Kill(_)
+            | Op::Leave(_)
+            | Op::Meddle(_)
+            | Op::Pause(..)
+            | Op::Query(..)
+            | Op::Release(..)
+            | Op::Scatter(..)
+            | Op::Vanish(_) => None,
+        });
+        ops.flatten()
     }
 
     /// When the last operation happens, in microseconds from the start.
@@ -291,6 +318,8 @@ pub struct TaskDef {
     pub priority: i32,
     /// Whether it is data that the client sends.
     pub scattered: bool,
+    /// Where, with what, for how long and how often it may run.
+    pub fields: Fields,
 }
 
 impl TaskDef {

@@ -37,6 +37,8 @@ macro_rules! plants {
 }
 
 plants! {
+    /// What a body says after its time is over counts.
+    AcceptLate "accept-late",
     /// An alarm that goes off in one seed of a hundred.
     Canary "canary",
     /// What one client calls off is called off for all.
@@ -45,16 +47,22 @@ plants! {
     ChargeEarly "charge-early",
     /// A task may fail as often as it likes.
     EndlessRetries "endless-retries",
+    /// Workers are taken to have twice the resources that they have.
+    DoubleResources "double-resources",
     /// A worker enters a body twice.
     ExecuteTwice "execute-twice",
     /// A worker says that an announcement has left before it has.
     FlushEarly "flush-early",
     /// The scheduler waits for no worker whose connection broke.
     IgnoreGrace "ignore-grace",
+    /// A task is assigned anew to a worker that may not run it.
+    IgnoreRestriction "ignore-restriction",
     /// A worker takes the lowest priority for the highest.
     InvertPriority "invert-priority",
     /// With a copy that is to be made, the value it is made from is freed.
     FreeSource "free-source",
+    /// What a run took of its worker's resources is not given back when it fails.
+    KeepResource "keep-resource",
     /// A worker's store keeps a value that it is to forget.
     KeepForgotten "keep-forgotten",
     /// A worker's `Finished` arrives a second time, much later.
@@ -105,6 +113,8 @@ plants! {
     LoseToRun "lose-to-run",
     /// How many runs there were before has an influence: nothing is the same twice.
     N01 "n01",
+    /// A task that runs at most once is given out again.
+    OnceAgain "once-again",
     /// A worker has one slot more than it has threads.
     OneSlotMore "one-slot-more",
     /// A message arrives before one that was sent earlier on the same link.
@@ -172,8 +182,12 @@ impl Plant {
     #[must_use]
     pub fn found_by(self) -> Option<Property> {
         match self {
+            Self::AcceptLate => Some(Property::Limits),
             Self::Canary => Some(Property::Canary),
             Self::LeaveEarly => Some(Property::Retire),
+            Self::DoubleResources => Some(Property::Resources),
+            Self::IgnoreRestriction => Some(Property::Restrictions),
+            Self::OnceAgain => Some(Property::Once),
             Self::CancelOthers | Self::FreeSource | Self::ReleaseOthers => {
                 Some(Property::Isolation)
             }
@@ -184,7 +198,8 @@ impl Plant {
             Self::FlushEarly | Self::SkipAnnounce => Some(Property::LiveLock),
             Self::InvertPriority => Some(Property::Priority),
             Self::KeepForgotten | Self::LoseFetched | Self::LoseFree => Some(Property::Holders),
-            Self::LoseAcquire
+            Self::KeepResource
+            | Self::LoseAcquire
             | Self::LoseCompute
             | Self::LoseDisconnect
             | Self::LoseErred
@@ -278,21 +293,26 @@ impl Plant {
             }
             Self::TwiceFetched => (Fate::Twice, is_fetched(delivery)),
             Self::TwiceFinished => (Fate::Twice, is_finished(delivery)),
-            Self::Canary
+            Self::AcceptLate
+            | Self::Canary
             | Self::CancelOthers
             | Self::ChargeEarly
             | Self::EndlessRetries
+            | Self::DoubleResources
             | Self::ExecuteTwice
             | Self::FlushEarly
             | Self::FreeSource
             | Self::IgnoreGrace
+            | Self::IgnoreRestriction
             | Self::InvertPriority
             | Self::KeepForgotten
             | Self::LeaveEarly
+            | Self::KeepResource
             | Self::LoseExecute
             | Self::LoseResume
             | Self::LoseTick
             | Self::N01
+            | Self::OnceAgain
             | Self::OneSlotMore
             | Self::ReleaseOthers
             | Self::SameRun

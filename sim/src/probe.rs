@@ -57,10 +57,14 @@ probes! {
     GatherPartly "a worker is served a part of what it asked for",
     KilledWorkers "a task is given up that has killed too many workers",
     LostData "a client's data is lost",
+    LostOnce "a task that runs at most once is needed again",
+    OutOfMemory "a worker needs more memory than it has",
     PushedDead "a client's data is sent to a worker that is no more",
     Rejected "a client's data comes to a worker that does not want it",
     Retried "a body runs that has failed before",
     SecondDeath "a task's worker dies, as one did before",
+    SentFor "a worker comes for a task that nobody may run",
+    TimedOut "a future fails by a body that took too long",
     ToldDead "the scheduler tells a worker that is no more",
     ValueLost "a future that was done is computed again",
     VanishedWaiting "a client goes that waits for results",
@@ -212,7 +216,11 @@ impl World {
     pub(crate) fn probe_failure(&mut self, key: Key, blame: Key, failure: &TaskFailure) {
         self.probe_if(Probe::BlamedUpstream, key != blame);
         match failure {
-            TaskFailure::Lost { .. } => self.probe(Probe::LostData),
+            TaskFailure::Lost { .. } => {
+                let once = self.oracle.task(blame).is_some_and(|task| task.fields.once);
+                self.probe(if once { Probe::LostOnce } else { Probe::LostData });
+            }
+            TaskFailure::TimedOut => self.probe(Probe::TimedOut),
             TaskFailure::WorkerDied { .. } => self.probe(Probe::KilledWorkers),
             TaskFailure::Cancelled
             | TaskFailure::Decode { .. }
@@ -221,8 +229,7 @@ impl World {
             | TaskFailure::Failed { .. }
             | TaskFailure::NoWorker { .. }
             | TaskFailure::Rejected { .. }
-            | TaskFailure::Reschedule
-            | TaskFailure::TimedOut => {}
+            | TaskFailure::Reschedule => {}
         }
     }
 

@@ -104,8 +104,12 @@ properties! {
         "Each worker's own invariants hold.",
     Client "s16-client" Structural
         "Each client's own invariants hold.",
+    Resources "s17-resources" Event
+        "What tasks take of a worker is never more than it has.",
     Slots "s18-slots" Event
         "A worker executes no more bodies at a time than it has threads.",
+    Restrictions "s21-restrictions" Event
+        "A task is given only to workers that may run it, and to others than it names only while none of these is there.",
     Gone "s22-gone" Event
         "Nothing is addressed to a connection that is known to be over.",
     Priority "s23-priority" Event
@@ -134,6 +138,10 @@ properties! {
         "A worker is told to leave only when it has nothing to do, and nothing that nobody else holds.",
     Copies "s41-copies" Event
         "A worker is told to copy only what others hold and it does not.",
+    Limits "s42-limits" Event
+        "A body that has not ended when its time is over fails by that and nothing else, and no other one does.",
+    Once "s43-once" Event
+        "A run of a task that runs at most once is not followed by another one.",
     Settles "l1-settles" Quiescence
         "When nothing happens any more, everything that is wanted has settled.",
     WakeUp "l2-wake-up" Quiescence

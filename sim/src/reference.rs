@@ -6,11 +6,13 @@
 //! not know the scheduler's state, nor be fast.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, Kind, Scheduler};
 use raddle_core::time::Instant;
 use raddle_net::messages::{
-    ClientMessage, Compute, Failure, NewTask, Runtime, SchedulerToWorker, WorkerMessage,
+    ClientMessage, Compute, Failure, NewTask, Registration, Runtime, SchedulerToWorker, TaskSpec,
+    WorkerMessage,
 };
 use raddle_net::names::{Key, RunId};
 
@@ -46,6 +48,9 @@ struct Task {
     wants: Vec<Who>,
     retries_left: u32,
     deaths: u32,
+    /// Runs that were given out.
+    attempts: u32,
+    spec: Arc<TaskSpec>,
     scattered: bool,
     fact: Fact,
     assigned: Option<Assigned>,
@@ -61,14 +66,21 @@ struct Assigned {
     started: bool,
 }
 
+/// A worker, and whether it is away.
+#[derive(Clone, Debug)]
+struct Colleague {
+    is_away: bool,
+    registration: Registration,
+}
+
 /// The naive scheduler.
 #[derive(Clone, Debug)]
 pub(crate) struct Reference {
     tasks: BTreeMap<Key, Task>,
-    specs: BTreeMap<Who, Vec<(u32, bool)>>,
+    specs: BTreeMap<Who, Vec<Arc<TaskSpec>>>,
     clients: BTreeSet<ConnectionId>,
-    /// Workers that have registered, and whether each is away.
-    workers: BTreeMap<ConnectionId, bool>,
+    /// Workers that have registered.
+    workers: BTreeMap<ConnectionId, Colleague>,
     /// Those that were told to leave.
     leaving: BTreeSet<ConnectionId>,
     no_workers_since: Option<Instant>,
@@ -193,14 +205,15 @@ impl Reference {
         Ok(())
     }
 
-    /// Whether it is all the same that a task has failed or was released: nobody needs it, and
-    /// something upstream has failed. Which came first is for the real one to choose.
+    /// Whether it is all the same that a task has failed or was released: nobody needs it, and it may
+    /// not run again, or something upstream has failed. Which came first is for the real one to choose.
     fn is_idle(&self, key: Key, kind: Kind) -> bool {
         let Some(task) = self.tasks.get(&key) else { return false };
         let upstream = task.inputs.iter().any(|input| self.tasks[input].fact == Fact::Erred);
         let made = matches!(task.fact, Fact::Made(..));
         let same = matches!(kind, Kind::Erred | Kind::Released) && !made;
-        same && upstream && !self.needed().contains(&key)
+        let again = task.attempts > 0 && task.spec.options.at_most_once;
+        same && (upstream || again) && !self.needed().contains(&key)
     }
 
     /// What the state of a task may be called.
@@ -211,6 +224,8 @@ impl Reference {
             (Fact::Made(..), _) => &[Kind::Memory],
             (Fact::Nothing, false) => &[Kind::Released],
             (Fact::Nothing, true) if task.assigned.is_some() => &[Kind::Processing],
+            (Fact::Nothing, true) if self.may_run(task) && self.has_worker(task) => &[Kind::Queued],
+            // What was queued when its last worker went stays where it is.
             (Fact::Nothing, true) if self.may_run(task) => &[Kind::Queued, Kind::NoWorker],
             (Fact::Nothing, true) => &[Kind::Waiting],
         }
@@ -218,6 +233,23 @@ impl Reference {
 
     fn may_run(&self, task: &Task) -> bool {
         task.inputs.iter().all(|input| matches!(self.tasks[input].fact, Fact::Made(..)))
+    }
+
+    /// Whether somebody is there who may run it.
+    fn has_worker(&self, task: &Task) -> bool {
+        let options = &task.spec.options;
+        let may = |worker: &Colleague| {
+            let Registration { name, address, resources, .. } = &worker.registration;
+            let host = address.trim_start_matches("tcp://").rsplit_once(':');
+            let words = [name.as_str(), address.as_str(), host.map_or("", |(host, _)| host)];
+            let listed = options.workers.iter().any(|word| words.contains(&word.as_str()));
+            let has = |(name, amount): &(String, u64)| {
+                *amount == 0 || resources.iter().any(|(n, total)| n == name && total >= amount)
+            };
+            (listed || options.workers.is_empty() || options.allow_other_workers)
+                && options.resources.iter().all(has)
+        };
+        self.workers.values().any(|worker| !worker.is_away && may(worker))
     }
 
     /// What is to be computed: what a client wants and is not there, and then what that needs.
@@ -252,14 +284,16 @@ impl Reference {
     }
 
     fn settle_once(&mut self) -> bool {
-        let (mut changed, mut needed) = (false, self.needed());
+        let (mut changed, mut needed, mut active) = (false, self.needed(), self.active());
         for key in self.tasks.keys().copied().collect::<Vec<_>>() {
             let Some(task) = self.tasks.get(&key) else { continue };
             let (wanted, nothing) = (needed.contains(&key), task.fact == Fact::Nothing);
             let upstream = task.inputs.iter().any(|input| self.tasks[input].fact == Fact::Erred);
             let lost = task.assigned.as_ref().is_some_and(|assigned| !self.stands(assigned));
             let made = matches!(task.fact, Fact::Made(..));
-            if wanted && nothing && upstream {
+            let again = task.attempts > 0 && task.spec.options.at_most_once;
+            let begins = nothing && task.assigned.is_none() && active.contains(&key);
+            if wanted && nothing && (upstream || (begins && again)) {
                 self.set(key, Fact::Erred);
             } else if !wanted && (made || task.assigned.is_some()) {
                 let fact = if task.scattered { Fact::Erred } else { Fact::Nothing };
@@ -271,7 +305,7 @@ impl Reference {
             } else {
                 continue;
             }
-            (changed, needed) = (true, self.needed());
+            (changed, needed, active) = (true, self.needed(), self.active());
         }
         changed
     }
@@ -334,8 +368,7 @@ impl Reference {
                 }
             }
             ClientMessage::Define { spec, .. } => {
-                let scattered = spec.function.runtime == Runtime::Receive;
-                self.specs.entry(who).or_default().push((spec.options.retries, scattered));
+                self.specs.entry(who).or_default().push(Arc::new(spec.clone()));
             }
             ClientMessage::Goodbye => self.let_go(who),
             // No plan has the others yet.
@@ -356,17 +389,19 @@ impl Reference {
 
     fn submit(&mut self, who: Who, new: &NewTask) {
         let specs = self.specs.get(&who);
-        let spec = specs.and_then(|specs| specs.get(new.spec.0 as usize)).copied();
-        let (retries_left, scattered) = spec.unwrap_or_default();
+        let spec = specs.and_then(|specs| specs.get(new.spec.0 as usize)).cloned();
+        let spec = spec.unwrap_or_default();
         let known = |key: &&Key| self.tasks.contains_key(*key);
         let inputs: Vec<Key> = new.dependencies.iter().filter(known).copied().collect();
         let orphan = inputs.len() < new.dependencies.len();
         let task = self.tasks.entry(new.key).or_insert_with(|| Task {
             inputs,
             wants: Vec::new(),
-            retries_left,
+            retries_left: spec.options.retries,
             deaths: 0,
-            scattered,
+            attempts: 0,
+            scattered: spec.function.runtime == Runtime::Receive,
+            spec,
             fact: if orphan { Fact::Erred } else { Fact::Nothing },
             assigned: None,
         });
@@ -376,8 +411,9 @@ impl Reference {
     }
 
     fn worker_says(&mut self, worker: ConnectionId, message: &WorkerMessage) {
-        if let WorkerMessage::Register(_) = message {
-            self.workers.insert(worker, false);
+        if let WorkerMessage::Register(registration) = message {
+            let registration = registration.clone();
+            self.workers.insert(worker, Colleague { is_away: false, registration });
             return;
         }
         if !self.workers.contains_key(&worker) {
@@ -386,8 +422,9 @@ impl Reference {
         match message {
             WorkerMessage::Failed { key, run, blame, failure } => {
                 if let Some(task) = self.current(worker, *key, *run) {
-                    let asks = **failure == Failure::Reschedule;
-                    let again = blame.is_none() && task.retries_left > 0 && !asks;
+                    let once = task.spec.options.at_most_once;
+                    let asks = **failure == Failure::Reschedule && !once;
+                    let again = blame.is_none() && task.retries_left > 0 && !asks && !once;
                     task.retries_left -= u32::from(again);
                     self.set(*key, if again || asks { Fact::Nothing } else { Fact::Erred });
                 }
@@ -464,8 +501,8 @@ impl Reference {
     }
 
     fn set_away(&mut self, worker: ConnectionId, is_away: bool) {
-        if let Some(away) = self.workers.get_mut(&worker) {
-            *away = is_away;
+        if let Some(worker) = self.workers.get_mut(&worker) {
+            worker.is_away = is_away;
         }
     }
 
@@ -488,8 +525,9 @@ impl Reference {
             let Some(assigned) = task.assigned.as_ref().filter(|a| a.worker == worker) else {
                 continue;
             };
-            task.deaths += u32::from(assigned.started);
-            let blamed = task.deaths > self.config.allowed_failures;
+            let once = task.spec.options.at_most_once;
+            task.deaths += u32::from(assigned.started || once);
+            let blamed = once || task.deaths > self.config.allowed_failures;
             self.set(key, if blamed { Fact::Erred } else { Fact::Nothing });
         }
     }
@@ -513,7 +551,7 @@ impl Reference {
     }
 
     fn watch_for_workers(&mut self, now: Instant) {
-        let any = self.workers.values().any(|away| !away);
+        let any = self.workers.values().any(|worker| !worker.is_away);
         if any || self.stranded().is_empty() {
             self.no_workers_since = None;
         } else {
@@ -541,6 +579,7 @@ impl Reference {
             return Err((Property::Reference, what));
         }
         if let Some(task) = self.tasks.get_mut(key) {
+            task.attempts += 1;
             task.assigned = Some(assigned);
         }
         Ok(())

@@ -9,10 +9,15 @@
 //! knobs 0                              turns limits and pauses of workers and clients; 0: as usual
 //! serves 0                             requests that a worker serves at a time; 0: as many as usual
 //! patience 0                           microseconds that work waits without any worker; 0: default
+//! gpus 10000 0                         what workers have of a GPU, in turn, in 1/10,000; may be left out
+//! memory 9000000 0                     bytes of workers, in turn; 0: any amount; may be left out
 //! 1 @0 submit 0                        operation 1, at 0 µs: client 0 submits
 //!   1-1 salt=2a nbytes=8 micros=100      a key and what it does; a number that is 0 is left out
 //!   1-2 after=1-1,1-1 retries=2          also: failures=N|always children=N priority=N poison
 //!                                        reschedules=N
+//!   1-4 salt=1 on=w1,h0,a2 others        may run on worker 1, by name, on host 0, and on worker 2, by
+//!                                        address; on others while none of these is there
+//!   1-5 salt=1 gpu=5000 limit=300 once   takes half a GPU; may take 300 µs; runs at most once
 //! 2 @100 scatter 0                     one task: data
 //!   1-3 salt=7 nbytes=70
 //! 3 @150 release 0 1-1 1-3             client 0 drops these
@@ -41,6 +46,7 @@ use std::str::FromStr;
 use raddle_net::names::Key;
 
 use crate::body::Body;
+use crate::fields::{Fields, Target};
 use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 
 /// What a duration must be.
@@ -84,6 +90,13 @@ impl fmt::Display for Plan {
         writeln!(f, "\nclients {}\nlatency {}", self.clients, self.latency)?;
         writeln!(f, "bandwidth {}\ngrace {}", self.bandwidth, self.grace)?;
         writeln!(f, "knobs {}\nserves {}\npatience {}", self.knobs, self.serves, self.patience)?;
+        for (name, list) in [("gpus", &self.gpus), ("memory", &self.memory)] {
+            if !list.is_empty() {
+                write!(f, "{name}")?;
+                list.iter().try_for_each(|amount| write!(f, " {amount}"))?;
+                writeln!(f)?;
+            }
+        }
         self.ops.iter().try_for_each(|Step { id, at, op }| writeln!(f, "{id} @{at} {op}"))
     }
 }
@@ -163,7 +176,7 @@ impl fmt::Display for Question {
 
 impl fmt::Display for TaskDef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, dependencies, body, retries, priority, scattered: _ } = self;
+        let Self { key, dependencies, body, retries, priority, scattered: _, fields } = self;
         let Body { salt, nbytes, micros, failures, children, poison, reschedules } = body;
         write!(f, "{key} salt={salt:x}")?;
         for (n, input) in dependencies.iter().enumerate() {
@@ -185,7 +198,40 @@ impl fmt::Display for TaskDef {
             u8::MAX => write!(f, " failures=always")?,
             failures => write!(f, " failures={failures}")?,
         }
-        if *poison { write!(f, " poison") } else { Ok(()) }
+        if *poison {
+            write!(f, " poison")?;
+        }
+        fields.fmt(f)
+    }
+}
+
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { workers, allow_others, gpu, limit, once } = self;
+        for (n, target) in workers.iter().enumerate() {
+            write!(f, "{}{target}", if n == 0 { " on=" } else { "," })?;
+        }
+        for (name, number) in [("gpu", gpu), ("limit", limit)] {
+            if *number > 0 {
+                write!(f, " {name}={number}")?;
+            }
+        }
+        for (name, is) in [("others", allow_others), ("once", once)] {
+            if *is {
+                write!(f, " {name}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(number) => write!(f, "a{number}"),
+            Self::Host(number) => write!(f, "h{number}"),
+            Self::Name(number) => write!(f, "w{number}"),
+        }
     }
 }
 
@@ -208,6 +254,8 @@ impl FromStr for Plan {
                 "patience" => plan.patience = words.next(MICROS)?,
                 "grace" => plan.grace = words.next("microseconds")?,
                 "knobs" => plan.knobs = words.next("a number")?,
+                "memory" => plan.memory = words.rest("a number of bytes")?,
+                "gpus" => plan.gpus = words.rest("units of 1/10,000")?,
                 "serves" => plan.serves = words.next("a number of requests")?,
                 id => {
                     let id = words.parse(id, "the number of an operation")?;
@@ -371,6 +419,17 @@ impl<'a> Words<'a> {
         }
     }
 
+    fn target(&self, word: &str) -> Result<Target, ParseError> {
+        let number = word.get(1..).and_then(|number| number.parse().ok());
+        let target = match (word.as_bytes().first(), number) {
+            (Some(b'a'), Some(number)) => Some(Target::Address(number)),
+            (Some(b'h'), Some(number)) => Some(Target::Host(number)),
+            (Some(b'w'), Some(number)) => Some(Target::Name(number)),
+            (Some(_) | None, _) => None,
+        };
+        target.ok_or_else(|| self.wrong(word, "`a`, `h` or `w` and a number"))
+    }
+
     fn task(&mut self, key: &str) -> Result<TaskDef, ParseError> {
         let mut task = TaskDef { key: self.parse(key, "a key")?, ..TaskDef::default() };
         for word in std::mem::replace(&mut self.words, "".split_whitespace()) {
@@ -383,6 +442,14 @@ impl<'a> Words<'a> {
                 "children" => task.body.children = self.parse(value, "a number below 256")?,
                 "failures" if value == "always" => task.body.failures = u8::MAX,
                 "failures" => task.body.failures = self.parse(value, "a number, or `always`")?,
+                "gpu" => task.fields.gpu = self.parse(value, "units of 1/10,000")?,
+                "limit" => task.fields.limit = self.parse(value, "microseconds")?,
+                "on" => {
+                    let targets = value.split(',').map(|target| self.target(target));
+                    task.fields.workers = targets.collect::<Result<_, _>>()?;
+                }
+                "once" => task.fields.once = true,
+                "others" => task.fields.allow_others = true,
                 "micros" => task.body.micros = self.parse(value, "microseconds")?,
                 "nbytes" => task.body.nbytes = self.parse(value, "a number of bytes")?,
                 "poison" => task.body.poison = true,

@@ -20,6 +20,7 @@ use crate::body::{Body, Refusal};
 use crate::client::small;
 use crate::corrupt::{corrupt_worker_effects, corrupt_worker_event};
 use crate::failure::Failure;
+use crate::fields;
 use crate::knobs;
 use crate::nested::Nested;
 use crate::plan::Moment;
@@ -37,6 +38,10 @@ pub(crate) struct SimWorker {
     id: Option<WorkerId>,
     pub(crate) connection: ConnectionId,
     nthreads: u32,
+    /// What it has of a GPU, in units of 1/10,000.
+    pub(crate) gpu: u64,
+    /// Bytes that each of its bodies makes.
+    pub(crate) making: BTreeMap<RunId, u64>,
     pub(crate) store: BTreeMap<RunId, (u64, u32)>,
     /// Scattered values that have come and were not judged yet.
     pub(crate) offered: BTreeMap<RequestId, (u64, u32)>,
@@ -87,6 +92,11 @@ impl SimWorker {
         self.store.keys().copied()
     }
 
+    /// Whether the scheduler has registered it.
+    pub(crate) fn is_registered(&self) -> bool {
+        self.id.is_some()
+    }
+
     /// Whether one more body could run.
     pub(crate) fn has_slot(&self) -> bool {
         self.running.len() - self.nested.len() < self.nthreads as usize
@@ -121,13 +131,16 @@ impl SimWorker {
     }
 }
 
-fn address(worker: u32) -> String {
-    format!("tcp://worker-{worker}")
-}
-
 impl World {
     pub(crate) fn join(&mut self, nthreads: u32) {
         let number = self.next_worker();
+        self.join_as(number, nthreads, self.gpu_of(number));
+    }
+
+    /// A worker of this number joins; nobody has it now.
+    pub(crate) fn join_as(&mut self, number: u32, nthreads: u32, gpu: u64) {
+        self.note_number(number);
+        self.watch.worker_begins(number);
         let mut config = knobs::worker(self.plan(), nthreads, self.settings.mode.depth);
         config.nthreads += usize::from(self.settings.plant == Some(Plant::OneSlotMore));
         let worker = SimWorker {
@@ -135,12 +148,15 @@ impl World {
             id: None,
             connection: ConnectionId::default(),
             nthreads,
+            gpu,
+            making: BTreeMap::new(),
             store: BTreeMap::new(),
             offered: BTreeMap::new(),
             outbox: Vec::new(),
             nested: BTreeMap::new(),
             running: BTreeMap::new(),
-            children: 0,
+            // Names that nobody of this number had before.
+            children: self.report.events,
             alarm: None,
             last: 0,
         };
@@ -154,16 +170,16 @@ impl World {
         self.open_line(Node::Worker(number), connection);
         let node = self.workers.get_mut(&number).expect("it registers");
         node.connection = connection;
-        let nthreads = node.nthreads;
+        let (nthreads, gpu) = (node.nthreads, node.gpu);
         let session = Session::truncate(1 << 32 | connection.0);
         let event = SchedulerEvent::WorkerConnected { connection, session };
         self.send(Node::Worker(number), Node::Scheduler, Delivery::Scheduler(event));
         let message = WorkerMessage::Register(Registration {
-            name: format!("worker {number}"),
-            address: address(number),
+            name: fields::name(number),
+            address: fields::address(number),
             nthreads,
             functions: vec![FunctionName { name: "sim".to_owned(), signature: 0 }],
-            resources: Vec::new(),
+            resources: (gpu > 0).then(|| (fields::GPU.to_owned(), gpu)).into_iter().collect(),
         });
         let event = SchedulerEvent::FromWorker { connection, message };
         self.send(Node::Worker(number), Node::Scheduler, Delivery::Scheduler(event));
@@ -230,15 +246,16 @@ impl World {
         }
         if event == Event::Tick {
             node.alarm = node.alarm.filter(|at| *at > now);
+            self.watch.worker_ticks(now, worker);
         }
         let moment = Moment::of_event(&event);
         self.watch.worker_hears(worker, &event);
         let event = corrupt_worker_event(self.settings.plant, event);
         let mut out = std::mem::take(&mut self.spare_worker_effects);
         node.machine.handle(now, event, &mut out);
-        corrupt_worker_effects(self.settings.plant, &mut out);
+        corrupt_worker_effects(self.settings.plant, &mut self.memory, &mut out);
         let holds = |run| node.store.contains_key(&run);
-        let observation = self.watch.worker_did(worker, &out, holds);
+        let observation = self.watch.worker_did(now, worker, &out, holds);
         let alarm = node.machine.next_deadline();
         let alarm = alarm.and_then(|(at, _)| wake(&mut node.alarm, at, now));
         let size = node.size();
@@ -309,6 +326,7 @@ impl World {
                 if let Some(value) = node.offered.remove(&request) {
                     node.store.insert(run, value);
                 }
+                self.account(worker);
                 self.answer(worker, request, Reply::Stored(true));
             }
             Effect::Close { reason } => {
@@ -393,6 +411,10 @@ impl World {
             let many = format!("worker {worker} runs {executing} bodies at a time");
             return self.fail(Failure::Broken(Property::Slots, many));
         }
+        node.making.insert(run, u64::from(body.nbytes));
+        if self.account(worker) {
+            return;
+        }
         if self.harms(Plant::SwapInputs) {
             values.reverse();
         }
@@ -438,6 +460,7 @@ impl World {
         let Some(node) = self.workers.get_mut(&worker) else { return };
         let since = node.running.remove(&run).map_or(self.now, |(_, since)| since);
         node.nested.remove(&run);
+        node.making.remove(&run);
         let outcome = match ended {
             Ended::Failed(blame, failure) => Outcome::Failed { blame: wrong.or(blame), failure },
             Ended::Value(value, nbytes) => {
@@ -459,7 +482,7 @@ impl World {
     }
 
     pub(crate) fn ask_of(&mut self, asker: Asker, at: &str) -> Option<RequestId> {
-        let Some(holder) = at.strip_prefix("tcp://worker-").and_then(|n| n.parse().ok()) else {
+        let Some(holder) = fields::worker_at(at) else {
             self.fail(Failure::Protocol(format!("no worker listens at {at}")));
             return None;
         };
@@ -510,6 +533,7 @@ impl World {
                 GatherOutcome::Got { found, missing }
             }
         };
+        self.account(worker);
         self.worker_event(worker, Event::Gathered { peer, outcome });
     }
 }

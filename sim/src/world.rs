@@ -211,7 +211,7 @@ impl World {
             echoes: Echoes::default(),
             has_bystanders: plan.ops.iter().any(|step| matches!(step.op, Op::Meddle(_))),
             has_sessions: plan.ops.iter().any(|step| matches!(step.op, Op::Cut(..))),
-            oracle: Oracle::default(),
+            oracle: Oracle::of(&plan),
             watch: Watch::new(&plan),
             reference: Reference::of(&settings, &plan),
             requests: BTreeMap::new(),
@@ -309,7 +309,7 @@ impl World {
 
     /// Until nothing happens any more.
     fn settle(&mut self) -> Result<(), Failure> {
-        while let Some((at, delivery)) = self.queue.take() {
+        while let Some((at, delivery)) = self.next_delivery() {
             self.now = at;
             self.report.events += 1;
             if self.report.events > self.max_events {
@@ -335,6 +335,16 @@ impl World {
         self.check_wholly();
         self.check_quiet();
         self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// What happens next; if nothing does, somebody comes for what no worker may run.
+    fn next_delivery(&mut self) -> Option<(Instant, Delivery)> {
+        loop {
+            let next = self.queue.take();
+            if next.is_some() || !self.send_for_workers() {
+                return next;
+            }
+        }
     }
 
     pub(crate) fn deliver(&mut self, delivery: Delivery) {
@@ -420,6 +430,11 @@ impl World {
     pub(crate) fn next_worker(&mut self) -> u32 {
         self.next_worker += 1;
         self.next_worker
+    }
+
+    /// Nobody else gets the number of a worker that joins.
+    pub(crate) fn note_number(&mut self, number: u32) {
+        self.next_worker = self.next_worker.max(number);
     }
 
     pub(crate) fn at(&mut self, at: Instant, delivery: Delivery) {

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use raddle_core::scheduler::Policy;
 use raddle_net::names::{Key, Session};
 use raddle_sim::{
-    Body, Case, Latency, Mix, Moment, Op, ParseError, Place, Plan, Question, Step, TaskDef,
+    Body, Case, Fields, Latency, Mix, Moment, Op, ParseError, Place, Plan, Question, Step, Target,
+    TaskDef,
 };
 
 fn keys() -> impl Strategy<Value = Key> {
@@ -20,16 +21,30 @@ fn tasks(scattered: bool) -> impl Strategy<Value = TaskDef> {
         Body { salt, nbytes, micros, failures, children, poison, reschedules }
     });
     let dependencies = prop::collection::vec(keys(), 0..3);
-    (keys(), dependencies, body, any::<u32>(), any::<i32>()).prop_map(
-        move |(key, dependencies, body, retries, priority)| TaskDef {
+    (keys(), dependencies, body, any::<u32>(), any::<i32>(), fields()).prop_map(
+        move |(key, dependencies, body, retries, priority, fields)| TaskDef {
             key,
             dependencies,
             body,
             retries,
             priority,
             scattered,
+            fields,
         },
     )
+}
+
+fn fields() -> impl Strategy<Value = Fields> {
+    let target = prop_oneof![
+        any::<u32>().prop_map(Target::Address),
+        any::<u32>().prop_map(Target::Host),
+        any::<u32>().prop_map(Target::Name),
+    ];
+    let numbers = any::<(u64, u64, bool, bool)>();
+    (prop::collection::vec(target, 0..3), numbers).prop_map(|(workers, numbers)| {
+        let (gpu, limit, once, allow_others) = numbers;
+        Fields { workers, allow_others, gpu, limit, once }
+    })
 }
 
 fn ops() -> impl Strategy<Value = Op> {
@@ -94,10 +109,26 @@ fn plans() -> impl Strategy<Value = Plan> {
     let steps = prop::collection::vec(steps, 0..6);
     let workers = prop::collection::vec(any::<u32>(), 0..4);
     let numbers = any::<(u64, u64, u64, usize, u64)>();
-    (workers, latencies(), numbers, steps).prop_map(|(workers, latency, numbers, ops)| {
-        let (bandwidth, grace, knobs, serves, patience) = numbers;
-        Plan { workers, clients: 3, latency, bandwidth, grace, knobs, serves, patience, ops }
-    })
+    let amounts = || prop::collection::vec(any::<u64>(), 0..3);
+    let amounts = (amounts(), amounts());
+    (workers, latencies(), numbers, amounts, steps).prop_map(
+        |(workers, latency, numbers, (gpus, memory), ops)| {
+            let (bandwidth, grace, knobs, serves, patience) = numbers;
+            Plan {
+                workers,
+                clients: 3,
+                latency,
+                bandwidth,
+                grace,
+                knobs,
+                serves,
+                patience,
+                gpus,
+                memory,
+                ops,
+            }
+        },
+    )
 }
 
 proptest! {

@@ -218,10 +218,10 @@ impl Scheduler {
         }
         let once = self.state.spec_of(task).spec.options.at_most_once;
         let asks = *failure == Failure::Reschedule;
-        if asks && self.state.task(task).attempts < MAX_ATTEMPTS {
+        if asks && !once && self.state.task(task).attempts < MAX_ATTEMPTS {
             return turn.recommend(task, Goal::Waiting);
         }
-        let failure = if asks { Arc::new(asked_too_often()) } else { failure };
+        let failure = if asks { Arc::new(asked_in_vain(once)) } else { failure };
         let retries_left = self.state.record(task).retries_left;
         if *retries_left > 0 && !once {
             *retries_left -= 1;
@@ -402,9 +402,13 @@ pub(super) fn judge_size(nbytes: u64) -> Result<(), PeerError> {
 /// Runs after which a task is not run again because its body asks for it.
 const MAX_ATTEMPTS: u32 = 1 << 10;
 
-fn asked_too_often() -> Failure {
+fn asked_in_vain(once: bool) -> Failure {
+    let message = match once {
+        true => "it asked to be run again, and may run at most once".to_owned(),
+        false => format!("it asked to be run again, after {MAX_ATTEMPTS} runs"),
+    };
     Failure::Failed {
-        message: format!("it asked to be run again, after {MAX_ATTEMPTS} runs"),
+        message,
         chain: Vec::new(),
         panic: false,
         location: None,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::ScopedJoinHandle;
+use std::time::Duration;
 
 use raddle_core::scheduler::Policy;
 
@@ -16,13 +17,14 @@ use crate::case::{Case, policy_name, policy_named};
 use crate::failure::Class;
 use crate::failure::{Failure, Report};
 use crate::generate::Mix;
+use crate::minimise::minimise;
 use crate::plan::Plan;
 use crate::world::Mode;
 
 const USAGE: &str = "\
 usage: cargo sim -- --tier madsim | both [--seed N | A..B | --replay FILE] [--jobs J]
                     [--policy earliest-start|random] [--plain] [--calm] [--tasks N]
-                    [--check-determinism] [--log FILTER]
+                    [--check-determinism] [--no-shrink] [--log FILTER]
 
   --tier both          each plan without its faults, on both tiers: clients must see the same
   --seed               one seed, or a range without its end (default 0..20)
@@ -33,9 +35,17 @@ usage: cargo sim -- --tier madsim | both [--seed N | A..B | --replay FILE] [--jo
   --calm               no faults, and no body fails
   --tasks              tasks of a plan, about (default 120)
   --check-determinism  run each case in two fresh processes and compare what happened
+  --no-shrink          leave a failing case as it is
   --log                write the log of the shell to standard error, such as raddle=debug
 
 exit codes: 0 passed, 1 usage, 125 not deterministic, 127 panicked, 128 stuck or leaking, 129 wrong";
+
+/// What may go into making one failure small.
+const SHRINK_TIME: Duration = Duration::from_secs(60);
+
+/// Measures the simulator, not what is simulated.
+#[expect(clippy::disallowed_types, reason = "it measures the simulator, not what is simulated")]
+type Clock = std::time::Instant;
 
 /// Where failures are saved.
 const FAILURES: &str = "target/sim/fail";
@@ -60,6 +70,8 @@ struct Options {
     policy: Option<Policy>,
     mix: Mix,
     twice: bool,
+    /// Whether failures are made small.
+    shrink: bool,
     log: Option<String>,
 }
 
@@ -73,6 +85,7 @@ impl Options {
             policy: None,
             mix: Mix { tasks: 120, faults: true, bodies: true, swarm: true },
             twice: false,
+            shrink: true,
             log: None,
         };
         let mut arguments = arguments.iter();
@@ -85,6 +98,7 @@ impl Options {
                     options.jobs = arguments.next()?.parse().ok().filter(|jobs| *jobs > 0)?
                 }
                 "--log" => options.log = Some(arguments.next()?.clone()),
+                "--no-shrink" => options.shrink = false,
                 "--plain" => options.mix.swarm = false,
                 "--policy" => options.policy = Some(policy_named(arguments.next()?)?),
                 "--replay" => options.replay = Some(arguments.next()?.into()),
@@ -157,11 +171,38 @@ impl Options {
     }
 
     fn run_here(&self, case: &Case) -> Result<Report, ExitCode> {
-        let outcome = match self.both {
+        self.attempt(case).map_err(|failure| match self.shrink && self.replay.is_none() {
+            true => self.fail_small(case, &failure),
+            false => self.fail(case, &failure),
+        })
+    }
+
+    fn attempt(&self, case: &Case) -> Result<Report, Failure> {
+        match self.both {
             true => cross::run(case),
             false => run::run(case, &self.weather(case)),
+        }
+    }
+
+    /// Says what failed, of the smallest case that is found soon and fails like this one. The weather
+    /// is that of the seed; a case whose seed becomes another one has other weather.
+    fn fail_small(&self, case: &Case, failure: &Failure) -> ExitCode {
+        eprintln!("{}: {failure}", case.story);
+        let (since, mut runs) = (Clock::now(), 0);
+        let mut goes_on = || {
+            runs += 1;
+            since.elapsed() < SHRINK_TIME
         };
-        outcome.map_err(|failure| self.fail(case, &failure))
+        let mut run = |case: &Case| self.attempt(case).err();
+        let (mut small, failure) = minimise(case, failure, &mut run, &mut goes_on);
+        let of = |case: &Case| (case.plan.ops.len(), case.plan.tasks());
+        let (before, after) = (of(case), of(&small));
+        eprintln!(
+            "{} operations and {} tasks became {} and {}, in {runs} runs",
+            before.0, before.1, after.0, after.1
+        );
+        small.story = format!("{}: {}", case.story, failure.property());
+        self.fail(&small, &failure)
     }
 
     /// In two fresh processes, which must come to the same.

@@ -10,6 +10,7 @@ use super::run;
 use super::weather::Weather;
 use crate::case::Case;
 use crate::failure::{Failure, Report};
+use crate::fields::Fields;
 use crate::history::{End, History};
 use crate::plan::{Op, TaskDef};
 use crate::world::Mode;
@@ -48,7 +49,12 @@ fn without_races(case: &Case) -> Case {
     });
     for step in &mut case.plan.ops {
         if let Op::Submit(_, tasks) = &mut step.op {
-            tasks.iter_mut().for_each(|task| task.body.poison = false);
+            for task in tasks {
+                task.body.poison = false;
+                // What ends by the moment, and what only the first tier has.
+                let Fields { gpu, limit, once, .. } = &mut task.fields;
+                (*gpu, *limit, *once) = (0, 0, false);
+            }
         }
     }
     case

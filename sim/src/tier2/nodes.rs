@@ -12,6 +12,7 @@ use raddle::simulated::{self, network};
 use super::stage::{Machine, Worker, stage};
 use super::weather::{Fault, Place};
 use crate::failure::Failure;
+use crate::fields::Target;
 
 /// The port of the scheduler.
 pub(super) const PORT: u16 = 8786;
@@ -37,6 +38,26 @@ fn enlist(machine: Machine, threads: u32) {
     });
 }
 
+/// What a task calls a worker that is alive, or its host: the shell has ports of its own.
+pub(super) fn named(target: Target) -> Option<String> {
+    let machine = |number: u32| {
+        stage(|stage| {
+            let number = stage.alive(u64::from(number.saturating_sub(1)))?;
+            stage.workers.get(&number).map(|worker| worker.machine)
+        })
+    };
+    match target {
+        Target::Address(number) | Target::Host(number) => {
+            machine(number).map(|machine| machine.ip.to_string())
+        }
+        Target::Name(number) => machine(number).map(|machine| name(machine.ip)),
+    }
+}
+
+fn name(ip: IpAddr) -> String {
+    format!("worker at {ip}")
+}
+
 /// The number of the worker on whose node this is called.
 fn here() -> Option<u32> {
     let here = plugin::node();
@@ -51,9 +72,8 @@ fn here() -> Option<u32> {
 async fn work() {
     let Some(number) = here() else { return };
     let threads = stage(|stage| stage.workers[&number].threads);
-    let host = network::address(plugin::node()).to_string();
-    let name = format!("worker at {host}");
-    let ended = simulated::worker(scheduler(), name, threads as usize, host).await;
+    let ip = network::address(plugin::node());
+    let ended = simulated::worker(scheduler(), name(ip), threads as usize, ip.to_string()).await;
     let Some(worker) = stage(|stage| stage.workers.remove(&number)) else { return };
     let faulty = stage(|stage| {
         stage.oracle.killed();

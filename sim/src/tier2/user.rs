@@ -16,6 +16,7 @@ use super::body::{self, pack, unpack};
 use super::nodes;
 use super::stage::stage;
 use crate::failure::Failure;
+use crate::fields::Fields;
 use crate::history::End;
 use crate::oracle::Verdict;
 use crate::plan::{Op, Question, TaskDef};
@@ -272,10 +273,24 @@ impl User {
 fn call(task: &TaskDef, inputs: Vec<TaskFuture<Vec<u8>>>) -> Call<Vec<u8>> {
     let call = body::act(task.body.encode().to_vec(), inputs);
     let call = call.retries(task.retries).priority(task.priority);
+    let call = with_fields(call, &task.fields);
     match task.key.kind() {
         KeyKind::Hashed(_) => call.key(&task.key.to_string()),
         KeyKind::Numbered { .. } => call,
     }
+}
+
+/// Workers come back under other names, and have no GPU here: who may run a task is a preference, and
+/// what it takes of a GPU is nothing.
+fn with_fields<T>(mut call: Call<T>, fields: &Fields) -> Call<T> {
+    let workers: Vec<String> = fields.workers.iter().filter_map(|t| nodes::named(*t)).collect();
+    if !workers.is_empty() {
+        call = call.workers(workers).allow_other_workers();
+    }
+    if fields.limit > 0 {
+        call = call.timeout(Duration::from_micros(fields.limit));
+    }
+    if fields.once { call.at_most_once() } else { call }
 }
 
 /// Awaits a future and has the oracle judge what comes; nothing of one that was cut off by a fault.

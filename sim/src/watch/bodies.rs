@@ -2,6 +2,7 @@
 //!
 //! It must not know values.
 
+use raddle_core::time::Instant;
 use raddle_core::worker::{Effect, Event};
 use raddle_net::messages::SchedulerToWorker;
 use raddle_net::names::RunId;
@@ -29,12 +30,7 @@ impl Watch {
                     log.waiting.remove(&(priority, *run));
                 }
             }
-            Event::Disconnected => {
-                let log = self.workers.entry(worker).or_default();
-                log.waiting.clear();
-                log.priorities.clear();
-                log.flushing.clear();
-            }
+            Event::Disconnected => self.worker_begins(worker),
             Event::Flushed { run } => {
                 self.workers.entry(worker).or_default().flushing.remove(run);
             }
@@ -52,9 +48,19 @@ impl Watch {
         }
     }
 
+    /// A worker begins with nothing, be it that nobody had its number or that somebody had.
+    pub(crate) fn worker_begins(&mut self, worker: u32) {
+        let log = self.workers.entry(worker).or_default();
+        log.waiting.clear();
+        log.priorities.clear();
+        log.flushing.clear();
+        log.entered.clear();
+    }
+
     /// A worker has handled an event, and does this. `holds` says what is in its store.
     pub(crate) fn worker_did(
         &mut self,
+        now: Instant,
         worker: u32,
         out: &[Effect],
         holds: impl Fn(RunId) -> bool,
@@ -67,6 +73,7 @@ impl Watch {
                 Effect::Execute(execute) => {
                     self.starts(worker, execute.run, &holds)?;
                     self.executes(worker, execute.run)?;
+                    self.enters(now, worker, execute.run);
                 }
                 Effect::Flush { run } => {
                     self.starts(worker, *run, &holds)?;
@@ -82,8 +89,8 @@ impl Watch {
                 | Effect::Serve { .. }
                 | Effect::ServeBusy { .. }
                 | Effect::Stop { .. }
-                | Effect::ToRun { .. }
-                | Effect::ToScheduler(_) => {}
+                | Effect::ToRun { .. } => {}
+                Effect::ToScheduler(message) => self.ends(now, worker, message)?,
             }
         }
         Ok(())

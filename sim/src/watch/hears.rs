@@ -2,9 +2,11 @@
 //!
 //! It must not know what the scheduler makes of it.
 
+use std::sync::Arc;
+
 use raddle_core::scheduler::{ConnectionId, Event, Kind, PeerError, Scheduler};
 use raddle_core::time::Instant;
-use raddle_net::messages::{ClientMessage, Failure, Runtime, WorkerMessage};
+use raddle_net::messages::{ClientMessage, Failure, WorkerMessage};
 use raddle_net::names::{Key, RunId};
 
 use super::log::{RunState, TaskLog, Want, Who};
@@ -59,6 +61,7 @@ impl Watch {
         node: Option<Node>,
         machine: &Scheduler,
     ) -> Heard {
+        self.begin_lives(event, machine);
         let cause = match (event, node) {
             (Event::ClientConnected { connection, .. }, _) => {
                 self.open.insert(*connection);
@@ -156,8 +159,7 @@ impl Watch {
                 return Cause::Cancelled(who, keys.clone());
             }
             ClientMessage::Define { spec, .. } => {
-                let scattered = spec.function.runtime == Runtime::Receive;
-                self.specs.entry(who).or_default().push((spec.options.retries, scattered));
+                self.specs.entry(who).or_default().push(Arc::new(spec.clone()));
             }
             ClientMessage::Goodbye => {
                 self.let_go_of_all(who);
@@ -189,8 +191,8 @@ impl Watch {
         let task = self.find(new.key).unwrap_or_else(|| {
             let number = u32::try_from(self.tasks.len()).expect("four billion tasks do not fit");
             let specs = self.specs.get(&who);
-            let spec = specs.and_then(|specs| specs.get(new.spec.0 as usize)).copied();
-            self.tasks.push(TaskLog::new(new, spec.unwrap_or_default()));
+            let spec = specs.and_then(|specs| specs.get(new.spec.0 as usize)).cloned();
+            self.tasks.push(TaskLog::new(new, &spec.unwrap_or_default()));
             self.names.insert(new.key, number);
             self.edges += new.dependencies.len() as u64;
             for input in &new.dependencies {
@@ -225,8 +227,9 @@ impl Watch {
         connection: ConnectionId,
         message: &WorkerMessage,
     ) -> Cause {
-        if let WorkerMessage::Register(_) = message {
+        if let WorkerMessage::Register(registration) = message {
             let log = self.workers.entry(worker).or_default();
+            log.register(registration);
             (log.connection, log.leaves) = (Some(connection), false);
             return Cause::Other;
         }
@@ -302,7 +305,11 @@ impl Watch {
     /// A run is not under way any more.
     pub(super) fn end(&mut self, run: RunId, state: RunState) {
         if let Some(log) = self.run_mut(run) {
-            log.state = state;
+            let before = std::mem::replace(&mut log.state, state);
+            let (task, worker) = (log.task, log.worker);
+            if before == RunState::Given {
+                self.give_back(task, worker);
+            }
         }
         self.let_go_of_all(Who::Run(run.counter));
         self.specs.remove(&Who::Run(run.counter));

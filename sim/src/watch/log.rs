@@ -2,10 +2,11 @@
 //!
 //! It must not know what any of it means.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use raddle_core::scheduler::ConnectionId;
-use raddle_net::messages::NewTask;
+use raddle_core::time::Instant;
+use raddle_net::messages::{NewTask, Runtime, TaskOptions, TaskSpec};
 use raddle_net::names::{Key, Priority, RunId, WorkerId};
 
 /// Who wants values: a client on its connection, or a run.
@@ -35,6 +36,9 @@ pub(super) struct TaskLog {
     pub(super) dependents: Vec<u32>,
     pub(super) retries: u32,
     pub(super) scattered: bool,
+    pub(super) options: TaskOptions,
+    /// Runs since the scheduler has known it without a break.
+    pub(super) begun: u32,
     /// Its last run; 0 if it has had none.
     pub(super) last: u64,
     pub(super) given: u32,
@@ -50,14 +54,16 @@ pub(super) struct TaskLog {
 }
 
 impl TaskLog {
-    pub(super) fn new(new: &NewTask, (retries, scattered): (u32, bool)) -> Self {
+    pub(super) fn new(new: &NewTask, spec: &TaskSpec) -> Self {
         Self {
             key: new.key,
             wants: Vec::new(),
             former: Vec::new(),
             dependents: Vec::new(),
-            retries,
-            scattered,
+            retries: if spec.options.at_most_once { 0 } else { spec.options.retries },
+            scattered: spec.function.runtime == Runtime::Receive,
+            options: spec.options.clone(),
+            begun: 0,
             last: 0,
             given: 0,
             executions: 0,
@@ -110,6 +116,16 @@ pub(super) enum RunState {
 pub(super) struct WorkerLog {
     /// What the scheduler calls it.
     pub(super) id: Option<WorkerId>,
+    pub(super) name: String,
+    pub(super) address: String,
+    /// What it has for tasks that need it.
+    pub(super) resources: BTreeMap<String, u64>,
+    /// What the runs that were given to it take of that.
+    pub(super) used: BTreeMap<String, u64>,
+    /// When it was told last that time has passed.
+    pub(super) struck: Option<Instant>,
+    /// When each body began that may take only so long.
+    pub(super) entered: BTreeMap<RunId, Instant>,
     /// The connection on which it is registered.
     pub(super) connection: Option<ConnectionId>,
     /// Whether it was told to leave.
@@ -119,7 +135,7 @@ pub(super) struct WorkerLog {
     /// Runs that it has been told of and has not started.
     pub(super) waiting: BTreeSet<(Priority, RunId)>,
     /// Their priorities.
-    pub(super) priorities: std::collections::BTreeMap<RunId, (Priority, bool)>,
+    pub(super) priorities: BTreeMap<RunId, (Priority, bool)>,
     /// Announced runs whose announcement has not left.
     pub(super) flushing: BTreeSet<RunId>,
 }

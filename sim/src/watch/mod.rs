@@ -10,9 +10,11 @@
 //! | `says.rs` | what the scheduler says: the life of a run as it must be |
 //! | `told.rs` | what clients are told |
 //! | `bodies.rs` | what workers do |
+//! | `fields.rs` | where runs may go, what they take, how long and how often they may run |
 //! | `quiet.rs` | what must hold when nothing happens any more |
 
 mod bodies;
+mod fields;
 mod hears;
 mod log;
 mod quiet;
@@ -20,10 +22,12 @@ mod says;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use raddle_core::keys::KeyTable;
 use raddle_core::scheduler::{ConnectionId, Effect, Event, Kind, Scheduler};
 use raddle_core::time::{Duration, Instant};
+use raddle_net::messages::TaskSpec;
 use raddle_net::names::{Key, RunId};
 
 use crate::plan::Plan;
@@ -51,8 +55,8 @@ pub(crate) struct Watch {
     open: BTreeSet<ConnectionId>,
     /// What each run that is a client wants.
     speakers: BTreeMap<u64, Vec<u32>>,
-    /// Retries, and whether it is scattered, of each spec that was defined.
-    specs: BTreeMap<Who, Vec<(u32, bool)>>,
+    /// What was defined.
+    specs: BTreeMap<Who, Vec<Arc<TaskSpec>>>,
     /// How long the scheduler waits for a worker.
     grace: Duration,
     /// How long work waits without any worker.

@@ -86,19 +86,22 @@ impl World {
 
     /// Without faults and second thoughts, each task has run once, and once more for each failure.
     pub(crate) fn check_executions(&self, plan: &Plan) -> Result<(), Breach> {
-        let calm = plan.ops.iter().all(|step| match &step.op {
-            Op::Submit(_, tasks) => tasks.iter().all(|task| !task.body.poison),
-            Op::Clog(..) | Op::Join(_) | Op::Pause(..) | Op::Query(..) | Op::Scatter(..) => true,
-            Op::Ambush(..)
-            | Op::Cancel(..)
-            | Op::Cut(..)
-            | Op::Goodbye(_)
-            | Op::Kill(_)
-            | Op::Leave(_)
-            | Op::Meddle(_)
-            | Op::Release(..)
-            | Op::Vanish(_) => false,
-        });
+        let calm = plan.memory.is_empty()
+            && plan.ops.iter().all(|step| match &step.op {
+                Op::Submit(_, tasks) => tasks.iter().all(|task| !task.body.poison),
+                Op::Clog(..) | Op::Join(_) | Op::Pause(..) | Op::Query(..) | Op::Scatter(..) => {
+                    true
+                }
+                Op::Ambush(..)
+                | Op::Cancel(..)
+                | Op::Cut(..)
+                | Op::Goodbye(_)
+                | Op::Kill(_)
+                | Op::Leave(_)
+                | Op::Meddle(_)
+                | Op::Release(..)
+                | Op::Vanish(_) => false,
+            });
         if calm { self.watch.check_executions() } else { Ok(()) }
     }
 

@@ -64,6 +64,7 @@ impl Watch {
         }
         let unwanted = || format!("{key} is given out as {run}, and nobody wants it");
         ensure(self.is_wanted(task), Property::Wanted, unwanted)?;
+        self.check_fields(log, worker, compute)?;
         let (given, allowed) = (u64::from(log.given) + 1, 8 + 4 * self.disturbances);
         let often = || format!("{key} is given out {given} times");
         ensure(given <= allowed, Property::LiveLock, often)?;
@@ -76,8 +77,9 @@ impl Watch {
             ..self.new_run(task, worker, compute)
         });
         self.note_run(worker, *run);
+        self.take(task, worker);
         let log = self.task_mut(task);
-        (log.last, log.given) = (run.counter, log.given + 1);
+        (log.last, log.given, log.begun) = (run.counter, log.given + 1, log.begun + 1);
         Ok(())
     }
 

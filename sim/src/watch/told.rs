@@ -103,6 +103,13 @@ impl Watch {
         let config = Config::default();
         match failure {
             Failure::Failed { .. } => ensure(log.failures > log.retries, Property::Retries, says),
+            Failure::Lost { .. } if log.options.at_most_once => {
+                ensure(log.begun > 0, Property::Once, says)
+            }
+            Failure::TimedOut => ensure(log.failures > log.retries, Property::Retries, says),
+            Failure::WorkerDied { .. } if log.options.at_most_once => {
+                ensure(log.begun > 0 && log.losses > 0, Property::Once, says)
+            }
             Failure::Lost { .. } if log.scattered => {
                 let let_go = !log.former.is_empty();
                 ensure(log.losses > 0 || let_go, Property::Scatter, says)
@@ -119,8 +126,7 @@ impl Watch {
             | Failure::Disconnected { .. }
             | Failure::Exited { .. }
             | Failure::Lost { .. }
-            | Failure::Rejected { .. }
-            | Failure::TimedOut => Ok(()),
+            | Failure::Rejected { .. } => Ok(()),
             // It is nobody's end.
             Failure::Reschedule => ensure(false, Property::Retries, says),
         }

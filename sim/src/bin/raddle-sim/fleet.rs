@@ -86,7 +86,7 @@ impl<'a> Fleet<'a> {
             }
             let run = |case| {
                 let twice = self.options.is_run_twice(&case);
-                Outcome::of(case, self.options.mode, twice)
+                Outcome::of(case, self.options.mode, twice, self.options.relations)
             };
             let outcomes = self.options.cases(seed).into_iter().map(run).collect();
             if sender.send((seed, outcomes)).is_err() {

@@ -62,7 +62,7 @@ fn replay(path: &std::path::Path, options: &Options) -> u8 {
         Ok(case) => case,
         Err(code) => return code,
     };
-    match Outcome::of(case, options.mode, options.twice.is_some()) {
+    match Outcome::of(case, options.mode, options.twice.is_some(), options.relations) {
         Outcome::Passed(case, report) => {
             let mut total = Total::default();
             total.add(&report);

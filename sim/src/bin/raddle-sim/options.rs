@@ -38,6 +38,8 @@ how
   --checks NAME        of the machines after each event: all, touched (what the event touched), or
                        sampled (all, now and then); the default is the profile's
   --codec              every message becomes bytes on its way
+  --metamorphic        also run what must come to the same: copies of the world, bytes, without
+                       faults, other workers, priorities and orders of submission; one worker more
   --check-determinism [PERCENT]
                        run so many of the cases twice and compare record by record
                        (default: 5 in runs of 1,000 seeds and more, all if no number is given)
@@ -87,6 +89,8 @@ pub(crate) struct Options {
     pub(crate) shrink: bool,
     pub(crate) coverage: bool,
     pub(crate) json: bool,
+    /// Whether relations between runs are checked, too.
+    pub(crate) relations: bool,
     pub(crate) mode: Mode,
 }
 
@@ -106,6 +110,7 @@ impl Options {
             shrink: true,
             coverage: false,
             json: false,
+            relations: false,
             mode: Mode::default(),
         }
     }
@@ -131,6 +136,7 @@ impl Options {
                     checks = Some(depth(&name).ok_or_else(|| wrong(&name))?);
                 }
                 "--codec" => options.mode.codec = true,
+                "--metamorphic" => options.relations = true,
                 "--commit" => options.base = commit(&value()?)?,
                 "--coverage" => (options.coverage, options.mode.cells) = (true, true),
                 "--jobs" => options.jobs = number(&value()?)?.max(1) as usize,

@@ -36,9 +36,10 @@ pub(crate) enum Wrong {
 }
 
 impl Outcome {
-    pub(crate) fn of(case: Case, mode: Mode, twice: bool) -> Self {
+    /// Of a case that is run once, or `twice`; with `relations`, together with others like it.
+    pub(crate) fn of(case: Case, mode: Mode, twice: bool, relations: bool) -> Self {
         PANIC.take();
-        let wrong = match case.run(mode) {
+        let wrong = match case.run_with_relations(mode, relations) {
             Ok(report) => match twice.then(|| divergence(&case, mode, &report)).flatten() {
                 None => return Self::Passed(case, Box::new(report)),
                 Some(wrong) => wrong,

@@ -181,14 +181,15 @@ pub(crate) fn failed(mut found: Found, options: &Options) -> u8 {
     if let Wrong::Fails(failure) = &found.wrong
         && options.shrink
     {
-        let (failure, as_mode) = as_replayed(&found.case, failure, mode);
+        let (failure, as_mode) = as_replayed(&found.case, failure, mode, options.relations);
         mode = as_mode;
         let (since, mut runs) = (Clock::now(), 0);
         let mut goes_on = || {
             runs += 1;
             runs <= SHRINK_RUNS && since.elapsed() < SHRINK_TIME
         };
-        let (small, failure) = minimise(&found.case, &failure, mode, &mut goes_on);
+        let mut run = |case: &Case| case.run_with_relations(mode, options.relations).err();
+        let (small, failure) = minimise(&found.case, &failure, &mut run, &mut goes_on);
         let of = |case: &Case| (case.plan.ops.len(), case.plan.tasks());
         let (before, after) = (of(&found.case), of(&small));
         eprintln!(
@@ -206,12 +207,13 @@ pub(crate) fn failed(mut found: Found, options: &Options) -> u8 {
 
 /// The failure as a replay shows it, which checks everything, if it shows one; a plan that is too
 /// large to be checked wholly after each event is replayed as it was run.
-fn as_replayed(case: &Case, failure: &Failure, mode: Mode) -> (Failure, Mode) {
+fn as_replayed(case: &Case, failure: &Failure, mode: Mode, relations: bool) -> (Failure, Mode) {
     let wholly = Mode { depth: raddle_sim::Depth::Paranoid, ..mode };
     if mode == wholly || case.plan.tasks() > 2_000 {
         return (failure.clone(), mode);
     }
-    case.run(wholly).err().map_or_else(|| (failure.clone(), mode), |failure| (failure, wholly))
+    let again = case.run_with_relations(wholly, relations).err();
+    again.map_or_else(|| (failure.clone(), mode), |failure| (failure, wholly))
 }
 
 /// A saved case failed.
@@ -247,9 +249,10 @@ fn told(found: &Found, mode: Mode, path: &Path, options: &Options) -> u8 {
     let first_bad = first_bad.map(ToString::to_string);
     let first_bad = one_line(first_bad.as_deref().unwrap_or("none"));
     let reproduce = format!(
-        "cargo sim -- --replay {}{}{}",
+        "cargo sim -- --replay {}{}{}{}",
         path.display(),
         Options::as_arguments(mode),
+        if options.relations { " --metamorphic" } else { "" },
         if matches!(found.wrong, Wrong::Differs(..)) { " --check-determinism" } else { "" }
     );
     if options.json {
