@@ -241,8 +241,8 @@ impl Watch {
                 let Some(task) = self.current(worker, *run) else { return Cause::Stale };
                 self.end(*run, RunState::Over);
                 self.disturbances += 1;
-                let asks = **failure == Failure::Reschedule;
                 let log = self.task_mut(task);
+                let asks = **failure == Failure::Reschedule && !log.options.at_most_once;
                 log.reschedules += u32::from(asks);
                 log.failures += u32::from(blame.is_none() && !asks);
             }
