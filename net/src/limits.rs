@@ -53,7 +53,7 @@ pub const MAX_KEPT_FRAMES: usize = 1 << 20;
 /// After so many frames without an answer, they are acknowledged by a frame of its own.
 pub const ACK_FRAMES: usize = 1 << 6;
 /// After so many bytes without an answer, they are acknowledged by a frame of its own.
-pub const ACK_BYTES: usize = 1 << 20;
+pub const ACK_BYTES: usize = 1 << 16;
 /// Bytes of an encoded hello.
 pub const MAX_HELLO: usize = 4 << 10;
 /// Sequences, maps, options and variants within one another, in a decoded value.

@@ -7,6 +7,7 @@ mod carrier;
 mod control;
 mod datasets;
 mod events;
+mod lanes;
 mod pulls;
 mod queries;
 #[cfg(test)]

@@ -66,6 +66,8 @@ impl Executor {
         }
         state.queue.push_back(job);
         if state.idle >= state.queue.len() {
+            // Who is woken needs the lock first of all.
+            drop(state);
             self.changed.notify_one();
             return false;
         }
@@ -112,7 +114,9 @@ impl Executor {
     pub(crate) fn woke_up(&self) {
         let mut state = self.lock();
         state.asleep -= 1;
-        if state.idle > 0 && state.threads - state.asleep > self.slots {
+        let is_one_too_many = state.idle > 0 && state.threads - state.asleep > self.slots;
+        drop(state);
+        if is_one_too_many {
             // One that waits is not needed any more.
             self.changed.notify_one();
         }

@@ -279,15 +279,16 @@ impl Hub {
         self.stir();
     }
 
-    /// Moves all that is to be said to `out`. What the flush before gave counts as sent.
-    pub(crate) fn flush(self: &Arc<Self>, out: &mut Vec<ClientMessage>) {
+    /// Moves all that is to be said to `out`. What the flushes before gave counts as sent, but for
+    /// `kept` bytes.
+    pub(crate) fn flush(self: &Arc<Self>, out: &mut Vec<ClientMessage>, kept: usize) {
         let now = clock::now();
         self.stirred.store(false, Ordering::Release);
         while self.hand_over_releases(now) {}
         self.with(|driver, later| {
             driver.say(now, Event::Flush, later);
             out.append(&mut driver.outbox);
-            driver.flushed = mem::take(&mut driver.unsent);
+            driver.flushed = mem::take(&mut driver.unsent) + kept;
             if driver.flushed < READY_UNSENT {
                 later.woken.append(&mut driver.ready);
             }
@@ -337,7 +338,7 @@ impl Hub {
     /// As [`Self::closed`], by the client itself: what it said before still leaves, and a goodbye.
     pub(crate) fn close(self: &Arc<Self>) {
         let mut last = Vec::new();
-        self.flush(&mut last);
+        self.flush(&mut last, 0);
         if self.why_closed().is_none() {
             last.push(ClientMessage::Goodbye);
             self.closed("the client was closed");

@@ -5,13 +5,16 @@
 //! the program has dropped the last handle, the hub's last words are sent, and the thread ends when
 //! the scheduler has heard them. This module must not know what the words mean.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use raddle_net::hello::{Hello, Role, Welcome};
+use raddle_net::limits::ACK_BYTES;
 use raddle_net::messages::{ClientMessage, Item, SchedulerToClient};
 use raddle_net::names::{Session, WorkerId};
 
+use super::lanes::Lanes;
 use super::pulls::Pulls;
 use crate::clock;
 use crate::conn::{self, ConnError, ConnectError, Connection, FrameReader, FrameWriter};
@@ -28,6 +31,12 @@ use crate::value::Value;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// Bytes that are on their way to the scheduler, or wait there, beyond which further words wait here:
+/// what is urgent then passes them. Enough to keep the scheduler busy until it has acknowledged some.
+const WINDOW: usize = 2 * ACK_BYTES;
+/// With fewer bytes on their way there is room again. More than the scheduler ever leaves without an
+/// acknowledgement, headers of frames included.
+const WINDOW_OPENS: usize = ACK_BYTES + ACK_BYTES / 2;
 /// How long the last words may take to reach a scheduler that has gone, or is busy.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(5);
 
@@ -104,12 +113,12 @@ async fn converse(
     line: &Line,
     mut connection: Connection,
 ) -> String {
-    let stream = Mutex::new(Stream::new());
+    let (stream, mut lanes) = (Mutex::new(Stream::new()), Lanes::default());
     loop {
         let Connection { reader, writer, .. } = connection;
         let end = rt::select! {
             biased;
-            end = write(hub, carrier, &stream, writer) => end,
+            end = write(hub, carrier, &stream, &mut lanes, writer) => end,
             end = read(hub, carrier, &stream, reader) => end,
         };
         let reason = match end {
@@ -175,12 +184,15 @@ async fn read(
             Ok(None) => return End::Broken(ConnError::Closed),
             Err(error) => return End::Broken(error),
         };
-        let heard = lock(stream).heard(Number::from(&frame));
+        let (heard, has_room) = {
+            let mut stream = lock(stream);
+            (stream.heard(Number::from(&frame)), stream.kept() < WINDOW_OPENS)
+        };
         let Heard { is_new, wakes } = match heard {
             Ok(heard) => heard,
             Err(error) => return End::Broken(error.into()),
         };
-        if wakes {
+        if wakes || (has_room && carrier.is_held_up.swap(false, Ordering::Relaxed)) {
             carrier.notify.notify_one();
         }
         if !is_new {
@@ -205,16 +217,23 @@ async fn write(
     hub: &Weak<Hub>,
     carrier: &Carrier,
     stream: &Mutex<Stream>,
+    lanes: &mut Lanes,
     mut writer: FrameWriter,
 ) -> End {
     let mut batch = Vec::new();
     loop {
-        carrier.take_words(hub, &mut batch);
+        carrier.take_words(hub, &mut batch, lanes.bytes());
+        lanes.extend(batch.drain(..));
         let taken = {
             let mut stream = lock(stream);
-            if let Err(error) = batch.drain(..).try_for_each(|message| stream.push(&message)) {
-                return End::Over(format!("a message cannot be sent: {error}"));
+            while stream.kept() < WINDOW
+                && let Some(message) = lanes.next()
+            {
+                if let Err(error) = stream.push(&message) {
+                    return End::Over(format!("a message cannot be sent: {error}"));
+                }
             }
+            carrier.is_held_up.store(!lanes.is_empty(), Ordering::Relaxed);
             stream.take()
         };
         let written = match taken {
@@ -245,8 +264,11 @@ enum LastWords {
 
 /// The link between a hub and its connection.
 struct Carrier {
-    /// There is something to flush, or there are last words.
+    /// There is something to flush, or there are last words, or what was held up may go on.
     notify: Notify,
+    /// The writer has words that wait until the scheduler has acknowledged others. Changes while the
+    /// stream is locked, or when it has been.
+    is_held_up: AtomicBool,
     last: Mutex<LastWords>,
     /// There were last words.
     leaves: Notify,
@@ -262,6 +284,7 @@ impl Carrier {
         let peers = Arc::new(Peers::new(session, credentials));
         Self {
             notify: Notify::new(),
+            is_held_up: AtomicBool::new(false),
             last: Mutex::default(),
             leaves: Notify::new(),
             runtime: Handle::current(),
@@ -270,10 +293,11 @@ impl Carrier {
         }
     }
 
-    /// Moves what is to be said to `batch`: the last words, if there are any.
-    fn take_words(&self, hub: &Weak<Hub>, batch: &mut Vec<ClientMessage>) {
+    /// Moves what is to be said to `batch`: the last words, if there are any. Of what was moved before,
+    /// `kept` bytes are still here.
+    fn take_words(&self, hub: &Weak<Hub>, batch: &mut Vec<ClientMessage>, kept: usize) {
         if let Some(hub) = self.speaker(hub) {
-            return hub.flush(batch);
+            return hub.flush(batch, kept);
         }
         let mut last = lock(&self.last);
         if let LastWords::Said(words) = &mut *last {

@@ -336,9 +336,9 @@ fn ready_waits_for_room() {
         assert!(calls <= 128, "a bound that never comes");
     }
     let mut batch = Vec::new();
-    hub.flush(&mut batch);
+    hub.flush(&mut batch, 0);
     assert!(hub.poll_ready(&Context::from_waker(&cx_waker)).is_pending());
-    hub.flush(&mut batch);
+    hub.flush(&mut batch, 0);
     assert_eq!(waker.count(), 1);
     cx_waker = Waker::from(Count::new());
     assert!(hub.poll_ready(&Context::from_waker(&cx_waker)).is_ready());
@@ -449,7 +449,7 @@ fn submit(hub: &Arc<Hub>) -> TaskFuture<u64> {
 
 fn flush(hub: &Arc<Hub>) -> Vec<ClientMessage> {
     let mut out = Vec::new();
-    hub.flush(&mut out);
+    hub.flush(&mut out, 0);
     out
 }
 

@@ -7,7 +7,7 @@
 mod inboxes;
 mod sessions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::ready;
 use std::time::Duration;
 
@@ -71,8 +71,9 @@ pub(super) struct Reactor {
     door: mpsc::Sender<Mail>,
     mailbox: mpsc::Receiver<Mail>,
     inboxes: Inboxes,
-    /// Peers whose writers are to be woken.
-    dirty: Vec<ConnectionId>,
+    /// Peers whose writers are to be woken, in the order in which something was said to them: a run
+    /// leaves before what is freed because of it.
+    dirty: VecDeque<ConnectionId>,
     /// Of the event being handled; kept for its memory.
     effects: Vec<Effect>,
     /// The number of the next connection.
@@ -98,7 +99,7 @@ impl Reactor {
             peers: BTreeMap::new(),
             sessions: BTreeMap::new(),
             followers: BTreeMap::new(),
-            dirty: Vec::new(),
+            dirty: VecDeque::new(),
             effects: Vec::new(),
             next: 0,
             handled: 0,
@@ -223,7 +224,7 @@ impl Reactor {
             Ok(Heard { is_new, wakes }) => {
                 if wakes && !peer.dirty {
                     peer.dirty = true;
-                    self.dirty.push(link.0);
+                    self.dirty.push_back(link.0);
                 }
                 is_new
             }
@@ -295,7 +296,7 @@ impl Reactor {
         }
         if !peer.dirty {
             peer.dirty = true;
-            self.dirty.push(connection);
+            self.dirty.push_back(connection);
         }
     }
 
@@ -312,7 +313,7 @@ impl Reactor {
     fn wake(&mut self) {
         self.handled = 0;
         // Giving up a peer may have the machine say something to others: they join the list.
-        while let Some(connection) = self.dirty.pop() {
+        while let Some(connection) = self.dirty.pop_front() {
             let Some(peer) = self.peers.get_mut(&connection) else { continue };
             peer.dirty = false;
             let kept = peer.outbox.kept();

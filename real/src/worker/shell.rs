@@ -184,7 +184,7 @@ impl Shell {
         let mut messages = Vec::new();
         for run in speaking {
             let deadline = run.nested().and_then(|hub| {
-                hub.flush(&mut messages);
+                hub.flush(&mut messages, 0);
                 hub.next_deadline()
             });
             let Due { notes, again } = run.due(clock::now());

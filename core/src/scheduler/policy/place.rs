@@ -12,7 +12,7 @@ use crate::scheduler::state::{Spec, State, TaskId, TaskState};
 /// Assumed duration of a body of which none has finished, as Dask assumes.
 const UNKNOWN_DURATION: u64 = 500_000_000;
 /// What a body costs at least: the worker's own work for it.
-const MIN_DURATION: u64 = 1_000;
+const MIN_DURATION: u64 = 2_000;
 /// What an assignment costs at most: about five hours.
 const MAX_COST: u64 = 1 << 44;
 /// What a transfer costs whatever its size.

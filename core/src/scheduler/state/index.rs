@@ -18,7 +18,7 @@ const GRAIN: u64 = 16_384;
 /// Tasks of a thread up to which a worker is given more, however long they take.
 pub const PREFILL_MIN: usize = 2;
 /// Tasks of a thread beyond which a worker is given no more, however short they are.
-pub const PREFILL_MAX: usize = 4096;
+pub const PREFILL_MAX: usize = 1024;
 
 /// Everything that follows from the states of tasks and the workers that are connected.
 #[derive(Clone, Debug, Default, PartialEq)]
