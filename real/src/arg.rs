@@ -125,8 +125,7 @@ impl<T> IntoArg<T> for &TaskFuture<T> {
 
 impl<T> IntoArg<Vec<T>> for &[TaskFuture<T>] {
     fn write(self, to: &mut ArgWriter) {
-        to.head(Node::List, self.len());
-        self.iter().for_each(|future| to.input(future.handle()));
+        to.inputs(self.iter().map(TaskFuture::handle));
     }
 }
 
@@ -239,7 +238,14 @@ impl ArgWriter {
         self.node(Node::Inline, |bytes| value::append(value, bytes));
     }
 
-    fn input(&mut self, handle: &FutureHandle) {
+    /// A list of futures.
+    pub(crate) fn inputs<'a>(&mut self, handles: impl ExactSizeIterator<Item = &'a FutureHandle>) {
+        self.head(Node::List, handles.len());
+        handles.for_each(|handle| self.input(handle));
+    }
+
+    /// A future.
+    pub(crate) fn input(&mut self, handle: &FutureHandle) {
         let place = self.place(handle);
         self.head(Node::Input, place);
     }

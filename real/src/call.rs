@@ -201,6 +201,21 @@ impl<T> Call<T> {
         Self { parts, pure: false, result: PhantomData }.workers([worker])
     }
 
+    /// The same call, whatever it gives.
+    pub(crate) fn erase(self) -> Call<()> {
+        Call { parts: self.parts, pure: self.pure, result: PhantomData }
+    }
+
+    /// Futures whose values are arguments.
+    pub(crate) fn dependencies(&self) -> &[FutureHandle] {
+        &self.parts.dependencies
+    }
+
+    /// Futures whose values are arguments, to be exchanged one by one.
+    pub(crate) fn dependencies_mut(&mut self) -> &mut [FutureHandle] {
+        &mut self.parts.dependencies
+    }
+
     fn with(mut self, set: impl FnOnce(&mut TaskOptions)) -> Self {
         set(&mut Arc::make_mut(&mut self.parts.spec).options);
         self

@@ -98,6 +98,34 @@ impl Hub {
         }
     }
 
+    /// As [`Self::submit`], of calls that may depend on those before: `next` is given their futures.
+    /// It is called under the lock.
+    pub(crate) fn submit_linked(
+        self: &Arc<Self>,
+        mut next: impl FnMut(&[FutureHandle]) -> Option<CallParts>,
+    ) -> Vec<FutureHandle> {
+        let mut handles = Vec::new();
+        let mut size = FIRST_CHUNK;
+        loop {
+            let now = clock::now();
+            let (mut tasks, mut calls) = (Vec::new(), Vec::new());
+            self.with(|driver, later| {
+                while calls.len() < size
+                    && let Some(mut call) = next(&handles)
+                {
+                    handles.push(driver.enlist(self, &mut call, &mut tasks));
+                    calls.push(call);
+                }
+                driver.say(now, Event::Submit { tasks }, later);
+            });
+            self.stir();
+            if calls.len() < size {
+                return handles;
+            }
+            size = (2 * size).min(CHUNK);
+        }
+    }
+
     fn submit_chunk(self: &Arc<Self>, mut calls: Vec<CallParts>, handles: &mut Vec<FutureHandle>) {
         let now = clock::now();
         let mut tasks = Vec::with_capacity(calls.len());
