@@ -21,14 +21,18 @@ mod tests;
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use raddle_net::codec;
 use raddle_net::error::EncodeError;
+use raddle_net::limits::SCATTER_ARGS;
 use raddle_net::names::Key;
+use raddle_net::payload::ValueType;
 use serde::Serialize;
 
+use crate::fingerprint::{self, KeyHasher};
 use crate::future::{FutureHandle, TaskFuture};
-use crate::value::{self, TaskValue};
+use crate::value::{self, TaskValue, Value};
 
 pub use self::reader::{
     ArgReader, Borrowed, BorrowedBytes, Param, TakeByClone, TakeByDecode, TakeParts,
@@ -89,13 +93,13 @@ impl<T: TaskValue> IntoArg<T> for &T {
 impl IntoArg<String> for &str {
     fn write(self, to: &mut ArgWriter) {
         // A string and its slice are the same bytes.
-        to.node(Node::Inline, |bytes| codec::encode(self, bytes));
+        to.whole::<String>(|bytes| codec::encode(self, bytes));
     }
 }
 
 impl<T: TaskValue> IntoArg<Vec<T>> for &[T] {
     fn write(self, to: &mut ArgWriter) {
-        to.node(Node::Inline, |bytes| append_slice(self, bytes));
+        to.whole::<Vec<T>>(|bytes| append_slice(self, bytes));
     }
 }
 
@@ -208,7 +212,21 @@ pub struct ArgWriter {
     /// Where each dependency is, once they are many.
     places: BTreeMap<Key, usize>,
     shared: bool,
+    /// What is too large, and which dependency it is.
+    data: Vec<(usize, Arc<Value>)>,
     refused: Option<String>,
+}
+
+/// What was written.
+pub(crate) struct Written {
+    /// The arguments, which name dependencies by position.
+    pub(crate) args: Vec<u8>,
+    /// Those. What is too large is represented by a placeholder.
+    pub(crate) dependencies: Vec<FutureHandle>,
+    /// What is too large, and which dependency it is.
+    pub(crate) data: Vec<(usize, Arc<Value>)>,
+    /// Why it cannot be sent, if so.
+    pub(crate) refused: Option<String>,
 }
 
 impl ArgWriter {
@@ -223,19 +241,52 @@ impl ArgWriter {
         argument.write(self);
     }
 
-    /// The arguments, the futures that they name by position, and why they cannot be sent, if so.
-    pub(crate) fn finish(mut self) -> (Vec<u8>, Vec<FutureHandle>, Option<String>) {
+    /// Everything.
+    pub(crate) fn finish(mut self) -> Written {
         if self.shared {
             let end = self.bytes.len();
             self.head(Node::Shared, 0);
             let mark = self.bytes.len() - end;
             self.bytes.rotate_right(mark);
         }
-        (self.bytes, self.dependencies, self.refused)
+        let Self { bytes: args, dependencies, data, refused, .. } = self;
+        Written { args, dependencies, data, refused }
     }
 
     fn inline<T: TaskValue>(&mut self, value: &T) {
-        self.node(Node::Inline, |bytes| value::append(value, bytes));
+        self.whole::<T>(|bytes| value::append(value, bytes));
+    }
+
+    /// A value of type `P` that `append` puts into bytes: here, or if it is large, on a worker.
+    fn whole<P: 'static>(&mut self, append: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>) {
+        let start = self.bytes.len();
+        if let Err(error) = append(&mut self.bytes) {
+            self.bytes.truncate(start);
+            self.refused.get_or_insert_with(|| format!("an argument cannot be sent: {error}"));
+        }
+        if self.bytes.len() - start > SCATTER_ARGS {
+            let bytes = self.bytes.split_off(start);
+            return self.data(fingerprint::value_type::<P>(), bytes);
+        }
+        // The head comes first but knows the length: it is written last and turned to the front.
+        let end = self.bytes.len();
+        self.head(Node::Inline, end - start);
+        let head = self.bytes.len() - end;
+        self.bytes[start..].rotate_right(head);
+    }
+
+    fn data(&mut self, value_type: ValueType, bytes: Vec<u8>) {
+        let mut hasher = KeyHasher::new();
+        hasher.write(b"data");
+        hasher.write(&value_type.fingerprint.to_le_bytes());
+        hasher.write(&bytes);
+        let next = self.dependencies.len();
+        let place = self.place(&FutureHandle::of_data(Key::hashed(hasher.finish())));
+        if place == next {
+            let value = Value::from_bytes(value_type, bytes.into());
+            self.data.push((place, Arc::new(value)));
+        }
+        self.head(Node::Input, place);
     }
 
     /// A list of futures.
@@ -278,20 +329,6 @@ impl ArgWriter {
     fn head(&mut self, kind: Node, rest: usize) {
         let number = (rest as u64) << Node::BITS | kind as u64;
         codec::encode(&number, &mut self.bytes).expect("a number can be encoded");
-    }
-
-    /// A node with as many bytes as `append` appends.
-    fn node(&mut self, kind: Node, append: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>) {
-        let start = self.bytes.len();
-        if let Err(error) = append(&mut self.bytes) {
-            self.bytes.truncate(start);
-            self.refused.get_or_insert_with(|| format!("an argument cannot be sent: {error}"));
-        }
-        // The head comes first but knows the length: it is written last and turned to the front.
-        let end = self.bytes.len();
-        self.head(kind, end - start);
-        let head = self.bytes.len() - end;
-        self.bytes[start..].rotate_right(head);
     }
 }
 

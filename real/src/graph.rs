@@ -9,14 +9,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use raddle_net::messages::{ClientMessage, Item};
-use raddle_net::names::{Key, Session, WorkerId};
+use raddle_net::names::{Key, Session};
 
 use crate::arg::{ArgWriter, IntoArg};
 use crate::call::{Call, CallParts};
 use crate::future::FutureHandle;
-use crate::hub::{Hub, Link};
-use crate::value::Value;
+use crate::hub::{Hub, Nowhere};
 
 /// Calls by name, which may use one another's results, also those that are added later. Nothing
 /// happens until [`Client::get`](crate::Client::get) or
@@ -320,19 +318,6 @@ impl<T, const N: usize> IntoArg<Vec<T>> for [Named<T>; N] {
     fn write(self, to: &mut ArgWriter) {
         self[..].write(to);
     }
-}
-
-/// Names have no client.
-struct Nowhere;
-
-impl Link for Nowhere {
-    fn wake(&self) {}
-
-    fn pull(&self, _: &Arc<Hub>, _: Item, _: u64, _: WorkerId, _: Arc<str>) {}
-
-    fn push(&self, _: &Arc<Hub>, _: Item, _: Arc<Value>, _: Arc<str>) {}
-
-    fn farewell(&self, _: Vec<ClientMessage>) {}
 }
 
 #[cfg(test)]

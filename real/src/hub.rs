@@ -28,7 +28,7 @@ use crate::clock;
 use crate::rt::oneshot;
 use crate::value::Value;
 
-pub(crate) use self::link::Link;
+pub(crate) use self::link::{Link, Nowhere};
 pub use self::slot::Status;
 pub(crate) use self::slot::{Found, FutureHandle};
 
@@ -113,7 +113,7 @@ impl Hub {
                 while calls.len() < size
                     && let Some(mut call) = next(&handles)
                 {
-                    handles.push(driver.enlist(self, &mut call, &mut tasks));
+                    handles.push(driver.enlist(self, (now, &mut call), &mut tasks, later));
                     calls.push(call);
                 }
                 driver.say(now, Event::Submit { tasks }, later);
@@ -131,7 +131,7 @@ impl Hub {
         let mut tasks = Vec::with_capacity(calls.len());
         self.with(|driver, later| {
             for call in &mut calls {
-                handles.push(driver.enlist(self, call, &mut tasks));
+                handles.push(driver.enlist(self, (now, call), &mut tasks, later));
             }
             driver.say(now, Event::Submit { tasks }, later);
         });
@@ -146,14 +146,7 @@ impl Hub {
         let now = clock::now();
         let handle = self.with(|driver, later| {
             let key = driver.next_key();
-            if let Some(failure) = driver.closed.clone() {
-                return FutureHandle::stillborn(Arc::clone(self), key, key, failure);
-            }
-            let handle = FutureHandle::pending(Arc::clone(self), key);
-            driver.table.insert(key, handle.slot());
-            driver.scattered.insert(key, value);
-            driver.say(now, Event::Scatter { key }, later);
-            handle
+            driver.scatter(self, now, key, value, later)
         });
         self.stir();
         handle

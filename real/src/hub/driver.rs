@@ -17,6 +17,7 @@ use super::slot::{FutureHandle, Slot};
 use super::table::Table;
 use super::{Hub, MAX_UNSENT};
 use crate::call::CallParts;
+use crate::fingerprint;
 use crate::rt::oneshot;
 use crate::value::Value;
 
@@ -91,8 +92,9 @@ impl Driver {
     pub(super) fn enlist(
         &mut self,
         hub: &Arc<Hub>,
-        call: &mut CallParts,
+        (now, call): (Instant, &mut CallParts),
         tasks: &mut Vec<Task>,
+        later: &mut Later,
     ) -> FutureHandle {
         let key = call.key.unwrap_or_else(|| self.next_key());
         if let Some(known) = call.key.and_then(|key| self.table.get(key)) {
@@ -104,6 +106,7 @@ impl Driver {
             let failure = Arc::new(Failure::Rejected { reason: name_taken(key) });
             return FutureHandle::stillborn(Arc::clone(hub), key, key, failure);
         }
+        self.scatter_data(hub, now, call, later);
         if let Some((blame, failure)) = self.refusal(hub, key, call) {
             return FutureHandle::stillborn(Arc::clone(hub), key, blame, failure);
         }
@@ -118,6 +121,47 @@ impl Driver {
             dependencies: call.dependencies.iter().map(FutureHandle::key).collect(),
             args: Blob::from(mem::take(&mut call.args)),
         });
+        handle
+    }
+
+    /// Puts the large arguments of `call` on a worker. Equal ones of this client are one, as long as
+    /// somebody holds it; those of calls that other clients may make, too, are one for all.
+    fn scatter_data(
+        &mut self,
+        hub: &Arc<Hub>,
+        now: Instant,
+        call: &mut CallParts,
+        later: &mut Later,
+    ) {
+        for (place, value) in mem::take(&mut call.data) {
+            let content = call.dependencies[place].key();
+            let key = match call.key {
+                Some(_) => content,
+                None => fingerprint::key(&[&content.to_string(), &self.session.to_string()]),
+            };
+            call.dependencies[place] = self.scatter(hub, now, key, value, later);
+        }
+    }
+
+    /// Puts `value` on a worker of the scheduler's choice, under this key.
+    pub(super) fn scatter(
+        &mut self,
+        hub: &Arc<Hub>,
+        now: Instant,
+        key: Key,
+        value: Arc<Value>,
+        later: &mut Later,
+    ) -> FutureHandle {
+        if let Some(known) = self.table.get(key) {
+            return FutureHandle::of(known);
+        }
+        if let Some(failure) = self.closed.clone() {
+            return FutureHandle::stillborn(Arc::clone(hub), key, key, failure);
+        }
+        let handle = FutureHandle::pending(Arc::clone(hub), key);
+        self.table.insert(key, handle.slot());
+        self.scattered.insert(key, value);
+        self.say(now, Event::Scatter { key }, later);
         handle
     }
 
