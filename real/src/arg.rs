@@ -10,7 +10,8 @@
 //! | 2 list | how many | that many nodes |
 //! | 3 option | 0: none, 1: some | none or one node |
 //! | 4 map | how many | per entry an inline node, its key, and one node |
-//! | 5 shared | 0 | nothing: a mark before the first argument, inputs are named more than once |
+//! | 5 mark | 1: inputs are named more than once; 2: there are futures; 3: both | nothing: if it is there, it is before the first argument |
+//! | 6 future | 0 | the key of a future |
 //!
 //! This module must not know who runs a task, nor what the arguments mean.
 
@@ -39,6 +40,11 @@ pub use self::reader::{
     TakePartsByClone,
 };
 
+/// The mark that inputs are named more than once.
+const SHARED: usize = 1;
+/// The mark that there are futures.
+const FUTURES: usize = 2;
+
 /// Dependencies up to which looking for a known one is a walk through all.
 const FEW: usize = 16;
 
@@ -50,7 +56,9 @@ const FEW: usize = 16;
 ///   `TaskFuture<T>`,
 /// - for an `Option<T>` also an `Option<TaskFuture<T>>`, for a `BTreeMap<K, T>` also a
 ///   `BTreeMap<K, TaskFuture<T>>`,
-/// - for a `String` also a `&str`.
+/// - for a `String` also a `&str`,
+/// - for a `TaskFuture<T>` another one: then it is the future that travels, and the task decides what
+///   to do with it. It is wanted for as long as the program holds the future of that task.
 ///
 /// A parameter `&T` is a `T` here, `&str` is a `String`, and `&[T]` is a `Vec<T>`. Where the type of
 /// an empty argument cannot be found out, write it: `None::<u64>`, `Vec::<u64>::new()`.
@@ -127,6 +135,18 @@ impl<T> IntoArg<T> for &TaskFuture<T> {
     }
 }
 
+impl<T> IntoArg<Self> for TaskFuture<T> {
+    fn write(self, to: &mut ArgWriter) {
+        to.future(self.handle());
+    }
+}
+
+impl<T> IntoArg<TaskFuture<T>> for &TaskFuture<T> {
+    fn write(self, to: &mut ArgWriter) {
+        to.future(self.handle());
+    }
+}
+
 impl<T> IntoArg<Vec<T>> for &[TaskFuture<T>] {
     fn write(self, to: &mut ArgWriter) {
         to.inputs(self.iter().map(TaskFuture::handle));
@@ -184,7 +204,8 @@ enum Node {
     List = 2,
     Option = 3,
     Map = 4,
-    Shared = 5,
+    Mark = 5,
+    Future = 6,
 }
 
 impl Node {
@@ -197,7 +218,8 @@ impl Node {
             2 => Self::List,
             3 => Self::Option,
             4 => Self::Map,
-            5 => Self::Shared,
+            5 => Self::Mark,
+            6 => Self::Future,
             _ => return None,
         };
         Some((kind, number >> Self::BITS))
@@ -214,6 +236,8 @@ pub struct ArgWriter {
     shared: bool,
     /// What is too large, and which dependency it is.
     data: Vec<(usize, Arc<Value>)>,
+    /// What travels itself, not its value.
+    futures: Vec<FutureHandle>,
     refused: Option<String>,
 }
 
@@ -225,6 +249,8 @@ pub(crate) struct Written {
     pub(crate) dependencies: Vec<FutureHandle>,
     /// What is too large, and which dependency it is.
     pub(crate) data: Vec<(usize, Arc<Value>)>,
+    /// Futures that travel themselves: no values that are waited for.
+    pub(crate) futures: Vec<FutureHandle>,
     /// Why it cannot be sent, if so.
     pub(crate) refused: Option<String>,
 }
@@ -243,14 +269,16 @@ impl ArgWriter {
 
     /// Everything.
     pub(crate) fn finish(mut self) -> Written {
-        if self.shared {
+        let has_futures = !self.futures.is_empty();
+        if self.shared || has_futures {
             let end = self.bytes.len();
-            self.head(Node::Shared, 0);
+            let marks = usize::from(self.shared) * SHARED | usize::from(has_futures) * FUTURES;
+            self.head(Node::Mark, marks);
             let mark = self.bytes.len() - end;
             self.bytes.rotate_right(mark);
         }
-        let Self { bytes: args, dependencies, data, refused, .. } = self;
-        Written { args, dependencies, data, refused }
+        let Self { bytes: args, dependencies, data, futures, refused, .. } = self;
+        Written { args, dependencies, data, futures, refused }
     }
 
     fn inline<T: TaskValue>(&mut self, value: &T) {
@@ -299,6 +327,13 @@ impl ArgWriter {
     pub(crate) fn input(&mut self, handle: &FutureHandle) {
         let place = self.place(handle);
         self.head(Node::Input, place);
+    }
+
+    /// A future that travels itself.
+    fn future(&mut self, handle: &FutureHandle) {
+        self.head(Node::Future, 0);
+        codec::encode(&handle.key(), &mut self.bytes).expect("a key can be encoded");
+        self.futures.push(handle.clone());
     }
 
     /// Where `handle` is among the dependencies; it is appended if it is not.

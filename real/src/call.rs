@@ -51,6 +51,8 @@ pub(crate) struct CallParts {
     pub(crate) dependencies: Vec<FutureHandle>,
     /// Arguments that are too large to travel with the task, and which dependency each is.
     pub(crate) data: Vec<(usize, Arc<Value>)>,
+    /// Arguments that are futures themselves.
+    pub(crate) futures: Vec<FutureHandle>,
     /// Arguments; they name dependencies by position.
     pub(crate) args: Vec<u8>,
     /// Why it cannot be submitted, if so.
@@ -65,7 +67,7 @@ impl<T> Call<T> {
 
     /// A call of what `spec` says, with the arguments that were written.
     pub(crate) fn of(spec: Arc<TaskSpec>, defaults: Defaults, arguments: ArgWriter) -> Self {
-        let Written { args, dependencies, data, refused } = arguments.finish();
+        let Written { args, dependencies, data, futures, refused } = arguments.finish();
         let parts = CallParts {
             spec,
             priority: defaults.priority,
@@ -73,6 +75,7 @@ impl<T> Call<T> {
             recipe: None,
             dependencies,
             data,
+            futures,
             args,
             refused,
         };

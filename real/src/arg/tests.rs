@@ -266,7 +266,7 @@ fn what_is_large_travels_apart_and_equal_ones_once() {
     writer.push::<u64>(7);
     writer.push::<Vec<u64>>(&other[..]);
     writer.push::<Vec<u8>>(large.clone());
-    let Written { args, dependencies, data, refused } = writer.finish();
+    let Written { args, dependencies, data, refused, .. } = writer.finish();
     assert_eq!((dependencies.len(), refused), (2, None));
     assert!(args.len() < 10, "{} bytes", args.len());
     let [(0, first), (1, second)] = &data[..] else { panic!("{} of them", data.len()) };

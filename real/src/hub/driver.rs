@@ -30,6 +30,9 @@ pub(super) struct Driver {
     /// Values that the machine was told to scatter, until their keys settle: one that was delivered
     /// may have to be delivered again, and a task may need one that nobody holds any more.
     pub(super) scattered: BTreeMap<Key, Arc<Value>>,
+    /// Futures that are arguments themselves, by the task of which they are. They are held as long as
+    /// the future of that task is: each of its runs may ask for them.
+    given: BTreeMap<Key, Vec<FutureHandle>>,
     /// What tasks with names compute, as long as somebody holds them.
     recipes: BTreeMap<Key, Key>,
     /// What the machine wants to say.
@@ -57,6 +60,7 @@ pub(super) struct Later {
     /// somebody else's code, and a slot's wakes the link.
     pub(super) slots: Vec<Arc<Slot>>,
     pub(super) values: Vec<Arc<Value>>,
+    pub(super) given: Vec<Vec<FutureHandle>>,
     /// Why the connection is to be closed.
     pub(super) close: Option<String>,
 }
@@ -69,6 +73,7 @@ impl Driver {
             next_number: 0,
             table: Table::new(session),
             scattered: BTreeMap::new(),
+            given: BTreeMap::new(),
             recipes: BTreeMap::new(),
             outbox: Vec::new(),
             questions: BTreeMap::new(),
@@ -113,6 +118,9 @@ impl Driver {
         let handle = FutureHandle::pending(Arc::clone(hub), key);
         self.table.insert(key, handle.slot());
         self.recipes.extend(call.recipe.map(|recipe| (key, recipe)));
+        if !call.futures.is_empty() {
+            self.given.insert(key, mem::take(&mut call.futures));
+        }
         self.unsent += size_of::<Task>() + call.args.len();
         tasks.push(Task {
             key,
@@ -194,7 +202,7 @@ impl Driver {
                  between submissions",
             ));
         }
-        for dependency in &call.dependencies {
+        for dependency in call.dependencies.iter().chain(&call.futures) {
             if !Arc::ptr_eq(dependency.hub(), hub) {
                 return rejected(format!(
                     "its argument {} is a future of another client: submit both to one client, or \
@@ -212,8 +220,13 @@ impl Driver {
     /// The last handle of `key` was dropped.
     pub(super) fn release(&mut self, now: Instant, key: Key, later: &mut Later) {
         // A key that was given anew in the meantime stays in the table, and the machine counts.
-        if self.table.remove_dead(key) && !self.recipes.is_empty() {
-            self.recipes.remove(&key);
+        if self.table.remove_dead(key) {
+            if !self.recipes.is_empty() {
+                self.recipes.remove(&key);
+            }
+            if !self.given.is_empty() {
+                later.given.extend(self.given.remove(&key));
+            }
         }
         self.say(now, Event::Release { key }, later);
     }
@@ -315,6 +328,7 @@ impl Driver {
         self.questions.clear();
         later.values.extend(mem::take(&mut self.scattered).into_values());
         self.outbox.clear();
+        later.given.extend(mem::take(&mut self.given).into_values());
         later.woken.append(&mut self.ready);
     }
 }
@@ -341,7 +355,7 @@ impl Later {
             hub.link.farewell(vec![ClientMessage::Goodbye]);
         }
         // Before anybody is woken, who might hold the last handle then, and take the value.
-        drop((self.slots, self.values));
+        drop((self.slots, self.values, self.given));
         for waker in self.woken {
             waker.wake();
         }

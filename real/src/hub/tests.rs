@@ -447,6 +447,7 @@ fn call(dependencies: Vec<FutureHandle>) -> CallParts {
         recipe: None,
         dependencies,
         data: Vec::new(),
+        futures: Vec::new(),
         args,
         refused: None,
     }

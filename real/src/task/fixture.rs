@@ -40,6 +40,7 @@ pub(crate) fn futures<T, const N: usize>() -> [TaskFuture<T>; N] {
         recipe: None,
         dependencies: Vec::new(),
         data: Vec::new(),
+        futures: Vec::new(),
         args: Vec::new(),
         refused: None,
     };
