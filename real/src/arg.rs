@@ -60,6 +60,10 @@ const FEW: usize = 16;
 /// - for a `TaskFuture<T>` another one: then it is the future that travels, and the task decides what
 ///   to do with it. It is wanted for as long as the program holds the future of that task.
 ///
+/// A value of more than 64 KiB is scattered: it travels once to a worker, and not with each task that
+/// has it; if that worker dies, tasks that still need it fail with
+/// [`TaskError::Lost`](crate::TaskError::Lost).
+///
 /// A parameter `&T` is a `T` here, `&str` is a `String`, and `&[T]` is a `Vec<T>`. Where the type of
 /// an empty argument cannot be found out, write it: `None::<u64>`, `Vec::<u64>::new()`.
 ///
@@ -73,6 +77,20 @@ const FEW: usize = 16;
 ///
 /// fn calls(one: TaskFuture<Vec<u64>>, many: Vec<TaskFuture<u64>>) -> [Call<String>; 4] {
 ///     [total([1, 2], "now"), total(vec![3], "now"), total(&one, "later"), total(many, "later")]
+/// }
+///
+/// /// Begins at once, and waits for the number only if it must.
+/// #[raddle::task]
+/// async fn or_stop(number: TaskFuture<u64>, stop: bool) -> Result<u64, TaskError> {
+///     if stop {
+///         number.cancel();
+///         return Ok(0);
+///     }
+///     number.await
+/// }
+///
+/// fn call(number: &TaskFuture<u64>) -> Call<u64> {
+///     or_stop(number, true)
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
