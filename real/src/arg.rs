@@ -10,7 +10,8 @@
 //! | 2 list | how many | that many nodes |
 //! | 3 option | 0: none, 1: some | none or one node |
 //! | 4 map | how many | per entry an inline node, its key, and one node |
-//! | 5 shared | 0 | nothing: a mark before the first argument, inputs are named more than once |
+//! | 5 mark | 1: inputs are named more than once; 2: there are futures; 3: both | nothing: if it is there, it is before the first argument |
+//! | 6 future | 0 | the key of a future |
 //!
 //! This module must not know who runs a task, nor what the arguments mean.
 
@@ -21,19 +22,28 @@ mod tests;
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use raddle_net::codec;
 use raddle_net::error::EncodeError;
+use raddle_net::limits::SCATTER_ARGS;
 use raddle_net::names::Key;
+use raddle_net::payload::ValueType;
 use serde::Serialize;
 
+use crate::fingerprint::{self, KeyHasher};
 use crate::future::{FutureHandle, TaskFuture};
-use crate::value::{self, TaskValue};
+use crate::value::{self, TaskValue, Value};
 
 pub use self::reader::{
     ArgReader, Borrowed, BorrowedBytes, Param, TakeByClone, TakeByDecode, TakeParts,
     TakePartsByClone,
 };
+
+/// The mark that inputs are named more than once.
+const SHARED: usize = 1;
+/// The mark that there are futures.
+const FUTURES: usize = 2;
 
 /// Dependencies up to which looking for a known one is a walk through all.
 const FEW: usize = 16;
@@ -46,7 +56,13 @@ const FEW: usize = 16;
 ///   `TaskFuture<T>`,
 /// - for an `Option<T>` also an `Option<TaskFuture<T>>`, for a `BTreeMap<K, T>` also a
 ///   `BTreeMap<K, TaskFuture<T>>`,
-/// - for a `String` also a `&str`.
+/// - for a `String` also a `&str`,
+/// - for a `TaskFuture<T>` another one: then it is the future that travels, and the task decides what
+///   to do with it. It is wanted for as long as the program holds the future of that task.
+///
+/// A value of more than 64 KiB is scattered: it travels once to a worker, and not with each task that
+/// has it; if that worker dies, tasks that still need it fail with
+/// [`TaskError::Lost`](crate::TaskError::Lost).
 ///
 /// A parameter `&T` is a `T` here, `&str` is a `String`, and `&[T]` is a `Vec<T>`. Where the type of
 /// an empty argument cannot be found out, write it: `None::<u64>`, `Vec::<u64>::new()`.
@@ -61,6 +77,20 @@ const FEW: usize = 16;
 ///
 /// fn calls(one: TaskFuture<Vec<u64>>, many: Vec<TaskFuture<u64>>) -> [Call<String>; 4] {
 ///     [total([1, 2], "now"), total(vec![3], "now"), total(&one, "later"), total(many, "later")]
+/// }
+///
+/// /// Begins at once, and waits for the number only if it must.
+/// #[raddle::task]
+/// async fn or_stop(number: TaskFuture<u64>, stop: bool) -> Result<u64, TaskError> {
+///     if stop {
+///         number.cancel();
+///         return Ok(0);
+///     }
+///     number.await
+/// }
+///
+/// fn call(number: &TaskFuture<u64>) -> Call<u64> {
+///     or_stop(number, true)
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
@@ -89,13 +119,13 @@ impl<T: TaskValue> IntoArg<T> for &T {
 impl IntoArg<String> for &str {
     fn write(self, to: &mut ArgWriter) {
         // A string and its slice are the same bytes.
-        to.node(Node::Inline, |bytes| codec::encode(self, bytes));
+        to.whole::<String>(|bytes| codec::encode(self, bytes));
     }
 }
 
 impl<T: TaskValue> IntoArg<Vec<T>> for &[T] {
     fn write(self, to: &mut ArgWriter) {
-        to.node(Node::Inline, |bytes| append_slice(self, bytes));
+        to.whole::<Vec<T>>(|bytes| append_slice(self, bytes));
     }
 }
 
@@ -123,10 +153,21 @@ impl<T> IntoArg<T> for &TaskFuture<T> {
     }
 }
 
+impl<T> IntoArg<Self> for TaskFuture<T> {
+    fn write(self, to: &mut ArgWriter) {
+        to.future(self.handle());
+    }
+}
+
+impl<T> IntoArg<TaskFuture<T>> for &TaskFuture<T> {
+    fn write(self, to: &mut ArgWriter) {
+        to.future(self.handle());
+    }
+}
+
 impl<T> IntoArg<Vec<T>> for &[TaskFuture<T>] {
     fn write(self, to: &mut ArgWriter) {
-        to.head(Node::List, self.len());
-        self.iter().for_each(|future| to.input(future.handle()));
+        to.inputs(self.iter().map(TaskFuture::handle));
     }
 }
 
@@ -181,7 +222,8 @@ enum Node {
     List = 2,
     Option = 3,
     Map = 4,
-    Shared = 5,
+    Mark = 5,
+    Future = 6,
 }
 
 impl Node {
@@ -194,7 +236,8 @@ impl Node {
             2 => Self::List,
             3 => Self::Option,
             4 => Self::Map,
-            5 => Self::Shared,
+            5 => Self::Mark,
+            6 => Self::Future,
             _ => return None,
         };
         Some((kind, number >> Self::BITS))
@@ -209,7 +252,25 @@ pub struct ArgWriter {
     /// Where each dependency is, once they are many.
     places: BTreeMap<Key, usize>,
     shared: bool,
+    /// What is too large, and which dependency it is.
+    data: Vec<(usize, Arc<Value>)>,
+    /// What travels itself, not its value.
+    futures: Vec<FutureHandle>,
     refused: Option<String>,
+}
+
+/// What was written.
+pub(crate) struct Written {
+    /// The arguments, which name dependencies by position.
+    pub(crate) args: Vec<u8>,
+    /// Those. What is too large is represented by a placeholder.
+    pub(crate) dependencies: Vec<FutureHandle>,
+    /// What is too large, and which dependency it is.
+    pub(crate) data: Vec<(usize, Arc<Value>)>,
+    /// Futures that travel themselves: no values that are waited for.
+    pub(crate) futures: Vec<FutureHandle>,
+    /// Why it cannot be sent, if so.
+    pub(crate) refused: Option<String>,
 }
 
 impl ArgWriter {
@@ -224,24 +285,73 @@ impl ArgWriter {
         argument.write(self);
     }
 
-    /// The arguments, the futures that they name by position, and why they cannot be sent, if so.
-    pub(crate) fn finish(mut self) -> (Vec<u8>, Vec<FutureHandle>, Option<String>) {
-        if self.shared {
+    /// Everything.
+    pub(crate) fn finish(mut self) -> Written {
+        let has_futures = !self.futures.is_empty();
+        if self.shared || has_futures {
             let end = self.bytes.len();
-            self.head(Node::Shared, 0);
+            let marks = usize::from(self.shared) * SHARED | usize::from(has_futures) * FUTURES;
+            self.head(Node::Mark, marks);
             let mark = self.bytes.len() - end;
             self.bytes.rotate_right(mark);
         }
-        (self.bytes, self.dependencies, self.refused)
+        let Self { bytes: args, dependencies, data, futures, refused, .. } = self;
+        Written { args, dependencies, data, futures, refused }
     }
 
     fn inline<T: TaskValue>(&mut self, value: &T) {
-        self.node(Node::Inline, |bytes| value::append(value, bytes));
+        self.whole::<T>(|bytes| value::append(value, bytes));
     }
 
-    fn input(&mut self, handle: &FutureHandle) {
+    /// A value of type `P` that `append` puts into bytes: here, or if it is large, on a worker.
+    fn whole<P: 'static>(&mut self, append: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>) {
+        let start = self.bytes.len();
+        if let Err(error) = append(&mut self.bytes) {
+            self.bytes.truncate(start);
+            self.refused.get_or_insert_with(|| format!("an argument cannot be sent: {error}"));
+        }
+        if self.bytes.len() - start > SCATTER_ARGS {
+            let bytes = self.bytes.split_off(start);
+            return self.data(fingerprint::value_type::<P>(), bytes);
+        }
+        // The head comes first but knows the length: it is written last and turned to the front.
+        let end = self.bytes.len();
+        self.head(Node::Inline, end - start);
+        let head = self.bytes.len() - end;
+        self.bytes[start..].rotate_right(head);
+    }
+
+    fn data(&mut self, value_type: ValueType, bytes: Vec<u8>) {
+        let mut hasher = KeyHasher::new();
+        hasher.write(b"data");
+        hasher.write(&value_type.fingerprint.to_le_bytes());
+        hasher.write(&bytes);
+        let next = self.dependencies.len();
+        let place = self.place(&FutureHandle::of_data(Key::hashed(hasher.finish())));
+        if place == next {
+            let value = Value::from_bytes(value_type, bytes.into());
+            self.data.push((place, Arc::new(value)));
+        }
+        self.head(Node::Input, place);
+    }
+
+    /// A list of futures.
+    pub(crate) fn inputs<'a>(&mut self, handles: impl ExactSizeIterator<Item = &'a FutureHandle>) {
+        self.head(Node::List, handles.len());
+        handles.for_each(|handle| self.input(handle));
+    }
+
+    /// A future.
+    pub(crate) fn input(&mut self, handle: &FutureHandle) {
         let place = self.place(handle);
         self.head(Node::Input, place);
+    }
+
+    /// A future that travels itself.
+    fn future(&mut self, handle: &FutureHandle) {
+        self.head(Node::Future, 0);
+        codec::encode(&handle.key(), &mut self.bytes).expect("a key can be encoded");
+        self.futures.push(handle.clone());
     }
 
     /// Where `handle` is among the dependencies; it is appended if it is not.
@@ -272,20 +382,6 @@ impl ArgWriter {
     fn head(&mut self, kind: Node, rest: usize) {
         let number = (rest as u64) << Node::BITS | kind as u64;
         codec::encode(&number, &mut self.bytes).expect("a number can be encoded");
-    }
-
-    /// A node with as many bytes as `append` appends.
-    fn node(&mut self, kind: Node, append: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>) {
-        let start = self.bytes.len();
-        if let Err(error) = append(&mut self.bytes) {
-            self.bytes.truncate(start);
-            self.refused.get_or_insert_with(|| format!("an argument cannot be sent: {error}"));
-        }
-        // The head comes first but knows the length: it is written last and turned to the front.
-        let end = self.bytes.len();
-        self.head(kind, end - start);
-        let head = self.bytes.len() - end;
-        self.bytes[start..].rotate_right(head);
     }
 }
 

@@ -10,11 +10,12 @@ use std::time::Duration;
 use raddle_net::messages::{TaskOptions, TaskSpec};
 use raddle_net::names::Key;
 
-use crate::arg::ArgWriter;
+use crate::arg::{ArgWriter, Written};
 use crate::fingerprint::KeyHasher;
 use crate::future::FutureHandle;
 use crate::registry::{Defaults, TaskEntry};
 use crate::resources::{self, Resources};
+use crate::value::Value;
 
 /// A call of a task that gives a `T`, made by calling the function with `#[raddle::task]`. Nothing
 /// happens until it is submitted.
@@ -48,6 +49,10 @@ pub(crate) struct CallParts {
     pub(crate) recipe: Option<Key>,
     /// Futures whose values are arguments, each once.
     pub(crate) dependencies: Vec<FutureHandle>,
+    /// Arguments that are too large to travel with the task, and which dependency each is.
+    pub(crate) data: Vec<(usize, Arc<Value>)>,
+    /// Arguments that are futures themselves.
+    pub(crate) futures: Vec<FutureHandle>,
     /// Arguments; they name dependencies by position.
     pub(crate) args: Vec<u8>,
     /// Why it cannot be submitted, if so.
@@ -62,13 +67,15 @@ impl<T> Call<T> {
 
     /// A call of what `spec` says, with the arguments that were written.
     pub(crate) fn of(spec: Arc<TaskSpec>, defaults: Defaults, arguments: ArgWriter) -> Self {
-        let (args, dependencies, refused) = arguments.finish();
+        let Written { args, dependencies, data, futures, refused } = arguments.finish();
         let parts = CallParts {
             spec,
             priority: defaults.priority,
             key: None,
             recipe: None,
             dependencies,
+            data,
+            futures,
             args,
             refused,
         };
@@ -199,6 +206,21 @@ impl<T> Call<T> {
     pub(crate) fn only_on(&self, worker: &str) -> Self {
         let parts = CallParts { key: None, ..self.parts.clone() };
         Self { parts, pure: false, result: PhantomData }.workers([worker])
+    }
+
+    /// The same call, whatever it gives.
+    pub(crate) fn erase(self) -> Call<()> {
+        Call { parts: self.parts, pure: self.pure, result: PhantomData }
+    }
+
+    /// Futures whose values are arguments.
+    pub(crate) fn dependencies(&self) -> &[FutureHandle] {
+        &self.parts.dependencies
+    }
+
+    /// Futures whose values are arguments, to be exchanged one by one.
+    pub(crate) fn dependencies_mut(&mut self) -> &mut [FutureHandle] {
+        &mut self.parts.dependencies
     }
 
     fn with(mut self, set: impl FnOnce(&mut TaskOptions)) -> Self {

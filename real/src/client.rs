@@ -27,6 +27,7 @@ use crate::conn::CONNECT_LIMIT;
 use crate::credentials::Credentials;
 use crate::error::{Error, Result, TaskError};
 use crate::future::{self, AsCompleted, TaskFuture, Wait, WaitFor, block_on, park_on};
+use crate::graph::{Graph, GraphError};
 use crate::hub::{Hub, lock};
 use crate::local::LocalCluster;
 use crate::rt::{self, oneshot};
@@ -174,6 +175,37 @@ impl Client {
     pub fn submit_all<T>(&self, calls: impl IntoIterator<Item = Call<T>>) -> Vec<TaskFuture<T>> {
         let handles = self.inner.hub.submit(calls.into_iter().map(Call::into_parts));
         handles.into_iter().map(TaskFuture::new).collect()
+    }
+
+    /// Computes what calls of `graph` give, named in this order, and fetches it. What they need is
+    /// computed on the way; the rest of the graph is not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Graph`] if there is something wrong with the graph; else as [`Self::gather`].
+    pub async fn get<T: TaskValue>(
+        &self,
+        graph: Graph,
+        names: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Vec<T>> {
+        Ok(self.gather(&self.submit_graph(graph, names)?).await?)
+    }
+
+    /// As [`Self::get`], but returns at once, with futures. Intermediate results are kept no longer
+    /// than they are needed.
+    ///
+    /// # Errors
+    ///
+    /// There is something wrong with the graph.
+    pub fn submit_graph<T>(
+        &self,
+        graph: Graph,
+        names: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Vec<TaskFuture<T>>, GraphError> {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        let mut plan = graph.plan::<T>(&names)?;
+        let handles = self.inner.hub.submit_linked(|before| plan.next(before));
+        Ok(plan.wanted.iter().map(|place| TaskFuture::new(handles[*place].clone())).collect())
     }
 
     /// Puts `value` on a worker, to be passed to any number of tasks. It is put into bytes at once,

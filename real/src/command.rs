@@ -238,7 +238,7 @@ impl Input {
         match self {
             Self::Nothing => {}
             Self::Bytes(bytes) => to.push::<Vec<u8>>(bytes),
-            Self::Future(_, handle) => to.push(TaskFuture::<Vec<u8>>::new(handle)),
+            Self::Future(_, handle) => to.input(&handle),
         }
     }
 }

@@ -144,11 +144,16 @@ impl TaskContext {
         self.0.host.locals().get(make)
     }
 
+    /// What its tasks are submitted to.
+    pub(crate) fn hub(&self) -> Arc<Hub> {
+        Arc::clone(self.0.hub())
+    }
+
     /// A client that speaks for this run: what it submits, scatters or adopts is wanted until the run
     /// ends. Awaiting its futures gives the slot back; asking it questions does not.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::of_run(Arc::clone(self.0.hub()), self.0.host.scheduler())
+        Client::of_run(self.hub(), self.0.host.scheduler())
     }
 
     /// Submits a task on behalf of this run. Returns at once.

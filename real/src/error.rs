@@ -6,6 +6,8 @@ mod task;
 
 use std::io;
 
+use crate::graph::GraphError;
+
 pub use self::task::{Reschedule, TaskError};
 
 /// A result over [`enum@Error`].
@@ -53,6 +55,9 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A graph cannot be submitted.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
     /// A bug of raddle.
     #[error("{0}; this is a bug in raddle, please report it")]
     Internal(String),

@@ -11,6 +11,7 @@
 use std::any::TypeId;
 
 use bytes::Bytes;
+use raddle_net::names::Key;
 use raddle_net::payload::{Format, ValueType};
 
 /// How values of `T` travel. [`Bytes`] and `Vec<u8>` travel as they are, and may be read as each
@@ -67,6 +68,13 @@ impl KeyHasher {
     pub(crate) const fn finish(&self) -> u128 {
         self.0
     }
+}
+
+/// The key that these texts have together.
+pub(crate) fn key(parts: &[&str]) -> Key {
+    let mut hasher = KeyHasher::new();
+    parts.iter().for_each(|part| hasher.write(part.as_bytes()));
+    Key::hashed(hasher.finish())
 }
 
 #[cfg(test)]

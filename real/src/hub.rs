@@ -28,7 +28,7 @@ use crate::clock;
 use crate::rt::oneshot;
 use crate::value::Value;
 
-pub(crate) use self::link::Link;
+pub(crate) use self::link::{Link, Nowhere};
 pub use self::slot::Status;
 pub(crate) use self::slot::{Found, FutureHandle};
 
@@ -98,12 +98,40 @@ impl Hub {
         }
     }
 
+    /// As [`Self::submit`], of calls that may depend on those before: `next` is given their futures.
+    /// It is called under the lock.
+    pub(crate) fn submit_linked(
+        self: &Arc<Self>,
+        mut next: impl FnMut(&[FutureHandle]) -> Option<CallParts>,
+    ) -> Vec<FutureHandle> {
+        let mut handles = Vec::new();
+        let mut size = FIRST_CHUNK;
+        loop {
+            let now = clock::now();
+            let (mut tasks, mut calls) = (Vec::new(), Vec::new());
+            self.with(|driver, later| {
+                while calls.len() < size
+                    && let Some(mut call) = next(&handles)
+                {
+                    handles.push(driver.enlist(self, (now, &mut call), &mut tasks, later));
+                    calls.push(call);
+                }
+                driver.say(now, Event::Submit { tasks }, later);
+            });
+            self.stir();
+            if calls.len() < size {
+                return handles;
+            }
+            size = (2 * size).min(CHUNK);
+        }
+    }
+
     fn submit_chunk(self: &Arc<Self>, mut calls: Vec<CallParts>, handles: &mut Vec<FutureHandle>) {
         let now = clock::now();
         let mut tasks = Vec::with_capacity(calls.len());
         self.with(|driver, later| {
             for call in &mut calls {
-                handles.push(driver.enlist(self, call, &mut tasks));
+                handles.push(driver.enlist(self, (now, call), &mut tasks, later));
             }
             driver.say(now, Event::Submit { tasks }, later);
         });
@@ -118,14 +146,7 @@ impl Hub {
         let now = clock::now();
         let handle = self.with(|driver, later| {
             let key = driver.next_key();
-            if let Some(failure) = driver.closed.clone() {
-                return FutureHandle::stillborn(Arc::clone(self), key, key, failure);
-            }
-            let handle = FutureHandle::pending(Arc::clone(self), key);
-            driver.table.insert(key, handle.slot());
-            driver.scattered.insert(key, value);
-            driver.say(now, Event::Scatter { key }, later);
-            handle
+            driver.scatter(self, now, key, value, later)
         });
         self.stir();
         handle

@@ -49,6 +49,7 @@ mod error;
 mod executor;
 mod fingerprint;
 mod future;
+mod graph;
 mod hub;
 mod init;
 mod listener;
@@ -90,6 +91,7 @@ pub use crate::error::{Error, Reschedule, Result, TaskError};
 pub use crate::future::{
     AsCompleted, Borrowed, Status, TaskFuture, Wait, WaitFor, as_completed, wait,
 };
+pub use crate::graph::{Graph, GraphError, Named};
 pub use crate::init::init;
 pub use crate::local::{LocalCluster, LocalClusterBuilder};
 pub use crate::value::TaskValue;

@@ -49,7 +49,11 @@ impl Invocation {
     /// The arguments, to be read one after the other, and the context.
     #[must_use]
     pub fn open(self) -> (ArgReader, TaskContext) {
-        (ArgReader::new(self.args, self.inputs), self.context)
+        let mut reader = ArgReader::new(self.args, self.inputs);
+        if reader.has_futures {
+            reader.hub = Some(self.context.hub());
+        }
+        (reader, self.context)
     }
 }
 

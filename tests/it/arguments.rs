@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use raddle_tests::{add, greet, later, odd, or_zero, parse, total, total_of};
+use raddle::prelude::*;
+use raddle_tests::{
+    add, call_off, follow, greet, later, odd, or_zero, parse, total, total_of, verify,
+};
 
-use crate::support::{processes, test};
+use crate::support::{Gate, known_tasks, processes, tasks_in, test, until};
 
 #[test]
 fn one_future_is_passed_by_value_and_by_reference() {
@@ -107,4 +110,45 @@ fn async_tasks_take_and_give_like_any_other() {
 #[test]
 fn a_task_runs_here_as_the_function_that_it_is() {
     assert_eq!((add::run(1, 2), total::run(vec![3, 4])), (3, 7));
+}
+
+#[test]
+fn large_arguments_travel_apart_and_equal_ones_once() {
+    test(async || {
+        let (cluster, client) = processes(2).await?;
+        let bytes = raddle_tests::blob::run(5 << 20);
+        let checks = client.map(|_| verify(&bytes), 0..20);
+        // One value was sent, although it is an argument of twenty tasks.
+        let info = client.info().await?;
+        assert!(known_tasks(&info) <= 21, "{info:?}");
+        assert_eq!(client.gather(&checks).await?, [Some(5 << 20); 20]);
+        let numbers: Vec<u64> = (0..50_000).collect();
+        let sums = [client.submit(total(&numbers)), client.submit(total_of(numbers).pure())];
+        assert_eq!(client.gather(&sums).await?, [1_249_975_000; 2]);
+        drop((checks, sums));
+        until(&client, |info| known_tasks(info) == 0).await?;
+        cluster.close().await
+    });
+}
+
+#[test]
+fn a_future_can_be_passed_itself() {
+    test(async || {
+        let (cluster, client) = processes(2).await?;
+        let mut gate = Gate::new().await?;
+        let slow = client.submit(gate.call(41));
+        gate.entered().await?;
+        // It begins although what it is about is not done.
+        let follower = client.submit(follow(&slow));
+        until(&client, |info| tasks_in(info, "processing") == 2).await?;
+        drop(slow);
+        gate.open();
+        assert_eq!(follower.await?, 42);
+
+        let gate = Gate::new().await?;
+        let slow = client.submit(gate.call(1));
+        assert_eq!(client.submit(call_off(&slow)).await, Err(TaskError::Cancelled));
+        assert_eq!(slow.await, Err(TaskError::Cancelled));
+        cluster.close().await
+    });
 }

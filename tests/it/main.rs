@@ -14,6 +14,7 @@ mod contexts;
 mod datasets;
 mod deaths;
 mod errors;
+mod graphs;
 mod hostile;
 mod impostors;
 mod keys;

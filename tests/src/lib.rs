@@ -288,3 +288,16 @@ pub async fn delegate_all(ctx: TaskContext, n: u64) -> Result<u64, raddle::Error
 pub async fn depth_async(ctx: TaskContext, n: u64) -> Result<u64, TaskError> {
     if n == 0 { Ok(0) } else { Ok(ctx.submit(depth_async(n - 1)).await? + 1) }
 }
+
+/// What a future that was passed itself comes to, and one more.
+#[raddle::task]
+pub async fn follow(number: TaskFuture<u64>) -> Result<u64, TaskError> {
+    Ok((&number).await? + 1)
+}
+
+/// Calls the task of a future off that was passed itself.
+#[raddle::task]
+pub async fn call_off(number: TaskFuture<u64>) -> Result<u64, TaskError> {
+    number.force_cancel();
+    number.await
+}

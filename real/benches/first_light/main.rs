@@ -26,6 +26,8 @@ const MAP_THREADS: &str = "the same; 1 worker in the client's process × 2 threa
 const MAP_TLS: &str = "100,000 no-ops by `map`, every connection by TLS; tasks/s";
 const SUBMITS: &str = "100,000 no-ops, one `submit` each, gathered; tasks/s";
 const TREE: &str = "sum of 32,768 numbers as a tree, 65,535 tasks; tasks/s";
+const NESTED: &str = "100,000 no-ops submitted by 20 tasks; tasks/s";
+const RECURSIVE: &str = "Fibonacci's 20th number by 21,891 tasks within tasks; tasks/s";
 const CHAIN: &str = "chain of 10,000; µs a link";
 const P50: &str = "submit → result, p50; µs";
 const P99: &str = "submit → result, p99; µs";
@@ -63,6 +65,8 @@ async fn main() -> raddle::Result<()> {
         report.ours(MAP_THREADS, workload::map(&local, 100_000).await?);
         report.ours(SUBMITS, workload::submits(&client, 100_000).await?);
         report.ours(TREE, workload::tree(&client, 1 << 15).await?);
+        report.ours(NESTED, workload::nested(&client, 20, 5_000).await?);
+        report.ours(RECURSIVE, workload::recursive(&client, 20).await?);
         report.ours(CHAIN, workload::chain(&client, 10_000).await?);
         latencies(&mut report, &client).await?;
         let plain = workload::transfer(&client, &processes.workers(), NBYTES).await?;

@@ -46,6 +46,47 @@ pub(crate) async fn submits(client: &Client, tasks: u64) -> raddle::Result<f64> 
     Ok(tasks as f64 / elapsed.as_secs_f64())
 }
 
+/// Submits so many tasks of its own, and sums what they give.
+#[raddle::task]
+async fn fan_out(ctx: TaskContext, tasks: u64) -> Result<u64, TaskError> {
+    let client = ctx.client();
+    let values = client.gather(&client.map(noop, 0..tasks)).await?;
+    Ok(values.into_iter().sum())
+}
+
+/// Fibonacci's numbers, each by two tasks.
+#[raddle::task]
+async fn fibonacci(ctx: TaskContext, n: u64) -> Result<u64, TaskError> {
+    if n < 2 {
+        return Ok(n);
+    }
+    let (a, b) = (ctx.submit(fibonacci(n - 1)), ctx.submit(fibonacci(n - 2)));
+    Ok(a.await? + b.await?)
+}
+
+/// Tasks a second, submitted by so many tasks that run at a time as there are slots.
+pub(crate) async fn nested(client: &Client, parents: u64, tasks: u64) -> raddle::Result<f64> {
+    let start = Instant::now();
+    let sums = client.gather(&client.map(|_| fan_out(tasks), 0..parents)).await?;
+    let elapsed = start.elapsed();
+    assert!(sums.iter().all(|sum| *sum == tasks * (tasks - 1) / 2));
+    Ok((parents * (tasks + 1)) as f64 / elapsed.as_secs_f64())
+}
+
+/// Tasks a second, of which half wait for two others, that they have submitted.
+pub(crate) async fn recursive(client: &Client, n: u64) -> raddle::Result<f64> {
+    let start = Instant::now();
+    let number = client.submit(fibonacci(n)).await?;
+    let elapsed = start.elapsed();
+    let (mut numbers, mut calls) = ((0, 1), (1, 1));
+    for _ in 1..n {
+        numbers = (numbers.1, numbers.0 + numbers.1);
+        calls = (calls.1, calls.0 + calls.1 + 1);
+    }
+    assert_eq!(number, numbers.1);
+    Ok(calls.1 as f64 / elapsed.as_secs_f64())
+}
+
 /// Tasks a second of a binary tree of sums over so many leaves.
 pub(crate) async fn tree(client: &Client, leaves: u64) -> raddle::Result<f64> {
     let start = Instant::now();

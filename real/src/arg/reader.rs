@@ -16,8 +16,10 @@ use std::sync::Arc;
 use raddle_net::codec;
 use raddle_net::payload::Blob;
 
-use super::Node;
+use super::{FUTURES, Node, SHARED};
 use crate::error::TaskError;
+use crate::future::TaskFuture;
+use crate::hub::Hub;
 use crate::value::{self, TaskValue, Value};
 
 /// Takes a value out of a handle.
@@ -31,15 +33,22 @@ pub struct ArgReader {
     inputs: Vec<Option<Arc<Value>>>,
     /// Inputs are named more than once: none is given away.
     shared: bool,
+    /// There are futures, which need a client.
+    pub(crate) has_futures: bool,
+    /// That of the run.
+    pub(crate) hub: Option<Arc<Hub>>,
 }
 
 impl ArgReader {
     pub(crate) fn new(args: Blob, inputs: Vec<Arc<Value>>) -> Self {
         let inputs = inputs.into_iter().map(Some).collect();
-        let mut reader = Self { args, at: 0, inputs, shared: false };
+        let mut reader = Self { args, at: 0, inputs, shared: false, has_futures: false, hub: None };
         let start = reader.at;
         match reader.node() {
-            Ok((Node::Shared, _)) => reader.shared = true,
+            Ok((Node::Mark, marks)) => {
+                reader.shared = marks & SHARED as u64 != 0;
+                reader.has_futures = marks & FUTURES as u64 != 0;
+            }
             // Not the mark, or not even a node: whoever reads the first argument finds out.
             Ok(_) | Err(_) => reader.at = start,
         }
@@ -107,6 +116,19 @@ impl ArgReader {
             (Node::Input, place) => take(self.input(place)?),
             (kind, _) => Err(value::unexpected::<T>(format!("an argument of kind {kind:?}"))),
         }
+    }
+
+    /// The next argument is a future itself.
+    fn future<T>(&mut self) -> Result<TaskFuture<T>, TaskError> {
+        let (Node::Future, _) = self.node()? else {
+            return Err(malformed("no future, where one is expected".to_owned()));
+        };
+        let mut rest = &self.args[self.at..];
+        let key = codec::decode_next(&mut rest).map_err(|error| malformed(error.to_string()))?;
+        self.at = self.args.len() - rest.len();
+        let Some(hub) = &self.hub else { return Err(malformed("an unmarked future".to_owned())) };
+        let handle = hub.adopt(&[key]).pop().expect("one key gives one future");
+        Ok(TaskFuture::new(handle))
     }
 
     /// As [`Self::one`], unless the next node is of this `kind`: then `collect` reads its parts.
@@ -249,6 +271,12 @@ pub trait TakePartsByClone<P> {
     ///
     /// [`TaskError::Decode`] if it is not a `P`.
     fn take(&self, reader: &mut ArgReader) -> Result<P, TaskError>;
+}
+
+impl<T> TakePartsByClone<TaskFuture<T>> for &&&Param<TaskFuture<T>> {
+    fn take(&self, reader: &mut ArgReader) -> Result<TaskFuture<T>, TaskError> {
+        reader.future()
+    }
 }
 
 impl<T: TaskValue + Clone> TakePartsByClone<Vec<T>> for &&&Param<Vec<T>> {

@@ -16,9 +16,9 @@ use crate::value::Value;
 fn written<P>(argument: impl IntoArg<P>) -> (Blob, usize) {
     let mut writer = ArgWriter::new();
     writer.push::<P>(argument);
-    let (bytes, dependencies, refused) = writer.finish();
+    let Written { args, dependencies, refused, .. } = writer.finish();
     assert_eq!(refused, None);
-    (Blob::from(bytes), dependencies.len())
+    (Blob::from(args), dependencies.len())
 }
 
 /// Passes an argument to a parameter of the type, with the values of its futures.
@@ -196,7 +196,7 @@ fn a_small_call_has_few_bytes() {
     writer.push::<u64>(one);
     writer.push::<u64>(2);
     writer.push::<String>("ab");
-    let (bytes, dependencies, refused) = writer.finish();
+    let Written { args: bytes, dependencies, refused, .. } = writer.finish();
     assert_eq!((bytes.len(), dependencies.len(), refused), (1 + 2 + 4, 1, None));
 }
 
@@ -216,7 +216,7 @@ fn an_argument_that_cannot_be_serialized_refuses_the_call() {
     writer.push::<Stubborn>(Stubborn);
     writer.push::<u64>(1);
     let reason = "an argument cannot be sent: the value cannot be serialized: not me";
-    assert_eq!(writer.finish().2.as_deref(), Some(reason));
+    assert_eq!(writer.finish().refused.as_deref(), Some(reason));
 }
 
 /// Reads what may be anything.
@@ -238,7 +238,7 @@ fn damaged_arguments_are_an_error_or_other_arguments_and_never_a_panic() {
     writer.inline(&9_u8);
     writer.head(Node::Input, 1);
     drop(number);
-    let (bytes, ..) = writer.finish();
+    let bytes = writer.finish().args;
     assert_eq!(read_all(&bytes), Ok((vec!["a".into()], BTreeMap::from([(9, 5)]))));
     for end in 0..bytes.len() {
         assert!(read_all(&bytes[..end]).is_err(), "{end}");
@@ -256,4 +256,25 @@ fn damaged_arguments_are_an_error_or_other_arguments_and_never_a_panic() {
     let error = "a value was not what its reader expected: the arguments of the task; it was 1 \
                  bytes more";
     assert_eq!(read_all(&more).map_err(|error| error.to_string()), Err(error.to_owned()));
+}
+
+#[test]
+fn what_is_large_travels_apart_and_equal_ones_once() {
+    let (large, other) = (vec![1_u8; SCATTER_ARGS + 1], vec![2_u64; SCATTER_ARGS]);
+    let mut writer = ArgWriter::new();
+    writer.push::<Vec<u8>>(&large);
+    writer.push::<u64>(7);
+    writer.push::<Vec<u64>>(&other[..]);
+    writer.push::<Vec<u8>>(large.clone());
+    let Written { args, dependencies, data, refused, .. } = writer.finish();
+    assert_eq!((dependencies.len(), refused), (2, None));
+    assert!(args.len() < 10, "{} bytes", args.len());
+    let [(0, first), (1, second)] = &data[..] else { panic!("{} of them", data.len()) };
+    let inputs = vec![Arc::clone(first), Arc::clone(second)];
+    let mut reader = ArgReader::new(Blob::from(args), inputs);
+    assert_eq!((&&&&Param::<Vec<u8>>::new()).take(&mut reader), Ok(large.clone()));
+    assert_eq!((&&&&Param::<u64>::new()).take(&mut reader), Ok(7));
+    assert_eq!((&&&&Param::<Vec<u64>>::new()).take(&mut reader), Ok(other));
+    assert_eq!((&&&&Param::<Vec<u8>>::new()).take(&mut reader), Ok(large));
+    assert_eq!(reader.finish(), Ok(()));
 }

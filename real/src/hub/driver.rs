@@ -17,6 +17,7 @@ use super::slot::{FutureHandle, Slot};
 use super::table::Table;
 use super::{Hub, MAX_UNSENT};
 use crate::call::CallParts;
+use crate::fingerprint;
 use crate::rt::oneshot;
 use crate::value::Value;
 
@@ -29,6 +30,9 @@ pub(super) struct Driver {
     /// Values that the machine was told to scatter, until their keys settle: one that was delivered
     /// may have to be delivered again, and a task may need one that nobody holds any more.
     pub(super) scattered: BTreeMap<Key, Arc<Value>>,
+    /// Futures that are arguments themselves, by the task of which they are. They are held as long as
+    /// the future of that task is: each of its runs may ask for them.
+    given: BTreeMap<Key, Vec<FutureHandle>>,
     /// What tasks with names compute, as long as somebody holds them.
     recipes: BTreeMap<Key, Key>,
     /// What the machine wants to say.
@@ -56,6 +60,7 @@ pub(super) struct Later {
     /// somebody else's code, and a slot's wakes the link.
     pub(super) slots: Vec<Arc<Slot>>,
     pub(super) values: Vec<Arc<Value>>,
+    pub(super) given: Vec<Vec<FutureHandle>>,
     /// Why the connection is to be closed.
     pub(super) close: Option<String>,
 }
@@ -68,6 +73,7 @@ impl Driver {
             next_number: 0,
             table: Table::new(session),
             scattered: BTreeMap::new(),
+            given: BTreeMap::new(),
             recipes: BTreeMap::new(),
             outbox: Vec::new(),
             questions: BTreeMap::new(),
@@ -91,8 +97,9 @@ impl Driver {
     pub(super) fn enlist(
         &mut self,
         hub: &Arc<Hub>,
-        call: &mut CallParts,
+        (now, call): (Instant, &mut CallParts),
         tasks: &mut Vec<Task>,
+        later: &mut Later,
     ) -> FutureHandle {
         let key = call.key.unwrap_or_else(|| self.next_key());
         if let Some(known) = call.key.and_then(|key| self.table.get(key)) {
@@ -104,12 +111,16 @@ impl Driver {
             let failure = Arc::new(Failure::Rejected { reason: name_taken(key) });
             return FutureHandle::stillborn(Arc::clone(hub), key, key, failure);
         }
+        self.scatter_data(hub, now, call, later);
         if let Some((blame, failure)) = self.refusal(hub, key, call) {
             return FutureHandle::stillborn(Arc::clone(hub), key, blame, failure);
         }
         let handle = FutureHandle::pending(Arc::clone(hub), key);
         self.table.insert(key, handle.slot());
         self.recipes.extend(call.recipe.map(|recipe| (key, recipe)));
+        if !call.futures.is_empty() {
+            self.given.insert(key, mem::take(&mut call.futures));
+        }
         self.unsent += size_of::<Task>() + call.args.len();
         tasks.push(Task {
             key,
@@ -118,6 +129,47 @@ impl Driver {
             dependencies: call.dependencies.iter().map(FutureHandle::key).collect(),
             args: Blob::from(mem::take(&mut call.args)),
         });
+        handle
+    }
+
+    /// Puts the large arguments of `call` on a worker. Equal ones of this client are one, as long as
+    /// somebody holds it; those of calls that other clients may make, too, are one for all.
+    fn scatter_data(
+        &mut self,
+        hub: &Arc<Hub>,
+        now: Instant,
+        call: &mut CallParts,
+        later: &mut Later,
+    ) {
+        for (place, value) in mem::take(&mut call.data) {
+            let content = call.dependencies[place].key();
+            let key = match call.key {
+                Some(_) => content,
+                None => fingerprint::key(&[&content.to_string(), &self.session.to_string()]),
+            };
+            call.dependencies[place] = self.scatter(hub, now, key, value, later);
+        }
+    }
+
+    /// Puts `value` on a worker of the scheduler's choice, under this key.
+    pub(super) fn scatter(
+        &mut self,
+        hub: &Arc<Hub>,
+        now: Instant,
+        key: Key,
+        value: Arc<Value>,
+        later: &mut Later,
+    ) -> FutureHandle {
+        if let Some(known) = self.table.get(key) {
+            return FutureHandle::of(known);
+        }
+        if let Some(failure) = self.closed.clone() {
+            return FutureHandle::stillborn(Arc::clone(hub), key, key, failure);
+        }
+        let handle = FutureHandle::pending(Arc::clone(hub), key);
+        self.table.insert(key, handle.slot());
+        self.scattered.insert(key, value);
+        self.say(now, Event::Scatter { key }, later);
         handle
     }
 
@@ -150,7 +202,7 @@ impl Driver {
                  between submissions",
             ));
         }
-        for dependency in &call.dependencies {
+        for dependency in call.dependencies.iter().chain(&call.futures) {
             if !Arc::ptr_eq(dependency.hub(), hub) {
                 return rejected(format!(
                     "its argument {} is a future of another client: submit both to one client, or \
@@ -168,8 +220,13 @@ impl Driver {
     /// The last handle of `key` was dropped.
     pub(super) fn release(&mut self, now: Instant, key: Key, later: &mut Later) {
         // A key that was given anew in the meantime stays in the table, and the machine counts.
-        if self.table.remove_dead(key) && !self.recipes.is_empty() {
-            self.recipes.remove(&key);
+        if self.table.remove_dead(key) {
+            if !self.recipes.is_empty() {
+                self.recipes.remove(&key);
+            }
+            if !self.given.is_empty() {
+                later.given.extend(self.given.remove(&key));
+            }
         }
         self.say(now, Event::Release { key }, later);
     }
@@ -271,6 +328,7 @@ impl Driver {
         self.questions.clear();
         later.values.extend(mem::take(&mut self.scattered).into_values());
         self.outbox.clear();
+        later.given.extend(mem::take(&mut self.given).into_values());
         later.woken.append(&mut self.ready);
     }
 }
@@ -297,7 +355,7 @@ impl Later {
             hub.link.farewell(vec![ClientMessage::Goodbye]);
         }
         // Before anybody is woken, who might hold the last handle then, and take the value.
-        drop((self.slots, self.values));
+        drop((self.slots, self.values, self.given));
         for waker in self.woken {
             waker.wake();
         }

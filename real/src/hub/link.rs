@@ -35,3 +35,16 @@ pub(crate) trait Link: Send + Sync {
     /// has one, from within this call or later.
     fn unblocked(&self) {}
 }
+
+/// Carries nothing anywhere: for handles that stand for something until it has a hub.
+pub(crate) struct Nowhere;
+
+impl Link for Nowhere {
+    fn wake(&self) {}
+
+    fn pull(&self, _: &Arc<Hub>, _: Item, _: u64, _: WorkerId, _: Arc<str>) {}
+
+    fn push(&self, _: &Arc<Hub>, _: Item, _: Arc<Value>, _: Arc<str>) {}
+
+    fn farewell(&self, _: Vec<ClientMessage>) {}
+}

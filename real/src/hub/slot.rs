@@ -6,14 +6,14 @@
 
 use std::fmt;
 use std::mem;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::task::Waker;
 
 use raddle_net::messages::Failure;
-use raddle_net::names::{Key, RunId};
+use raddle_net::names::{Key, RunId, Session};
 use raddle_net::payload::SmallValue;
 
-use super::{Hub, lock};
+use super::{Hub, Nowhere, lock};
 use crate::value::Value;
 
 /// Keeps a key wanted. Dropping the last handle releases it.
@@ -104,6 +104,13 @@ impl FutureHandle {
     /// A handle of a new slot that will never have a value.
     pub(super) fn stillborn(hub: Arc<Hub>, key: Key, blame: Key, failure: Arc<Failure>) -> Self {
         Self::new(hub, key, State::Erred { blame, failure, refused: true })
+    }
+
+    /// A handle that stands for data of this key until a hub scatters it.
+    pub(crate) fn of_data(key: Key) -> Self {
+        static NOWHERE: LazyLock<Arc<Hub>> =
+            LazyLock::new(|| Hub::new(Session::truncate(0), Arc::new(Nowhere)));
+        Self::stillborn(Arc::clone(&NOWHERE), key, key, Arc::new(Failure::Cancelled))
     }
 
     fn new(hub: Arc<Hub>, key: Key, state: State) -> Self {

@@ -440,7 +440,17 @@ fn hub() -> (Arc<Hub>, Arc<Script>) {
 
 fn call(dependencies: Vec<FutureHandle>) -> CallParts {
     let (spec, args) = (Arc::default(), vec![1]);
-    CallParts { spec, priority: 0, key: None, recipe: None, dependencies, args, refused: None }
+    CallParts {
+        spec,
+        priority: 0,
+        key: None,
+        recipe: None,
+        dependencies,
+        data: Vec::new(),
+        futures: Vec::new(),
+        args,
+        refused: None,
+    }
 }
 
 fn submit(hub: &Arc<Hub>) -> TaskFuture<u64> {

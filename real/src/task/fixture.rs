@@ -2,30 +2,17 @@
 
 use std::sync::Arc;
 
-use raddle_net::messages::{ClientMessage, Item, TaskSpec};
-use raddle_net::names::{Key, RunId, Session, WorkerId};
+use raddle_net::messages::TaskSpec;
+use raddle_net::names::{Key, RunId, Session};
 use raddle_net::payload::Blob;
 
 use super::{Body, BodyError, Invocation};
 use crate::call::{Call, CallParts};
 use crate::context::{Host, Locals, Run, TaskContext};
 use crate::future::{TaskFuture, park_on};
-use crate::hub::{Hub, Link};
+use crate::hub::{Hub, Nowhere};
 use crate::registry;
 use crate::value::Value;
-
-/// Carries nothing anywhere.
-struct Nowhere;
-
-impl Link for Nowhere {
-    fn wake(&self) {}
-
-    fn pull(&self, _: &Arc<Hub>, _: Item, _: u64, _: WorkerId, _: Arc<str>) {}
-
-    fn push(&self, _: &Arc<Hub>, _: Item, _: Arc<Value>, _: Arc<str>) {}
-
-    fn farewell(&self, _: Vec<ClientMessage>) {}
-}
 
 impl Host for Nowhere {
     fn hub(self: Arc<Self>, _: &Arc<Run>) -> Arc<Hub> {
@@ -52,6 +39,8 @@ pub(crate) fn futures<T, const N: usize>() -> [TaskFuture<T>; N] {
         key: None,
         recipe: None,
         dependencies: Vec::new(),
+        data: Vec::new(),
+        futures: Vec::new(),
         args: Vec::new(),
         refused: None,
     };
