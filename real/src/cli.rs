@@ -10,6 +10,7 @@ mod generate;
 mod keys;
 mod lines;
 mod progress;
+mod retire;
 mod scheduler;
 mod settings;
 mod status;
@@ -21,7 +22,6 @@ mod worker;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -74,10 +74,12 @@ enum Command {
     Submit(Box<submit::SubmitArgs>),
     /// Wait until tasks are done, or until there are workers
     Wait(keys::WaitArgs),
-    /// Print what a command wrote, once it has ended
+    /// Print what a command wrote, or what a task logged, once it has ended
     Logs(keys::KeysArgs),
     /// Call tasks off, whoever wants them, and forget what `submit --detach` has left
     Cancel(keys::KeysArgs),
+    /// Have workers leave in good order: what they run and hold goes to others
+    Retire(retire::RetireArgs),
     /// Show what is configured: flags go before RADDLE_… variables, and those before the file
     Config(settings::ConfigArgs),
     /// Print a completion script for a shell
@@ -139,6 +141,7 @@ fn run(command: Command, settings: &Settings) -> i32 {
         Command::Wait(args) => init::run_to_exit(keys::wait(args)),
         Command::Logs(args) => init::run_to_exit(keys::logs(args)),
         Command::Cancel(args) => init::run_to_exit(keys::cancel(args)),
+        Command::Retire(args) => init::run_to_exit(retire::retire(args)),
         Command::Config(args) => init::run_to_exit(async { settings::show(&args, settings) }),
         Command::Completions(args) => init::run_to_exit(async { generate::completions(&args) }),
         Command::Man(args) => init::run_to_exit(async { generate::man(args) }),
@@ -147,12 +150,6 @@ fn run(command: Command, settings: &Settings) -> i32 {
 
 fn code(code: i32) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
-}
-
-/// Reads how many seconds, perhaps with a fraction.
-fn seconds(text: &str) -> std::result::Result<Duration, String> {
-    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.ok_or_else(|| format!("`{text}` is not a number of seconds, such as 5 or 0.5"))
 }
 
 /// Reads an address, for the sake of its errors; gives it as it was written, with its scheme.

@@ -6,13 +6,14 @@ use std::future::Future;
 use std::io::{Read as _, Write as _};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::ports::{self, Reach};
 use crate::resources::{self, Resources};
-use crate::worker::{WorkerOptions, run_worker};
-use crate::{logging, rt};
+use crate::worker::WorkerOptions;
+use crate::{leave, logging, memory, rt};
 
 /// What is said to a program to make it a worker.
 pub(crate) mod flags {
@@ -32,6 +33,10 @@ pub(crate) mod flags {
     pub(crate) const PORT: &str = "--raddle-port";
     /// Followed by where others reach it.
     pub(crate) const CONTACT_ADDRESS: &str = "--raddle-contact-address";
+    /// Followed by how many seconds it may take to leave when it is told to end.
+    pub(crate) const GRACE: &str = "--raddle-grace";
+    /// Followed by how many bytes of memory it may use, as `4GiB`.
+    pub(crate) const MEMORY_LIMIT: &str = "--raddle-memory-limit";
     /// Say nothing on standard output.
     pub(crate) const QUIET: &str = "--raddle-quiet";
     /// End when standard input ends: its other end is held by whoever started the worker.
@@ -58,7 +63,8 @@ static READY: AtomicBool = AtomicBool::new(false);
 /// `--raddle-name NAME`, `--raddle-resources gpu=1,…`, `--raddle-host HOST`, `--raddle-port PORT` or
 /// `FIRST:LAST`, `--raddle-contact-address HOST` or `HOST:PORT`, and `--raddle-credentials DIR` if
 /// wanted, or when the environment says the same by `RADDLE_WORKER`, `RADDLE_WORKER_THREADS` and so on,
-/// and `RADDLE_CREDENTIALS`. It then serves until it is told to stop (by an interrupt or `SIGTERM`) and
+/// and `RADDLE_CREDENTIALS`. It then serves until it is told to stop, by an interrupt or `SIGTERM`,
+/// leaves in good order if 5 s are enough for that (or `--raddle-grace SECONDS`), and
 /// ends the process: with 0, or 1 after a failure, 2 if the arguments are wrong, 3 if the scheduler
 /// speaks another version.
 ///
@@ -139,6 +145,8 @@ struct Request {
     name: Option<String>,
     credentials: Option<String>,
     reach: Reach,
+    grace: Option<Duration>,
+    memory_limit: Option<u64>,
     pipe: bool,
     quiet: bool,
 }
@@ -158,6 +166,8 @@ impl Request {
         request.reach.host = variable("RADDLE_WORKER_HOST");
         let mut ports = variable("RADDLE_WORKER_PORT");
         let mut contact = variable("RADDLE_WORKER_CONTACT_ADDRESS");
+        let mut grace = variable("RADDLE_WORKER_GRACE");
+        let mut memory_limit = variable("RADDLE_WORKER_MEMORY_LIMIT");
         let mut arguments = arguments.take_while(|argument| argument != "--");
         while let Some(argument) = arguments.next() {
             let (flag, joined) = match argument.split_once('=') {
@@ -179,6 +189,8 @@ impl Request {
                 flags::HOST => request.reach.host = Some(value()?),
                 flags::PORT => ports = Some(value()?),
                 flags::CONTACT_ADDRESS => contact = Some(value()?),
+                flags::GRACE => grace = Some(value()?),
+                flags::MEMORY_LIMIT => memory_limit = Some(value()?),
                 flags::PIPE => request.pipe = true,
                 flags::QUIET => request.quiet = true,
                 _ => {}
@@ -190,6 +202,8 @@ impl Request {
         request.resources = resources::parse(&resources)?;
         request.threads = threads.map(|text| parse_threads(&text)).transpose()?;
         request.reach.ports = ports.map(|text| text.parse()).transpose()?;
+        request.memory_limit = memory_limit.map(|text| memory::parse(&text)).transpose()?;
+        request.grace = grace.map(|text| parse_seconds(&text)).transpose()?;
         request.reach.contact = contact.map(|text| ports::parse_contact(&text)).transpose()?;
         Ok(Some(request))
     }
@@ -208,20 +222,19 @@ impl Request {
                 None => Credentials::of_process()?,
             };
             options.reached(self.reach);
+            options.memory_limit = self.memory_limit;
             options.joined = (!self.quiet).then_some(say_joined);
+            let grace = self.grace.unwrap_or(leave::GRACE);
             match self.pipe {
+                // An interrupt from the terminal reaches our parent, too; it decides.
                 true => rt::select! {
                     biased;
-                    result = run_worker(options) => result.map(|()| 0),
-                    // An interrupt from the terminal reaches our parent, too; it decides.
-                    () = swallow_interrupts() => Ok(0),
+                    result = leave::run_until(rt::terminated(), grace, options) => result,
+                    () = swallow_interrupts() => Ok(()),
                 },
-                false => rt::select! {
-                    biased;
-                    result = run_worker(options) => result.map(|()| 0),
-                    told = rt::told_to_end() => Ok(told.map(|()| 0)?),
-                },
+                false => leave::run_until(rt::told_to_end(), grace, options).await,
             }
+            .map(|()| 0)
         })
     }
 }
@@ -232,6 +245,12 @@ pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {
         Ok(threads) if (1..=4096).contains(&threads) => Ok(threads),
         _ => Err(format!("`{text}` is not a number of threads: expected 1 to 4096")),
     }
+}
+
+/// Reads how many seconds, perhaps with a fraction.
+pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| format!("`{text}` is not a number of seconds, such as 5 or 0.5"))
 }
 
 /// How a worker of the scheduler at this address is started: reachable from this machine alone if

@@ -47,6 +47,10 @@ pub(crate) struct Program {
     pub(crate) credentials: Credentials,
     /// Where it is reached.
     pub(crate) reach: Reach,
+    /// How long it may take to leave when it is told to end.
+    pub(crate) grace: Duration,
+    /// Bytes of memory that it may use; if none, what its control group or machine allows.
+    pub(crate) memory_limit: Option<u64>,
     /// It says nothing on standard output.
     pub(crate) quiet: bool,
 }
@@ -77,6 +81,10 @@ impl Program {
         if let Some(contact) = &self.reach.contact {
             command.arg(flags::CONTACT_ADDRESS).arg(contact);
         }
+        if let Some(limit) = self.memory_limit {
+            command.arg(flags::MEMORY_LIMIT).arg(limit.to_string());
+        }
+        command.arg(flags::GRACE).arg(self.grace.as_secs_f64().to_string());
         if self.quiet {
             command.arg(flags::QUIET);
         }
@@ -289,6 +297,8 @@ mod tests {
             name: None,
             credentials: Credentials::none(),
             reach: Reach::default(),
+            grace: GRACE,
+            memory_limit: None,
             quiet: true,
         }
     }

@@ -95,21 +95,25 @@ pub(crate) async fn within<F: Future>(limit: Duration, future: F) -> Option<F::O
 }
 
 /// Until this process is told to end: by an interrupt or by `SIGTERM`.
-#[cfg(not(madsim))]
 pub(crate) async fn told_to_end() -> io::Result<()> {
-    let mut told = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     select! {
         biased;
         interrupted = ctrl_c() => interrupted,
-        // The stream of signals does not end.
-        _ = told.recv() => Ok(()),
+        terminated = terminated() => terminated,
     }
 }
 
-/// In the simulation there are interrupts.
+/// Until this process gets `SIGTERM`.
+#[cfg(not(madsim))]
+pub(crate) async fn terminated() -> io::Result<()> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?.recv().await;
+    Ok(())
+}
+
+/// In the simulation there are interrupts alone.
 #[cfg(madsim)]
-pub(crate) async fn told_to_end() -> io::Result<()> {
-    ctrl_c().await
+pub(crate) async fn terminated() -> io::Result<()> {
+    std::future::pending().await
 }
 
 /// 64 unpredictable bits: the names of sessions are drawn from them.

@@ -17,7 +17,7 @@ pub(crate) mod watch;
 
 use std::mem;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use raddle_core::worker::Event;
@@ -32,11 +32,12 @@ use crate::address::Address;
 use crate::conn::{self, ConnError, Connection, FrameReader, FrameWriter};
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
+use crate::hub::lock;
 use crate::ports::{self, Ports, Reach};
 use crate::redial::{Lost, redial};
 use crate::resources::Resources;
 use crate::stream::Number;
-use crate::{registry, rt};
+use crate::{memory, registry, rt};
 
 /// Messages that are handled under one lock: bodies that end meanwhile wait for it.
 const TURN: usize = 256;
@@ -53,6 +54,8 @@ pub(crate) struct WorkerOptions {
     pub(crate) name: Option<String>,
     /// Tasks that it runs at a time.
     pub(crate) threads: usize,
+    /// Bytes of memory that it may use; if none, what its control group or machine allows.
+    pub(crate) memory_limit: Option<u64>,
     /// What it has for tasks that need it.
     pub(crate) resources: Resources,
     /// Where it listens for those who want values: a name or an IP address.
@@ -63,6 +66,8 @@ pub(crate) struct WorkerOptions {
     pub(crate) ports: Ports,
     /// Where others are told to reach it: a host, or with a port; `None` is where it listens.
     pub(crate) contact: Option<String>,
+    /// Where it is reached, once it is registered.
+    pub(crate) at: Arc<Mutex<String>>,
     /// Called with its address once it is registered.
     pub(crate) joined: Option<fn(&str)>,
 }
@@ -83,11 +88,13 @@ impl WorkerOptions {
             scheduler,
             name: None,
             threads: 1,
+            memory_limit: None,
             resources: Vec::new(),
             host: "127.0.0.1".to_owned(),
             credentials: Credentials::none(),
             ports: Ports::ANY,
             contact: None,
+            at: Arc::default(),
             joined: None,
         }
     }
@@ -170,6 +177,7 @@ async fn live(
         name: options.name.clone().unwrap_or_else(|| address.clone()),
         address: address.clone(),
         nthreads: u32::try_from(options.threads).unwrap_or(u32::MAX),
+        memory_limit: options.memory_limit.or_else(memory::limit),
         functions: registry::functions(),
         resources: options.resources.clone(),
     }));
@@ -198,7 +206,7 @@ async fn converse(
             end = read(shell, reader, || {
                 // The first word of a scheduler is the answer to the registration.
                 if !mem::replace(&mut registered, true) {
-                    joined(&options.scheduler, &shell.address, options.joined);
+                    joined(options, &shell.address);
                 }
             }) => end,
         };
@@ -276,9 +284,10 @@ impl Drop for CloseOnDrop {
     }
 }
 
-fn joined(scheduler: &str, address: &str, tell: Option<fn(&str)>) {
-    tracing::info!(scheduler, address, "this worker is registered");
-    if let Some(tell) = tell {
+fn joined(options: &WorkerOptions, address: &str) {
+    tracing::info!(scheduler = options.scheduler, address, "this worker is registered");
+    address.clone_into(&mut lock(&options.at));
+    if let Some(tell) = options.joined {
         tell(address);
     }
 }

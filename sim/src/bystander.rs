@@ -223,6 +223,7 @@ impl World {
             name: name.unwrap_or_default(),
             address: "tcp://nowhere".to_owned(),
             nthreads: 1,
+            memory_limit: None,
             functions: Vec::new(),
             resources: Vec::new(),
         });

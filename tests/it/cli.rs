@@ -40,6 +40,7 @@ fn a_cluster_by_hand_runs_tasks_and_shows_its_status() {
     test(async || {
         let (scheduler, address) = scheduler()?;
         let arguments = [&address[..], "--program", APP, "--threads", "2", "--name", "by-hand"];
+        let arguments = [&arguments[..], &["--grace", "0", "--memory-limit", "1GiB"]].concat();
         let (worker, at) = worker(&arguments)?;
         let client = Client::connect(&address).await?;
         let three = client.submit(add(1, 2));
@@ -49,8 +50,8 @@ fn a_cluster_by_hand_runs_tasks_and_shows_its_status() {
         let shown: Value = serde_json::from_str(&status.line()?).expect("JSON");
         assert_eq!(status.end()?, (Some(0), String::new()));
         let expected = json!([{
-            "id": "w1", "name": "by-hand", "address": at, "threads": 2,
-            "processing": 0, "values": 1, "bytes": 8,
+            "id": "w1", "name": "by-hand", "address": at, "threads": 2, "memory_limit": 1 << 30,
+            "processing": 0, "values": 1, "bytes": 8, "status": "running", "note": "",
         }]);
         assert_eq!(shown["workers"], expected);
         assert_eq!((&shown["clients"], &shown["scheduler"]), (&json!(1), &json!(address)));

@@ -9,7 +9,7 @@ use raddle_tests::add;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{APP, Program, RADDLE, Scratch, test, threads, within_limit};
+use crate::support::{APP, Gate, Program, RADDLE, Scratch, test, threads, until, within_limit};
 
 /// What came of `raddle` with these arguments and variables.
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> raddle::Result<Output> {
@@ -234,6 +234,7 @@ fn a_cluster_finds_itself_by_a_file() {
         let early = Program::start(RADDLE, &["wait", "--scheduler-file", &path])?;
         let (scheduler, address) = scheduler(&["--port", "0", "--scheduler-file", &path])?;
         let arguments = ["worker", "--scheduler-file", &path, "--program", APP, "--threads", "1"];
+        let arguments = [&arguments[..], &["--grace", "0"]].concat();
         let mut worker = Program::start(RADDLE, &arguments)?;
         assert!(worker.line()?.starts_with("worker at tcp://"));
         assert_eq!(early.end()?, (Some(0), String::new()));
@@ -294,6 +295,54 @@ fn a_cluster_lives_on_ipv6() {
         assert_eq!(client.submit(add(1, 2)).await?, 3);
         let many = raddle::Command::new("seq").arg("100000").call();
         assert!(client.submit(many).await?.text()?.ends_with("100000\n"));
+        Ok(())
+    });
+}
+
+#[test]
+fn workers_retire_by_name() {
+    test(async || {
+        let (cluster, client) = threads(2).await?;
+        let at = [("RADDLE_ADDRESS", cluster.address())];
+        let three = client.submit(add(1, 2));
+        assert_eq!((&three).await?, 3);
+        assert_eq!(says(&["retire", "worker-0"], &at)?, "");
+        let names: Vec<_> = client.workers().await?.into_iter().map(|w| w.name).collect();
+        assert_eq!(names, ["worker-1"]);
+        assert_eq!(client.who_has(&three).await?, [cluster.workers().remove(1)]);
+        let unknown = run(&["retire", "nobody"], &at)?;
+        assert_eq!(unknown.status.code(), Some(1));
+        cluster.close().await
+    });
+}
+
+#[test]
+fn a_worker_that_is_told_to_end_ends_its_bodies_and_hands_over_what_it_holds() {
+    test(async || {
+        let (_scheduler, address) = scheduler(&["--port", "0"])?;
+        let arguments = ["worker", &address, "--program", APP, "--threads", "1", "--grace", "100"];
+        let mut first = Program::start(RADDLE, &arguments)?;
+        assert!(first.line()?.starts_with("worker at tcp://"));
+        let client = Client::connect(&address).await?;
+        let three = client.submit(add(1, 2));
+        assert_eq!((&three).await?, 3);
+        let mut gate = Gate::new().await?;
+        let gated = client.submit(gate.call(4));
+        gate.entered().await?;
+        let mut second = Program::start(RADDLE, &arguments)?;
+        let there = second.line()?;
+        first.signal(Signal::TERM)?;
+        until(&client, |info| info.workers.iter().any(|worker| worker.status == "retiring"))
+            .await?;
+        gate.open();
+        let (code, said) = first.end()?;
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!((&gated).await?, 4);
+        let there = [there.trim_start_matches("worker at ").to_owned()];
+        assert_eq!(client.who_has(&three).await?, there);
+        assert_eq!(client.who_has(&gated).await?, there);
+        let attempts: Vec<_> = client.tasks(None).await?.iter().map(|t| t.attempts).collect();
+        assert_eq!(attempts, [1, 1]);
         Ok(())
     });
 }

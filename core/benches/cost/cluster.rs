@@ -84,6 +84,7 @@ impl Cluster {
                 name: format!("worker {worker}"),
                 address: format!("address {worker}"),
                 nthreads: 1,
+                memory_limit: None,
                 functions: vec![FunctionName::default()],
                 resources: Vec::new(),
             });

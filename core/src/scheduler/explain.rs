@@ -172,6 +172,7 @@ impl Scheduler {
                 name: worker.name.clone(),
                 address: worker.address.clone(),
                 nthreads: worker.nthreads,
+                memory_limit: worker.memory_limit,
                 processing: load.map_or(0, |load| load.processing.len() as u64),
                 values: load.map_or(0, |load| load.values.len() as u64),
                 nbytes: load.map_or(0, |load| load.nbytes),

@@ -332,7 +332,8 @@ impl Scheduler {
     ) -> Result<(), PeerError> {
         self.judge_registration(&registration)?;
         self.lose_predecessors(&registration, turn);
-        let Registration { name, address, nthreads, functions, resources } = registration;
+        let Registration { name, address, nthreads, memory_limit, functions, resources } =
+            registration;
         let (worker, gained) = self.state.add_worker(|id| Worker {
             id,
             session,
@@ -342,6 +343,7 @@ impl Scheduler {
             name,
             address,
             nthreads,
+            memory_limit,
             functions: functions.into_iter().collect(),
             resources: resources.into_iter().collect(),
             specs: std::collections::BTreeSet::new(),
@@ -370,7 +372,8 @@ impl Scheduler {
     }
 
     pub(super) fn judge_registration(&self, registration: &Registration) -> Result<(), PeerError> {
-        let Registration { name, address, nthreads, functions, resources } = registration;
+        let Registration { name, address, nthreads, memory_limit: _, functions, resources } =
+            registration;
         judge_resources(resources)?;
         let longest = functions.iter().map(|function| function.name.len()).max().unwrap_or(0);
         if name.len().max(address.len()).max(longest) > MAX_NAME {

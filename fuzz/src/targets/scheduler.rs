@@ -171,6 +171,7 @@ impl Play {
             name: format!("w{named}"),
             address: format!("tcp://w{named}:1"),
             nthreads: [1, 2, 3, 0][usize::from(how / 16 % 4)],
+            memory_limit: None,
             functions: vec![FunctionName { name: "f".to_owned(), signature: 0 }],
             resources: vec![("gpu".to_owned(), 20_000); usize::from(how.is_multiple_of(3))],
         });

@@ -145,6 +145,8 @@ pub struct WorkerInfo {
     pub address: String,
     /// Tasks it runs at a time.
     pub nthreads: u32,
+    /// Bytes of memory that it may use, if it knows.
+    pub memory_limit: Option<u64>,
     /// Tasks assigned to it.
     pub processing: u64,
     /// Values it holds.

@@ -20,6 +20,8 @@ pub struct Registration {
     pub address: String,
     /// Tasks it runs at a time.
     pub nthreads: u32,
+    /// Bytes of memory that it may use, if it knows.
+    pub memory_limit: Option<u64>,
     /// Native functions that its executable registered.
     pub functions: Vec<FunctionName>,
     /// What it has for tasks that need it, by name, in units of 1/10,000.

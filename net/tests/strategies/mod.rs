@@ -251,11 +251,13 @@ fn compute() -> impl Strategy<Value = Compute> {
 fn registration() -> impl Strategy<Value = Registration> {
     let function =
         (text(), any::<u64>()).prop_map(|(name, signature)| FunctionName { name, signature });
-    (text(), text(), any::<u32>(), vec(function, 0..4), resources()).prop_map(
-        |(name, address, nthreads, functions, resources)| Registration {
+    let numbers = (any::<u32>(), option::of(any::<u64>()));
+    (text(), text(), numbers, vec(function, 0..4), resources()).prop_map(
+        |(name, address, (nthreads, memory_limit), functions, resources)| Registration {
             name,
             address,
             nthreads,
+            memory_limit,
             functions,
             resources,
         },
@@ -296,6 +298,7 @@ fn answer() -> impl Strategy<Value = QueryAnswer> {
             name,
             address,
             nthreads,
+            memory_limit: values.checked_sub(1),
             processing,
             values,
             nbytes,

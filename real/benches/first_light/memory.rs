@@ -64,6 +64,7 @@ fn beginning() -> [Event; 4] {
         name: "worker".to_owned(),
         address: "tcp://127.0.0.1:1".to_owned(),
         nthreads: 1,
+        memory_limit: None,
         functions: vec![FunctionName { name: "noop".to_owned(), signature: 0 }],
         resources: Vec::new(),
     };

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::command::CommandOutput;
 use crate::error::{Error, Result, TaskError};
 use crate::future::TaskFuture;
-use crate::init::{complain, exit};
+use crate::init::{complain, exit, parse_seconds};
 use crate::rt;
 
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ pub(super) struct WaitArgs {
     #[arg(long)]
     workers: Option<usize>,
     /// Give up after so many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
     /// Print JSON: an object for each key
     #[arg(long)]
@@ -140,7 +140,15 @@ pub(super) async fn logs(args: KeysArgs) -> Result<i32> {
     let code = interruptible(async {
         for future in &futures {
             let outcome = future.await;
+            let said = client.logs(future).await?;
+            let said: Vec<_> = said.into_iter().map(|line| line.text).collect();
+            // What is no command has no output; what it said, it said in its context.
+            let is_command = !matches!(outcome, Err(TaskError::Decode { .. }));
             match args.json {
+                true if !is_command => {
+                    say(&json!({ "key": future.key().to_string(), "log": said }).to_string())?;
+                }
+                false if !is_command => said.iter().try_for_each(|line| say(line))?,
                 true => say(&outcome_json(future, &outcome).to_string())?,
                 // That it failed is not our failure.
                 false => _ = pass_on(outcome)?,

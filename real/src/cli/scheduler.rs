@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{say, seconds};
+use super::say;
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
+use crate::init::parse_seconds;
 use crate::ports::{self, Ports};
 use crate::scheduler::{DEFAULT_PORT, RunningScheduler, SchedulerOptions};
 use crate::{rt, scheduler_file};
@@ -27,10 +28,10 @@ pub(super) struct SchedulerArgs {
     #[arg(long, value_name = "FILE")]
     scheduler_file: Option<PathBuf>,
     /// Seconds that a worker may take to come back after its connection broke
-    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = parse_seconds)]
     worker_grace: Duration,
     /// Seconds that a client may take to come back after its connection broke
-    #[arg(long, default_value = "60", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, default_value = "60", value_name = "SECONDS", value_parser = parse_seconds)]
     client_grace: Duration,
 }
 

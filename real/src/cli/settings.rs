@@ -53,7 +53,9 @@ const SETTINGS: &[Setting] = &[
     worker("threads"),
     worker("name"),
     worker("resources"),
+    worker("memory-limit"),
     worker("program"),
+    worker("grace"),
 ];
 
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::command::{Command, CommandOutput};
 use crate::error::{Error, Result, TaskError};
 use crate::future::TaskFuture;
-use crate::init::complain;
+use crate::init::{complain, parse_seconds};
 use crate::resources::{self, Resources};
 use crate::rt;
 
@@ -56,7 +56,7 @@ pub(super) struct SubmitArgs {
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     priority: i32,
     /// Seconds after which a command is killed
-    #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
     /// What each takes of its worker, as gpu=1,memory=0.5
     #[arg(long, value_name = "NAME=AMOUNT,…", value_parser = resources::parse, default_value = "")]

@@ -1,8 +1,10 @@
 //! `raddle worker`: a worker without functions of its own, or a program that is a worker when asked.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use rustix::process::Signal;
 
 use super::target::Target;
 use crate::credentials::Credentials;
@@ -12,7 +14,7 @@ use crate::ports::{self, Ports, Reach};
 use crate::process::{Exit, Process, Program};
 use crate::resources::{self, Resources};
 use crate::rt::{self, oneshot};
-use crate::worker::run_worker;
+use crate::{leave, memory};
 
 #[derive(Debug, Args)]
 pub(super) struct WorkerArgs {
@@ -31,9 +33,16 @@ pub(super) struct WorkerArgs {
     /// Where others reach it, if not where it listens: HOST or HOST:PORT
     #[arg(long, value_name = "ADDRESS", value_parser = ports::parse_contact)]
     contact_address: Option<String>,
+    /// Seconds that it may take to leave when it is told to end: its bodies end, and what only it
+    /// holds goes to others
+    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = init::parse_seconds)]
+    grace: Duration,
     /// Tasks to run at a time; as many as there are cores, if not given
     #[arg(long, value_parser = init::parse_threads)]
     threads: Option<usize>,
+    /// Memory that it may use, as 4GiB; if not given, what its control group or the machine allows
+    #[arg(long, value_name = "BYTES", value_parser = memory::parse)]
+    memory_limit: Option<u64>,
     /// Name of the worker, unique in the cluster
     #[arg(long)]
     name: Option<String>,
@@ -68,9 +77,19 @@ impl WorkerArgs {
 
     fn program(self, path: PathBuf, scheduler: String) -> Result<Program> {
         let (reach, credentials) = (self.reach(), Credentials::of_process()?);
-        let Self { threads, resources, name, .. } = self;
-        let quiet = false;
-        Ok(Program { path, scheduler, threads, resources, name, credentials, reach, quiet })
+        let Self { threads, resources, name, grace, memory_limit, .. } = self;
+        Ok(Program {
+            path,
+            scheduler,
+            threads,
+            resources,
+            name,
+            credentials,
+            reach,
+            grace,
+            memory_limit,
+            quiet: false,
+        })
     }
 }
 
@@ -80,12 +99,9 @@ async fn serve(args: WorkerArgs, scheduler: String) -> Result<()> {
     options.resources = args.resources;
     options.credentials = Credentials::of_process()?;
     options.reached(reach);
+    options.memory_limit = args.memory_limit;
     options.joined = Some(init::say_joined);
-    rt::select! {
-        biased;
-        result = run_worker(options) => result,
-        told = rt::told_to_end() => Ok(told?),
-    }
+    leave::run_until(rt::told_to_end(), args.grace, options).await
 }
 
 /// Runs `program` as a worker and ends as it does.
@@ -109,8 +125,16 @@ async fn follow(program: Program) -> Result<i32> {
             Err(_) => Err(Error::Internal("the thread that watches the worker has panicked".into())),
         },
         told = rt::told_to_end() => {
+            told?;
+            process.signal(Signal::TERM)?;
+            // It keeps the time itself.
+            rt::select! {
+                biased;
+                _ = &mut reported => {}
+                again = rt::told_to_end() => again?,
+            }
             process.close().await;
-            Ok(told.map(|()| 0)?)
+            Ok(0)
         }
     }
 }

@@ -239,6 +239,7 @@ pub(crate) fn worker_json(worker: &WorkerInfo) -> Json {
         "name": worker.name,
         "address": worker.address,
         "threads": worker.nthreads,
+        "memory_limit": worker.memory_limit,
         "processing": worker.processing,
         "values": worker.values,
         "bytes": worker.nbytes,

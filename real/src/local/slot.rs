@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use super::builder::Settings;
 use crate::error::{Error, Result};
+use crate::leave;
 use crate::ports::Reach;
 use crate::process::{Process, Program};
 use crate::rt::{self, Notify, oneshot};
@@ -97,6 +98,8 @@ impl Slot {
                     name: Some(name.clone()),
                     credentials: settings.scheduler.credentials.clone(),
                     reach: Reach::default(),
+                    grace: leave::GRACE,
+                    memory_limit: None,
                     quiet: true,
                 };
                 start_process(program, settings.restart, scheduler.handle(), &known)?

@@ -126,6 +126,7 @@ fn followers_hear_of_each_worker_that_registers_under_their_name() {
             name: "bob".into(),
             address: "tcp://127.0.0.1:1".into(),
             nthreads: 1,
+            memory_limit: None,
             functions: vec![],
             resources: Vec::new(),
         };

@@ -28,6 +28,8 @@ pub struct Worker {
     pub address: String,
     /// Tasks it runs at a time.
     pub nthreads: u32,
+    /// Bytes of memory that it may use, if it knows.
+    pub memory_limit: Option<u64>,
     /// Native functions it offers.
     pub functions: BTreeSet<FunctionName>,
     /// What it has for tasks that need it, in units of 1/10,000.

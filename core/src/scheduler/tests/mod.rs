@@ -257,6 +257,7 @@ fn registration(worker: u32, nthreads: u32) -> Registration {
         name: format!("w{worker}"),
         address: address(worker),
         nthreads,
+        memory_limit: Some(1 << 30),
         functions: vec![function("add"), function("multiply")],
         resources: vec![("gpu".to_owned(), 10_000 * u64::from(worker))],
     }

@@ -14,6 +14,7 @@ fn info(clients: u32, workers: &[(u32, u64, u64)], tasks: &[(&str, u64)]) -> Que
         name: format!("w{id}"),
         address: address(id),
         nthreads: 1,
+        memory_limit: Some(1 << 30),
         processing,
         values,
         nbytes: 8 * values,

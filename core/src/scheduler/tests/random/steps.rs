@@ -145,7 +145,8 @@ impl Play<'_> {
         let gpus = if joins.name == 200 { 2 } else { u64::from(joins.name % 3) };
         let resources = vec![("gpu".to_owned(), 10_000 * gpus)];
         let (name, nthreads) = (format!("w{}", joins.name), joins.nthreads);
-        let registration = Registration { name, address, nthreads, functions, resources };
+        let registration =
+            Registration { name, address, nthreads, memory_limit: None, functions, resources };
         let message = WorkerMessage::Register(registration);
         self.handle(Event::FromWorker { connection, message }, Some(connection))
     }

@@ -1,0 +1,139 @@
+//! How much memory this process may use: what is said, or what its control group allows, or what the
+//! machine has.
+//!
+//! This module must not know what is done when there is not enough.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What the operating system has to say is below this folder.
+const ROOT: &str = "/";
+
+/// Bytes that this process may use; `None` if nobody says.
+pub(crate) fn limit() -> Option<u64> {
+    limit_below(Path::new(ROOT))
+}
+
+/// Reads a number of bytes: `4294967296`, `4GiB`, `4GB`, `512M`.
+///
+/// # Errors
+///
+/// What is wrong, in words.
+pub(crate) fn parse(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is not a number of bytes, such as 4GiB, 512MB or 1000000");
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(wrong()),
+    };
+    let bytes = match number.parse::<u64>() {
+        Ok(number) => number.checked_mul(factor),
+        Err(_) => number.parse::<f64>().ok().map(|number| (number * factor as f64) as u64),
+    };
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(wrong)
+}
+
+fn limit_below(root: &Path) -> Option<u64> {
+    [of_group(root), of_machine(root)].into_iter().flatten().min()
+}
+
+/// The least limit of the control groups that this process is in, of either version.
+fn of_group(root: &Path) -> Option<u64> {
+    let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+    let limits = groups.lines().filter_map(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, group) = (parts.next()?, parts.next()?.trim_start_matches('/'));
+        let (mount, file) = match controllers {
+            "" => ("sys/fs/cgroup", "memory.max"),
+            _ if controllers.split(',').any(|name| name == "memory") => {
+                ("sys/fs/cgroup/memory", "memory.limit_in_bytes")
+            }
+            _ => return None,
+        };
+        least(&root.join(mount), group, file)
+    });
+    limits.min()
+}
+
+/// The least limit of `group` and those that it is in. In a container its path may not be there: then
+/// the container's own is at the mount.
+fn least(mount: &Path, group: &str, file: &str) -> Option<u64> {
+    let group: PathBuf = mount.join(group);
+    let folders = group.ancestors().take_while(|folder| folder.starts_with(mount));
+    // `max` is no number: no limit.
+    let limits = folders.filter_map(|folder| {
+        fs::read_to_string(folder.join(file)).ok()?.trim().parse::<u64>().ok()
+    });
+    limits.min()
+}
+
+fn of_machine(root: &Path) -> Option<u64> {
+    let info = fs::read_to_string(root.join("proc/meminfo")).ok()?;
+    let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1 << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_read_with_their_units() {
+        let read = |text| parse(text).ok();
+        assert_eq!(read("1000"), Some(1000));
+        assert_eq!(read("4GiB"), Some(4 << 30));
+        assert_eq!(read("1.5 GB"), Some(1_500_000_000));
+        assert_eq!(read("512m"), Some(512_000_000));
+        for wrong in ["", "x", "0", "-1", "4 GiX", "1.2.3"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    /// The limit on a machine with these files, of 1 GiB.
+    fn on(name: &str, files: &[(&str, &str)]) -> Option<u64> {
+        let root =
+            std::env::temp_dir().join(format!("raddle-memory-{name}-{}", std::process::id()));
+        for (file, text) in [("proc/meminfo", "MemTotal:  1048576 kB\n")].iter().chain(files) {
+            let file = root.join(file);
+            fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+            fs::write(file, text).expect("a file");
+        }
+        let limit = limit_below(&root);
+        fs::remove_dir_all(root).expect("it is ours");
+        limit
+    }
+
+    #[test]
+    fn the_least_limit_of_group_and_machine_counts() {
+        assert_eq!(on("none", &[]), Some(1 << 30));
+        let second = [
+            ("proc/self/cgroup", "0::/a/b\n"),
+            ("sys/fs/cgroup/a/b/memory.max", "max\n"),
+            ("sys/fs/cgroup/a/memory.max", "500000\n"),
+            ("sys/fs/cgroup/memory.max", "900000\n"),
+        ];
+        assert_eq!(on("second", &second), Some(500_000));
+        let first = [
+            ("proc/self/cgroup", "3:cpu:/x\n2:memory,net:/not/there\n"),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "700000\n"),
+        ];
+        assert_eq!(on("first", &first), Some(700_000));
+        let vast = [
+            ("proc/self/cgroup", "2:memory:/\n"),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+        ];
+        assert_eq!(on("vast", &vast), Some(1 << 30));
+        let root = Path::new("/nonexistent");
+        assert_eq!(limit_below(root), None);
+    }
+}
