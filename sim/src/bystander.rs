@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use raddle_core::matrix::Class;
 use raddle_core::random::{below, hash};
-use raddle_core::scheduler::{Age, Cell, ConnectionId, Event};
+use raddle_core::scheduler::{Age, Cell, ConnectionId, Event, Row};
 use raddle_core::worker::{Cell as WorkerCell, Event as WorkerEvent, RequestId, RunRow};
 use raddle_net::messages::{
     ClientMessage, Failure as TaskFailure, Item, NewTask, Note, Query, Registration,
@@ -129,6 +129,17 @@ impl World {
         self.stranger_says(stranger, ClientMessage::Locate { key, failed: None });
         self.stranger_says(stranger, ClientMessage::Release { keys: keys(), answer: false });
         self.stranger_says(stranger, ClientMessage::Query { id: 1, query: Query::Explain(key) });
+        self.stranger_says(stranger, ClientMessage::Detach { keys: keys() });
+        self.stranger_says(stranger, ClientMessage::Release { keys: keys(), answer: true });
+        // Then it wants what is there, and says so once more.
+        let wishes = [ClientMessage::Retry { keys: keys() }, ClientMessage::Want { keys: keys() }];
+        for message in wishes.iter().cycle().skip(bits as usize % 2).take(3) {
+            let (connection, message) = (stranger, message.clone());
+            let event = Event::FromClient { connection, message };
+            if self.names_the_known(&event, key) && !self.names_the_failed(&event) {
+                self.scheduler_event(event);
+            }
+        }
         self.stranger_says(stranger, ClientMessage::Goodbye);
     }
 
@@ -167,6 +178,14 @@ impl World {
         known && !self.explain(key).contains("not known")
     }
 
+    /// Whether it speaks of a task that has failed, which would run again.
+    fn names_the_failed(&self, event: &Event) -> bool {
+        let mut failed = false;
+        let erred = |cell: Cell| matches!(cell, Cell::Key(Row::Erred, _));
+        self.scheduler.machine.cells(self.now, event, &mut |cell| failed |= erred(cell));
+        failed
+    }
+
     /// It goes, and speaks when it has gone.
     fn stranger_leaves(&mut self, bits: u64) {
         let connection = self.stranger();
@@ -196,6 +215,9 @@ impl World {
             ClientMessage::Cancel { keys: vec![key], force: false },
             ClientMessage::Locate { key, failed: None },
             ClientMessage::Release { keys: vec![key], answer: false },
+            ClientMessage::Detach { keys: vec![key] },
+            ClientMessage::Retry { keys: vec![key] },
+            ClientMessage::Want { keys: vec![key] },
             ClientMessage::Query { id: 1, query: Query::Info },
             ClientMessage::Goodbye,
         ] {

@@ -14,7 +14,7 @@ use raddle_core::worker::Event as WorkerEvent;
 use raddle_net::messages::{
     ClientMessage, Failure as TaskFailure, Function, Item, Query, TaskOptions, TaskSpec,
 };
-use raddle_net::names::{Key, Session};
+use raddle_net::names::{Key, KeyKind, Session};
 use raddle_net::payload::{SmallValue, ValueType};
 
 use crate::body::Body;
@@ -50,6 +50,10 @@ pub(crate) struct SimClient {
     scattered: BTreeMap<Key, Body>,
     /// Questions that have no answer yet.
     asked: BTreeSet<u64>,
+    /// Those of them that ask for what is published: it is held when it is known.
+    pub(crate) takes: BTreeSet<u64>,
+    /// Whether it is just asking for something to run again.
+    pub(crate) retries: bool,
     questions: u64,
     /// Fresh tasks so far.
     fresh: u64,
@@ -87,6 +91,8 @@ impl SimClient {
             handles: BTreeMap::new(),
             scattered: BTreeMap::new(),
             asked: BTreeSet::new(),
+            takes: BTreeSet::new(),
+            retries: false,
             questions: 0,
             fresh: 0,
             cut_off: false,
@@ -117,7 +123,17 @@ impl SimClient {
         self.held.values().any(|seen| *seen == Seen::Pending)
     }
 
-    fn hold(&mut self, key: Key) {
+    /// Whether its user holds the key and does not know how it ends.
+    pub(crate) fn waits_for(&self, key: Key) -> bool {
+        self.held.get(&key) == Some(&Seen::Pending)
+    }
+
+    /// Whether it has seen the key fail by the fault of another.
+    pub(crate) fn blames_another(&self, key: Key) -> bool {
+        matches!(self.ends.get(&key), Some(End::Error { blame, .. }) if *blame != key)
+    }
+
+    pub(crate) fn hold(&mut self, key: Key) {
         self.held.entry(key).or_insert(Seen::Pending);
         *self.handles.entry(key).or_default() += 1;
     }
@@ -167,7 +183,11 @@ impl World {
         for task in tasks {
             let held =
                 |key: &Key| self.clients[client].held.contains_key(key) || ours.contains(key);
-            if ours.contains(&task.key) || !task.dependencies.iter().all(held) {
+            // A numbered key is never used again.
+            let is_used = matches!(task.key.kind(), KeyKind::Numbered { .. })
+                && self.oracle.knows(task.key)
+                && !held(&task.key);
+            if ours.contains(&task.key) || is_used || !task.dependencies.iter().all(held) {
                 continue;
             }
             ours.insert(task.key);
@@ -227,6 +247,7 @@ impl World {
     pub(crate) fn release(&mut self, client: usize, keys: impl IntoIterator<Item = Key>) {
         for key in keys {
             let Some(handles) = self.clients[client].handles.get_mut(&key) else { continue };
+            self.oracle.let_go(key);
             *handles -= 1;
             if *handles == 0 {
                 self.clients[client].handles.remove(&key);
@@ -246,13 +267,10 @@ impl World {
     }
 
     pub(crate) fn query(&mut self, client: usize, question: Question) {
-        let sim = &mut self.clients[client];
-        if sim.cut_off {
+        if self.clients[client].cut_off {
             return;
         }
-        sim.questions += 1;
-        let id = sim.questions;
-        sim.asked.insert(id);
+        let text = (self.clients[client].questions + 1).to_string();
         let names = |number| {
             let worker = self.alive(number).map(|worker| format!("worker {worker}"));
             worker.into_iter().collect()
@@ -264,10 +282,23 @@ impl World {
             Question::Retire(number) => Query::Retire(names(number)),
             Question::Explain(key) => Query::Explain(key),
             Question::Info => Query::Info,
-            Question::Say => Query::LogEvent { topic: TOPIC.to_owned(), text: id.to_string() },
+            Question::Say => Query::LogEvent { topic: TOPIC.to_owned(), text },
             Question::Workers => Query::WaitForWorkers(1),
         };
+        self.ask_scheduler(client, query);
+    }
+
+    /// The number of the question, if there is a scheduler to be asked.
+    pub(crate) fn ask_scheduler(&mut self, client: usize, query: Query) -> Option<u64> {
+        let sim = &mut self.clients[client];
+        if sim.cut_off {
+            return None;
+        }
+        sim.questions += 1;
+        let id = sim.questions;
+        sim.asked.insert(id);
         self.client_event(client, Event::Query { id, query });
+        Some(id)
     }
 
     /// The client is no more, and what it held is nobody's; it says so, or its process dies.
@@ -276,10 +307,11 @@ impl World {
             self.client_event(client, Event::Flush);
         }
         self.probe_goodbye(client);
+        self.client_lets_go(client);
         let sim = &mut self.clients[client];
         sim.gone = true;
         let connection = sim.connection;
-        (sim.held, sim.handles, sim.asked) = Default::default();
+        (sim.held, sim.handles, sim.asked, sim.takes) = Default::default();
         if polite {
             let message = ClientMessage::Goodbye;
             let event = SchedulerEvent::FromClient { connection, message };
@@ -288,11 +320,18 @@ impl World {
         self.hang_up(Node::Client(client), SchedulerEvent::ClientDisconnected { connection });
     }
 
+    /// What the client held, others may see lost if it had not been sent.
+    pub(crate) fn client_lets_go(&mut self, client: usize) {
+        let scattered = self.clients[client].scattered.keys();
+        scattered.for_each(|key| self.oracle.let_go(*key));
+    }
+
     /// The scheduler has given the client up: what is not done fails.
     pub(crate) fn client_is_cut_off(&mut self, client: usize) {
         let sim = &mut self.clients[client];
         sim.cut_off = true;
         sim.asked.clear();
+        sim.takes.clear();
         let reason = "the scheduler has given this client up".to_owned();
         self.client_event(client, Event::Disconnected { reason });
     }
@@ -370,11 +409,12 @@ impl World {
 
     fn client_effect(&mut self, client: usize, effect: Effect) {
         match effect {
-            Effect::Answer { id, .. } => {
+            Effect::Answer { id, answer } => {
                 if !self.clients[client].asked.remove(&id) {
                     let nobody = format!("client {client} is answered {id}, which nobody asked");
                     self.fail(Failure::Protocol(nobody));
                 }
+                self.answered(client, id, answer);
             }
             Effect::Close { reason } => {
                 self.fail(Failure::Protocol(format!("client closes: {reason}")));
@@ -390,13 +430,26 @@ impl World {
                 let event = SchedulerEvent::FromClient { connection, message };
                 self.send(Node::Client(client), Node::Scheduler, Delivery::Scheduler(event));
             }
-            Effect::Unsettled { key } => {
-                if let Some(seen) = self.clients[client].held.get_mut(&key)
-                    && *seen == Seen::Done
-                {
-                    *seen = Seen::Pending;
+            Effect::Unsettled { key } => self.unsettled(client, key),
+        }
+    }
+
+    /// What was said of a key does not count any more. A failure is taken back only if somebody asked
+    /// for that.
+    fn unsettled(&mut self, client: usize, key: Key) {
+        let sim = &mut self.clients[client];
+        let Some(seen) = sim.held.get_mut(&key) else { return };
+        match seen {
+            Seen::Done => *seen = Seen::Pending,
+            Seen::Erred => {
+                *seen = Seen::Pending;
+                sim.ends.remove(&key);
+                self.probe_revived(client);
+                if !self.oracle.may_run_again(key) {
+                    self.fail(Failure::Changed(format!("{key} had failed, and nobody retries it")));
                 }
             }
+            Seen::Pending | Seen::Value(_) => {}
         }
     }
 

@@ -11,7 +11,8 @@ use raddle_core::random::hash;
 use raddle_core::scheduler::{ConnectionId, Effect, Event};
 use raddle_core::worker::{Effect as WorkerEffect, Event as WorkerEvent};
 use raddle_net::messages::{
-    ClientMessage, Failure as TaskFailure, SchedulerToClient, SchedulerToWorker, WorkerMessage,
+    ClientMessage, Failure as TaskFailure, Query, SchedulerToClient, SchedulerToWorker,
+    WorkerMessage,
 };
 use raddle_net::names::{Key, RunId, SpecId, WorkerId};
 
@@ -36,6 +37,8 @@ pub(crate) struct Memory {
     told: BTreeMap<Key, SchedulerToClient>,
     /// The last run of each key, and where it went.
     runs: BTreeMap<Key, (ConnectionId, RunId)>,
+    /// What is published, and by whom.
+    published: BTreeMap<Key, ConnectionId>,
     /// Who submitted a key.
     owners: BTreeMap<Key, Vec<ConnectionId>>,
     /// What tasks of each spec need of their worker, as far as they need anything.
@@ -127,6 +130,14 @@ impl World {
                         self.memory.owners.entry(task.key).or_default().push(*connection);
                     }
                 }
+                ClientMessage::Detach { keys } if plant == Plant::ForgetDetached => keys.clear(),
+                ClientMessage::Query { query: Query::Publish { keys, .. }, .. } => {
+                    if plant == Plant::ForgetPublished {
+                        keys.clear();
+                    }
+                    let published = keys.iter().map(|key| (*key, *connection));
+                    self.memory.published.extend(published);
+                }
                 ClientMessage::Cancel { .. }
                 | ClientMessage::Define { .. }
                 | ClientMessage::Detach { .. }
@@ -197,6 +208,12 @@ impl World {
         }
         if matches!(plant, Plant::FreeSource | Plant::LeaveEarly) {
             self.spoil_copies(plant, out);
+        }
+        if plant == Plant::SilentRetry && matches!(cause, Cause::Retried) {
+            let is_recomputing = |message: &SchedulerToClient| {
+                matches!(message, SchedulerToClient::Recomputing { .. })
+            };
+            out.retain(|effect| !matches!(effect, Effect::ToClient { message, .. } if is_recomputing(message)));
         }
         self.say_more(plant, cause, out);
     }
@@ -282,13 +299,18 @@ impl World {
 
     /// What should not be said at all.
     fn say_more(&mut self, plant: Plant, cause: &Cause, out: &mut Vec<Effect>) {
-        let Cause::LetGo { connection, keys, cancelled } = cause else {
+        let Cause::LetGo { connection, keys, cancelled, forced } = cause else {
             if plant == Plant::TellStranger {
                 let more: Vec<Effect> = out.iter().filter_map(|e| self.to_stranger(e)).collect();
                 out.extend(more);
             }
             return;
         };
+        if plant == Plant::DeafWaiter && *forced {
+            out.retain(|effect| {
+                !matches!(effect, Effect::ToClient { connection: other, message: SchedulerToClient::Erred { .. } } if other != connection)
+            });
+        }
         for key in keys {
             let others = self.memory.owners.get(key).into_iter().flatten();
             let others: Vec<ConnectionId> =
@@ -308,15 +330,22 @@ impl World {
                 };
                 out.extend(others.iter().copied().map(erred));
             }
-            if plant == Plant::ReleaseOthers
+            let dies = plant == Plant::DatasetDies
+                && self.memory.published.get(key) == Some(connection)
+                && self.memory.runs.get(key).is_some_and(|(_, run)| self.is_made(*run));
+            if (plant == Plant::ReleaseOthers && !others.is_empty() || dies)
                 && !cancelled
-                && !others.is_empty()
                 && let Some(&(connection, run)) = self.memory.runs.get(key)
             {
                 let message = SchedulerToWorker::Free { key: *key, run };
                 out.push(Effect::ToWorker { connection, message });
             }
         }
+    }
+
+    /// Whether the value of a run is there.
+    fn is_made(&self, run: RunId) -> bool {
+        self.scheduler.machine.replicas().any(|(_, made, _)| made == run)
     }
 
     /// The same news, to a client that has nothing to do with it.
@@ -337,7 +366,9 @@ impl World {
 /// What a client lets go of, as far as a corrupt scheduler cares.
 pub(crate) enum Cause {
     /// It releases these keys, or calls them off.
-    LetGo { connection: ConnectionId, keys: Vec<Key>, cancelled: bool },
+    LetGo { connection: ConnectionId, keys: Vec<Key>, cancelled: bool, forced: bool },
+    /// It has something run again.
+    Retried,
     /// Something else has happened, or nothing is corrupt.
     Other,
 }
@@ -346,12 +377,19 @@ impl Cause {
     pub(crate) fn of(event: &Event, plant: Option<Plant>) -> Self {
         let Event::FromClient { connection, message } = event else { return Self::Other };
         match message {
-            ClientMessage::Release { keys, .. } if plant.is_some() => {
-                Self::LetGo { connection: *connection, keys: keys.clone(), cancelled: false }
-            }
-            ClientMessage::Cancel { keys, .. } if plant.is_some() => {
-                Self::LetGo { connection: *connection, keys: keys.clone(), cancelled: true }
-            }
+            ClientMessage::Release { keys, .. } if plant.is_some() => Self::LetGo {
+                connection: *connection,
+                keys: keys.clone(),
+                cancelled: false,
+                forced: false,
+            },
+            ClientMessage::Cancel { keys, force } if plant.is_some() => Self::LetGo {
+                connection: *connection,
+                keys: keys.clone(),
+                cancelled: true,
+                forced: *force,
+            },
+            ClientMessage::Retry { .. } if plant.is_some() => Self::Retried,
             ClientMessage::Cancel { .. }
             | ClientMessage::Define { .. }
             | ClientMessage::Detach { .. }

@@ -14,6 +14,7 @@ use raddle_net::messages::{
 use crate::matrix::Visits;
 use crate::plan::Op;
 use crate::probe::Probe;
+use crate::wish::Wish;
 
 /// What was seen, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +163,9 @@ macro_rules! kinds {
 
 kinds! {
     "operation" Op:
-        Ambush Cancel Clog Cut Goodbye Join Kill Leave Meddle Pause Query Release Scatter Submit Vanish;
+        Ambush Cancel Clog Cut Goodbye Join Kill Leave Meddle Pause Query Release Scatter Submit Vanish
+        Wish;
+    "wish" Wish: Detach Force Publish Retry Take Unpublish;
     "client event" ClientEvent:
         Adopt Await Cancel Detach Disconnected Flush Fetched FromScheduler Query Release Retry Scatter Sent
         Submit Tick;

@@ -3,6 +3,8 @@
 //!
 //! It must not know how a plan is run.
 
+mod wishes;
+
 use raddle_core::random::{below, hash};
 use raddle_net::names::{Key, Session};
 
@@ -202,7 +204,13 @@ impl<'a> Generator<'a> {
 
     fn generate(mut self) -> Plan {
         let style = if self.mix.swarm { self.style() } else { Style::plain(self.mix) };
-        self.plan(&style)
+        // The style may leave faults out.
+        let (seed, mix) = (self.seed, self.mix);
+        let mut plan = self.plan(&style);
+        if mix.swarm {
+            wishes::add(&mut plan, seed, mix.faults, mix.bodies);
+        }
+        plan
     }
 
     fn draw(&mut self, bound: u64) -> u64 {

@@ -67,6 +67,7 @@ mod text;
 pub mod tier2;
 mod watch;
 mod wire;
+mod wish;
 mod worker;
 mod world;
 
@@ -88,4 +89,5 @@ pub use profile::Profile;
 pub use property::{Cost, Property};
 pub use record::{Record, diagram};
 pub use text::ParseError;
+pub use wish::Wish;
 pub use world::{Depth, Mode, Node, Settings, World};

@@ -54,7 +54,8 @@ impl Plan {
             | Op::Pause(..)
             | Op::Query(..)
             | Op::Release(..)
-            | Op::Vanish(_) => &[],
+            | Op::Vanish(_)
+            | Op::Wish(..) => &[],
         });
         tasks.map(|task| u64::from(task.body.nbytes)).sum()
     }

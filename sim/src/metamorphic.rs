@@ -13,6 +13,7 @@ use crate::failure::{Failure, Report};
 use crate::history::{End, History};
 use crate::plan::{Op, Plan, Step, TaskDef};
 use crate::property::Property;
+use crate::wish::Wish;
 use crate::world::{Mode, Settings, World};
 
 /// The stream of chance that belongs to variations.
@@ -133,7 +134,7 @@ impl Case {
     /// The first future that does, or what one of the runs itself fails with.
     pub fn check_more_workers(&self, mode: Mode) -> Result<(), Failure> {
         let mut calm = self.clone();
-        calm.plan.ops.retain(|step| !is_fault(&step.op) && !matches!(step.op, Op::Cancel(..)));
+        calm.plan.ops.retain(|step| !is_fault(&step.op) && !may_end_either_way(&step.op));
         calm.plan.memory.clear();
         // These may come to different ends by the moment at which things happen.
         for task in calm.plan.submitted_mut() {
@@ -176,7 +177,8 @@ fn reorder(plan: &mut Plan, draw: &dyn Fn(u64) -> u64) {
             | Op::Query(..)
             | Op::Release(..)
             | Op::Scatter(..)
-            | Op::Vanish(_) => None,
+            | Op::Vanish(_)
+            | Op::Wish(..) => None,
         };
         let submissions: Vec<Vec<TaskDef>> = plan.ops.iter_mut().filter_map(ours).collect();
         let needs = |one: &Vec<TaskDef>, other: &Vec<TaskDef>| {
@@ -241,7 +243,30 @@ fn is_fault(op: &Op) -> bool {
         | Op::Query(..)
         | Op::Release(..)
         | Op::Scatter(..)
-        | Op::Submit(..) => false,
+        | Op::Submit(..)
+        | Op::Wish(..) => false,
+    }
+}
+
+/// Whether what becomes of a task depends on when this happens.
+fn may_end_either_way(op: &Op) -> bool {
+    match op {
+        Op::Cancel(..) | Op::Wish(_, Wish::Force(_) | Wish::Retry(_) | Wish::Unpublish(_)) => true,
+        Op::Ambush(..)
+        | Op::Clog(..)
+        | Op::Cut(..)
+        | Op::Goodbye(_)
+        | Op::Join(_)
+        | Op::Kill(_)
+        | Op::Leave(_)
+        | Op::Meddle(_)
+        | Op::Pause(..)
+        | Op::Query(..)
+        | Op::Release(..)
+        | Op::Scatter(..)
+        | Op::Submit(..)
+        | Op::Vanish(_)
+        | Op::Wish(_, Wish::Detach(_) | Wish::Publish(..) | Wish::Take(_)) => false,
     }
 }
 

@@ -168,7 +168,8 @@ impl Shrinker<'_> {
                 | Op::Release(..)
                 | Op::Scatter(..)
                 | Op::Submit(..)
-                | Op::Vanish(_) => {}
+                | Op::Vanish(_)
+                | Op::Wish(..) => {}
             });
         }
         // One key, one recipe, however often it is submitted.
@@ -240,7 +241,8 @@ fn tasks_of(op: &Op) -> &[TaskDef] {
         | Op::Pause(..)
         | Op::Query(..)
         | Op::Release(..)
-        | Op::Vanish(_) => &[],
+        | Op::Vanish(_)
+        | Op::Wish(..) => &[],
     }
 }
 
@@ -265,7 +267,8 @@ fn named(case: &mut Case, key: Key) -> impl Iterator<Item = &mut TaskDef> {
         | Op::Pause(..)
         | Op::Query(..)
         | Op::Release(..)
-        | Op::Vanish(_) => &mut [],
+        | Op::Vanish(_)
+        | Op::Wish(..) => &mut [],
     });
     tasks.filter(move |task| task.key == key)
 }
@@ -287,7 +290,8 @@ fn forget(case: &mut Case, keys: &[Key]) {
         | Op::Query(..)
         | Op::Release(..)
         | Op::Submit(..)
-        | Op::Vanish(_) => true,
+        | Op::Vanish(_)
+        | Op::Wish(..) => true,
     });
     for step in &mut case.plan.ops {
         if let Op::Submit(_, tasks) = &mut step.op {
@@ -315,6 +319,7 @@ fn lists_of_keys(op: &mut Op) -> Vec<&mut Vec<Key>> {
         | Op::Scatter(..)
         | Op::Vanish(_) => Vec::new(),
         Op::Submit(_, tasks) => tasks.iter_mut().map(|task| &mut task.dependencies).collect(),
+        Op::Wish(_, wish) => wish.keys_mut().into_iter().collect(),
     }
 }
 
@@ -330,7 +335,8 @@ fn clients_of(op: &mut Op) -> Vec<&mut usize> {
         | Op::Release(client, _)
         | Op::Scatter(client, _)
         | Op::Submit(client, _)
-        | Op::Vanish(client) => vec![client],
+        | Op::Vanish(client)
+        | Op::Wish(client, _) => vec![client],
         Op::Clog(from, to, _) => {
             let clients = [from, to].into_iter().filter_map(|end| match end {
                 Place::Client(client) => Some(client),

@@ -15,6 +15,12 @@ use crate::plan::{Plan, TaskDef};
 pub struct Oracle {
     tasks: BTreeMap<Key, Known>,
     cancelled: BTreeSet<Key>,
+    /// Data that a client let go of.
+    let_go: BTreeSet<Key>,
+    /// What was asked to run again, and all upstream of it.
+    retried: BTreeSet<Key>,
+    /// What was ever published under each name, and whether somebody unpublished it.
+    datasets: BTreeMap<u64, (BTreeSet<Key>, bool)>,
     kills: u32,
     deserted: bool,
     /// Bytes that fit into any worker's memory, if all have limits.
@@ -27,8 +33,12 @@ pub struct Oracle {
 #[derive(Clone, Debug)]
 struct Known {
     task: TaskDef,
-    /// Its value, or whose fault it is that there is none.
-    value: Result<u64, Key>,
+    /// Its value, unless it can have none however often it runs.
+    value: Option<u64>,
+    /// Whether it fails unless somebody has it run again.
+    hopeless: bool,
+    /// Whether it is, or something upstream.
+    doomed: bool,
 }
 
 /// What a client saw of one future.
@@ -58,18 +68,17 @@ impl Oracle {
         if self.tasks.contains_key(&task.key) {
             return;
         }
-        let inputs: Result<Vec<u64>, Key> =
-            task.dependencies.iter().map(|input| self.tasks[input].value).collect();
-        let hopeless = task.body.poison
+        let inputs = task.dependencies.iter().map(|input| self.tasks[input].value);
+        let inputs: Option<Vec<u64>> = inputs.collect();
+        let too_slow = task.fields.is_too_short_for(task.body.micros) && !self.lenient;
+        let never = task.body.poison
+            || task.body.failures == u8::MAX
             || is_too_large(task, self.memory)
-            || fails_for_good(task)
-            || (task.fields.is_too_short_for(task.body.micros) && !self.lenient);
-        let value = if hopeless && inputs.is_ok() {
-            Err(task.key)
-        } else {
-            inputs.map(|v| task.evaluate(v))
-        };
-        self.tasks.insert(task.key, Known { task: task.clone(), value });
+            || too_slow;
+        let hopeless = never || fails_for_good(task);
+        let value = inputs.filter(|_| !never).map(|inputs| task.evaluate(inputs));
+        let doomed = hopeless || task.dependencies.iter().any(|input| self.tasks[input].doomed);
+        self.tasks.insert(task.key, Known { task: task.clone(), value, hopeless, doomed });
     }
 
     /// Whether this key was submitted.
@@ -88,6 +97,52 @@ impl Oracle {
         self.cancelled.insert(key);
     }
 
+    /// A client let go of a key. If it is data, it may be lost for others.
+    pub fn let_go(&mut self, key: Key) {
+        if self.tasks.get(&key).is_some_and(|known| known.task.is_scattered()) {
+            self.let_go.insert(key);
+        }
+    }
+
+    /// A client has a key run again if it failed, and with it what it failed because of.
+    pub fn retried(&mut self, key: Key) {
+        let upstream = self.upstream(key);
+        self.retried.extend(upstream);
+    }
+
+    /// Whether a failure of this key may be taken back: because it, what made it fail, or what else
+    /// failed because of that was asked to run again.
+    #[must_use]
+    pub fn may_run_again(&self, key: Key) -> bool {
+        !self.upstream(key).is_disjoint(&self.retried)
+    }
+
+    /// A client publishes keys under a name.
+    pub fn published(&mut self, name: u64, keys: &[Key]) {
+        self.datasets.entry(name).or_default().0.extend(keys);
+    }
+
+    /// A client unpublishes what is under a name: whoever is about to take it may come too late.
+    pub fn unpublished(&mut self, name: u64) {
+        self.datasets.entry(name).or_default().1 = true;
+    }
+
+    /// Names under which something may be published.
+    pub(crate) fn names(&self) -> impl Iterator<Item = u64> + '_ {
+        self.datasets.keys().copied()
+    }
+
+    /// Whether it is data that a client let go of, or called off, perhaps before it was sent.
+    fn is_given_up(&self, key: Key) -> bool {
+        let scattered = self.tasks.get(&key).is_some_and(|known| known.task.is_scattered());
+        self.let_go.contains(&key) || scattered && self.cancelled.contains(&key)
+    }
+
+    /// Whether a key may be gone when somebody who knows it from a dataset wants it.
+    fn may_be_gone(&self, key: Key) -> bool {
+        self.datasets.values().any(|(keys, unpublished)| *unpublished && keys.contains(&key))
+    }
+
     /// A worker was killed.
     pub fn killed(&mut self) {
         self.kills += 1;
@@ -101,13 +156,35 @@ impl Oracle {
     /// Whether `value` is what `key` must hold.
     #[must_use]
     pub fn judge_value(&self, key: Key, value: u64) -> Verdict {
-        match self.tasks.get(&key).map(|known| &known.value) {
-            Some(Ok(expected)) if *expected == value => Verdict::Right,
-            Some(expected) => {
+        let Some(known) = self.tasks.get(&key) else {
+            return Verdict::Wrong(format!("{key} was never submitted"));
+        };
+        let fails = |key: &Key| {
+            let hopeless = self.tasks.get(key).is_some_and(|known| known.hopeless);
+            hopeless && !self.retried.contains(key)
+        };
+        if known.doomed
+            && let Some(root) = self.upstream(key).into_iter().find(fails)
+        {
+            return Verdict::Wrong(format!("{key} holds {value:x}, but {root} must fail"));
+        }
+        match known.value {
+            Some(expected) if expected == value => Verdict::Right,
+            expected => {
                 Verdict::Wrong(format!("{key} holds {value:x}, but must hold {expected:x?}"))
             }
-            None => Verdict::Wrong(format!("{key} was never submitted")),
         }
+    }
+
+    /// Whether a task may end without a value, by its own fault or another's.
+    #[must_use]
+    pub fn may_fail(&self, key: Key, allowed: u32) -> bool {
+        let fails = |key: &Key| {
+            self.tasks.get(key).is_none_or(|known| known.hopeless || known.task.is_scattered())
+                || self.cancelled.contains(key)
+                || self.may_be_gone(*key)
+        };
+        self.deserted || self.kills > allowed || self.upstream(key).iter().any(fails)
     }
 
     /// Whether `key` may have failed because `blame` did, in this way.
@@ -116,15 +193,34 @@ impl Oracle {
         let wrong =
             |why: &str| Verdict::Wrong(format!("{key} blames {blame} ({failure:?}): {why}"));
         if !self.is_upstream(blame, key) {
-            return wrong("that is not upstream of it");
+            return match failure {
+                Failure::NoWorker { .. } if self.deserted && self.has_children(blame, key) => {
+                    Verdict::Right
+                }
+                Failure::WorkerDied { deaths, .. }
+                    if self.kills.min(*deaths) > allowed && self.has_children(blame, key) =>
+                {
+                    Verdict::Right
+                }
+                Failure::Cancelled
+                | Failure::Decode { .. }
+                | Failure::Disconnected { .. }
+                | Failure::Exited { .. }
+                | Failure::Failed { .. }
+                | Failure::Lost { .. }
+                | Failure::NoWorker { .. }
+                | Failure::Rejected { .. }
+                | Failure::Reschedule
+                | Failure::TimedOut
+                | Failure::WorkerDied { .. } => wrong("that is not upstream of it"),
+            };
         }
-        let Some(Known { task: root, value }) = self.tasks.get(&blame) else {
+        let Some(Known { task: root, hopeless, .. }) = self.tasks.get(&blame) else {
             return wrong("it was never submitted");
         };
-        let expected = value.is_err();
         match failure {
             Failure::Cancelled if self.cancelled.contains(&blame) => Verdict::Right,
-            Failure::Failed { .. } if expected && !root.body.poison && fails_for_good(root) => {
+            Failure::Failed { .. } if *hopeless && !root.body.poison && fails_for_good(root) => {
                 Verdict::Right
             }
             // The observer has seen that it was begun, or over its time.
@@ -134,6 +230,8 @@ impl Oracle {
                 Verdict::Right
             }
             Failure::Lost { .. } if root.is_scattered() && self.kills > 0 => Verdict::Right,
+            Failure::Lost { .. } if self.is_given_up(blame) => Verdict::Right,
+            Failure::Lost { .. } if self.may_be_gone(blame) => Verdict::Right,
             Failure::NoWorker { .. } if self.deserted => Verdict::Right,
             Failure::WorkerDied { deaths, .. } if *deaths <= allowed => wrong("too few deaths"),
             Failure::WorkerDied { .. } if root.body.poison || self.kills > allowed => {
@@ -153,18 +251,25 @@ impl Oracle {
         }
     }
 
+    /// Whether no client has submitted `child`, and a body upstream may have.
+    fn has_children(&self, child: Key, key: Key) -> bool {
+        let submits = |key: &Key| self.tasks.get(key).is_some_and(|k| k.task.body.children > 0);
+        !self.knows(child) && self.upstream(key).iter().any(submits)
+    }
+
     fn is_upstream(&self, root: Key, key: Key) -> bool {
-        let mut seen = BTreeSet::new();
-        let mut next = vec![key];
+        self.upstream(key).contains(&root)
+    }
+
+    /// A key, what it depends on, and so on.
+    fn upstream(&self, key: Key) -> BTreeSet<Key> {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![key]);
         while let Some(key) = next.pop() {
-            if key == root {
-                return true;
-            }
             if seen.insert(key) {
                 next.extend(self.tasks.get(&key).into_iter().flat_map(|k| &k.task.dependencies));
             }
         }
-        false
+        seen
     }
 }
 

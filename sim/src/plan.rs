@@ -7,6 +7,7 @@ use raddle_net::names::Key;
 
 use crate::body::Body;
 use crate::fields::Fields;
+use crate::wish::Wish;
 
 /// What a run does from outside, and when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,7 +56,8 @@ impl Plan {
             | Op::Query(..)
             | Op::Release(..)
             | Op::Scatter(..)
-            | Op::Vanish(_) => 0,
+            | Op::Vanish(_)
+            | Op::Wish(..) => 0,
         });
         tasks.sum()
     }
@@ -86,7 +88,8 @@ impl Plan {
             | Op::Query(..)
             | Op::Release(..)
             | Op::Scatter(..)
-            | Op::Vanish(_) => None,
+            | Op::Vanish(_)
+            | Op::Wish(..) => None,
         });
         ops.flatten()
     }
@@ -169,6 +172,8 @@ pub enum Op {
     Submit(usize, Vec<TaskDef>),
     /// The client's process dies.
     Vanish(usize),
+    /// The client wishes something for tasks that are there.
+    Wish(usize, Wish),
 }
 
 impl Op {
@@ -181,7 +186,8 @@ impl Op {
             | Self::Release(client, _)
             | Self::Scatter(client, _)
             | Self::Submit(client, _)
-            | Self::Vanish(client) => Some(*client),
+            | Self::Vanish(client)
+            | Self::Wish(client, _) => Some(*client),
             Self::Ambush(..)
             | Self::Clog(..)
             | Self::Cut(..)

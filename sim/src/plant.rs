@@ -45,6 +45,10 @@ plants! {
     CancelOthers "cancel-others",
     /// The first death of its worker is charged to a task, and is too many.
     ChargeEarly "charge-early",
+    /// What is published is freed when its publisher lets go of it.
+    DatasetDies "dataset-dies",
+    /// Who waits for what another one calls off by force is not told.
+    DeafWaiter "deaf-waiter",
     /// A task may fail as often as it likes.
     EndlessRetries "endless-retries",
     /// Workers are taken to have twice the resources that they have.
@@ -53,6 +57,10 @@ plants! {
     ExecuteTwice "execute-twice",
     /// A worker says that an announcement has left before it has.
     FlushEarly "flush-early",
+    /// What is detached goes with its client.
+    ForgetDetached "forget-detached",
+    /// Under a name nothing is published.
+    ForgetPublished "forget-published",
     /// The scheduler waits for no worker whose connection broke.
     IgnoreGrace "ignore-grace",
     /// A task is assigned anew to a worker that may not run it.
@@ -103,6 +111,8 @@ plants! {
     LoseRelease "lose-release",
     /// A body that has its slot again is not told.
     LoseResume "lose-resume",
+    /// A client's `Retry` never arrives.
+    LoseRetry "lose-retry",
     /// A client is not told where to send its data.
     LoseSend "lose-send",
     /// A worker's `Started` never arrives.
@@ -111,6 +121,8 @@ plants! {
     LoseTick "lose-tick",
     /// A body is not told of its tasks.
     LoseToRun "lose-to-run",
+    /// A client's `Want` never arrives.
+    LoseWant "lose-want",
     /// How many runs there were before has an influence: nothing is the same twice.
     N01 "n01",
     /// A task that runs at most once is given out again.
@@ -125,6 +137,8 @@ plants! {
     SameRun "same-run",
     /// Dependents of a failed task blame themselves.
     SelfBlame "self-blame",
+    /// A client is not told that what had failed runs again.
+    SilentRetry "silent-retry",
     /// Suspects are not announced.
     SkipAnnounce "skip-announce",
     /// The scheduler is not told that somebody is back.
@@ -188,11 +202,14 @@ impl Plant {
             Self::DoubleResources => Some(Property::Resources),
             Self::IgnoreRestriction => Some(Property::Restrictions),
             Self::OnceAgain => Some(Property::Once),
-            Self::CancelOthers | Self::FreeSource | Self::ReleaseOthers => {
+            Self::CancelOthers | Self::DatasetDies | Self::FreeSource | Self::ReleaseOthers => {
                 Some(Property::Isolation)
             }
+            Self::DeafWaiter => Some(Property::Forced),
             Self::ChargeEarly => Some(Property::Deaths),
             Self::EndlessRetries => Some(Property::Reference),
+            Self::ForgetDetached => Some(Property::Detached),
+            Self::ForgetPublished => Some(Property::Published),
             Self::IgnoreGrace => Some(Property::Patience),
             Self::ExecuteTwice => Some(Property::Executions),
             Self::FlushEarly | Self::SkipAnnounce => Some(Property::LiveLock),
@@ -207,8 +224,10 @@ impl Plant {
             | Self::LoseFinished
             | Self::LoseInMemory
             | Self::LoseLocate
+            | Self::LoseRetry
             | Self::LoseSend
-            | Self::LoseToRun => Some(Property::Settles),
+            | Self::LoseToRun
+            | Self::LoseWant => Some(Property::Settles),
             Self::LoseDeparture | Self::LoseRelease => Some(Property::Forgotten),
             Self::LoseTick => Some(Property::Timers),
             Self::LoseExecute | Self::LoseResume | Self::SkipFlushed | Self::SkipUnblocked => {
@@ -219,6 +238,7 @@ impl Plant {
             Self::Overtake | Self::SkipResumed | Self::TwiceCompute => Some(Property::Protocol),
             Self::SameRun => Some(Property::RunIds),
             Self::SelfBlame | Self::WrongBlame => Some(Property::Blame),
+            Self::SilentRetry => Some(Property::Cancelled),
             Self::SkipServed => Some(Property::Tables),
             Self::StaleRun => Some(Property::Stale),
             Self::SwapInputs => Some(Property::Value),
@@ -284,6 +304,12 @@ impl Plant {
                 (Fate::Never, to_client(delivery, |m| matches!(m, ToClient::Recomputing { .. })))
             }
             Self::LoseRelease => (Fate::Never, is_release(delivery)),
+            Self::LoseRetry => {
+                (Fate::Never, from_client(delivery, |m| matches!(m, ClientMessage::Retry { .. })))
+            }
+            Self::LoseWant => {
+                (Fate::Never, from_client(delivery, |m| matches!(m, ClientMessage::Want { .. })))
+            }
             Self::LoseStarted => {
                 (Fate::Never, from_worker(delivery, |m| matches!(m, WorkerMessage::Started { .. })))
             }
@@ -297,10 +323,14 @@ impl Plant {
             | Self::Canary
             | Self::CancelOthers
             | Self::ChargeEarly
+            | Self::DatasetDies
+            | Self::DeafWaiter
             | Self::EndlessRetries
             | Self::DoubleResources
             | Self::ExecuteTwice
             | Self::FlushEarly
+            | Self::ForgetDetached
+            | Self::ForgetPublished
             | Self::FreeSource
             | Self::IgnoreGrace
             | Self::IgnoreRestriction
@@ -317,6 +347,7 @@ impl Plant {
             | Self::ReleaseOthers
             | Self::SameRun
             | Self::SelfBlame
+            | Self::SilentRetry
             | Self::SkipAnnounce
             | Self::StaleRun
             | Self::TellReleased

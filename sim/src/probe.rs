@@ -36,7 +36,10 @@ probes! {
     BusyWorker "a worker asks a busy holder",
     CancelledShared "a future that another client holds too is called off",
     CommonResubmitted "a key that nobody holds any more is submitted again",
+    CommonRevived "a key that has failed is computed again, as another client has it retried",
     CommonShared "a key that another client holds is submitted again",
+    DatasetOrphaned "what is published is taken, and none of its publishers is there",
+    DetachedAlone "a task ends that only the cluster wants",
     DiesAlone "the last worker dies",
     DiesAnnouncing "a worker dies before it has announced a deadly run",
     DiesBothWays "a worker dies that gathers from a peer and serves one",
@@ -50,6 +53,7 @@ probes! {
     DiesUnheard "a worker dies with words that have not left it",
     FetchBroken "a client asks a holder that dies",
     FetchMissing "a client asks for a value that is not there any more",
+    ForcedShared "a future that another client waits for is called off by force",
     FreedNested "a body that awaits tasks of its own is called off",
     FreedRunning "a run is freed whose body runs",
     GatherFailed "a worker asks a holder that dies",
@@ -61,6 +65,7 @@ probes! {
     OutOfMemory "a worker needs more memory than it has",
     PushedDead "a client's data is sent to a worker that is no more",
     Rejected "a client's data comes to a worker that does not want it",
+    RetriedDependent "a future is retried that another task's failure has failed",
     Retried "a body runs that has failed before",
     SecondDeath "a task's worker dies, as one did before",
     SentFor "a worker comes for a task that nobody may run",
@@ -248,6 +253,37 @@ impl World {
     pub(crate) fn probe_cancel(&mut self, client: usize, key: Key) {
         let shared = self.is_held_by_another(client, key);
         self.probe_if(Probe::CancelledShared, shared);
+    }
+
+    /// A client calls a future off, whoever waits for it.
+    pub(crate) fn probe_force(&mut self, client: usize, key: Key) {
+        let mut others = self.clients.iter().enumerate().filter(|(n, _)| *n != client);
+        let shared = others.any(|(_, other)| other.waits_for(key));
+        self.probe_if(Probe::ForcedShared, shared);
+    }
+
+    /// A client has a future run again, if it failed.
+    pub(crate) fn probe_retry(&mut self, client: usize, key: Key) {
+        let blames_another = self.clients[client].blames_another(key);
+        self.probe_if(Probe::RetriedDependent, blames_another);
+    }
+
+    /// A future of a client had failed, and is computed again.
+    pub(crate) fn probe_revived(&mut self, client: usize) {
+        let by_another = !self.clients[client].retries;
+        self.probe_if(Probe::CommonRevived, by_another);
+    }
+
+    /// A client knows what is published under a name.
+    pub(crate) fn probe_take(&mut self, keys: &[Key]) {
+        let mut here = self.clients.iter().filter(|client| !client.gone);
+        let orphaned = !here.any(|client| keys.iter().any(|key| client.holds(*key)));
+        self.probe_if(Probe::DatasetOrphaned, orphaned);
+    }
+
+    /// A task ends that only the cluster wants.
+    pub(crate) fn probe_detached(&mut self) {
+        self.probe(Probe::DetachedAlone);
     }
 
     /// A client goes.

@@ -75,11 +75,11 @@ properties! {
     Value "s1-value" Event
         "Every value that a client sees is what plain evaluation of its graph gives.",
     Final "s2-final" Event
-        "A future that failed stays failed.",
+        "A future that failed stays failed, unless a client has it, or what made it fail, run again.",
     Blame "s3-blame" Event
         "Every failure has a cause in the plan, upstream of the future, and blames it.",
     Phantom "s4-phantom" Event
-        "A client is told only of keys that it has submitted.",
+        "A client is told only of keys that it has submitted or taken.",
     Released "s5-released" Event
         "A client is told nothing of a key after the scheduler has heard its release.",
     Inputs "s6-inputs" Event
@@ -119,7 +119,7 @@ properties! {
     Gather "s28-gather" Event
         "What a worker is sent is the value that it asked for.",
     Scatter "s29-scatter" Event
-        "Scattered data is lost only with the worker that held it or the client that had it.",
+        "Scattered data is lost only with the worker that held it, or with the client that had it, or if that called it off.",
     Isolation "s32-isolation" Event
         "What one client releases, calls off or leaves behind takes nothing from another one.",
     Cancelled "s33-cancelled" Event
@@ -142,6 +142,10 @@ properties! {
         "A body that has not ended when its time is over fails by that and nothing else, and no other one does.",
     Once "s43-once" Event
         "A run of a task that runs at most once is not followed by another one.",
+    Forced "s44-forced" Event
+        "Whoever waits for what is called off by force hears so at once.",
+    Published "s45-published" Event
+        "What is published is known by its name until it is unpublished, whoever goes.",
     Settles "l1-settles" Quiescence
         "When nothing happens any more, everything that is wanted has settled.",
     WakeUp "l2-wake-up" Quiescence
@@ -160,6 +164,8 @@ properties! {
         "Nobody is given up as away before the grace is over.",
     WorkersReturn "l12-workers-return" Event
         "Work that has lost every worker waits for one for as long as it is configured to.",
+    Detached "l13-detached" Quiescence
+        "When nothing happens any more, what was detached has come to its end, whoever went.",
     SameAgain "m1-same-again" Runs
         "A copy of the world, made at any event, goes on as the world does.",
     SameValues "m3-same-values" Runs

@@ -5,6 +5,8 @@
 //! It keeps sets of plain facts, and computes everything else anew until nothing changes. It must
 //! not know the scheduler's state, nor be fast.
 
+mod wishes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -27,14 +29,18 @@ use crate::world::{Depth, Settings};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Who {
     Client(ConnectionId),
+    /// The cluster: what is published, by the number of the publication.
+    Dataset(u64),
+    /// The cluster: what is detached and has not ended.
+    Detached,
     Run(RunId),
 }
 
 /// What became of a task.
 #[derive(Clone, Debug, PartialEq)]
 enum Fact {
-    /// It has failed.
-    Erred,
+    /// It has failed; whether by its own fault.
+    Erred { own: bool },
     /// It has this value, at these workers.
     Made(RunId, BTreeSet<ConnectionId>),
     /// Nothing yet, or nothing any more.
@@ -46,14 +52,29 @@ enum Fact {
 struct Task {
     inputs: Vec<Key>,
     wants: Vec<Who>,
+    retries: u32,
     retries_left: u32,
     deaths: u32,
     /// Runs that were given out.
     attempts: u32,
     spec: Arc<TaskSpec>,
+    /// Whether an input was not known when it came.
+    orphan: bool,
     scattered: bool,
     fact: Fact,
     assigned: Option<Assigned>,
+}
+
+impl Task {
+    fn has_failed(&self) -> bool {
+        matches!(self.fact, Fact::Erred { .. })
+    }
+
+    fn want(&mut self, who: Who) {
+        if !self.wants.contains(&who) {
+            self.wants.push(who);
+        }
+    }
 }
 
 /// Where a task is computed.
@@ -72,6 +93,10 @@ struct Colleague {
     is_away: bool,
     registration: Registration,
 }
+/// It failed by its own fault.
+const BY_ITSELF: Fact = Fact::Erred { own: true };
+/// It failed because something else did.
+const BY_ANOTHER: Fact = Fact::Erred { own: false };
 
 /// The naive scheduler.
 #[derive(Clone, Debug)]
@@ -85,6 +110,9 @@ pub(crate) struct Reference {
     leaving: BTreeSet<ConnectionId>,
     no_workers_since: Option<Instant>,
     config: Config,
+    /// What is published under each name.
+    datasets: BTreeMap<String, Who>,
+    publications: u64,
 }
 
 /// Beyond so many tasks it is too slow.
@@ -112,6 +140,8 @@ impl Reference {
             leaving: BTreeSet::new(),
             no_workers_since: None,
             config: Config { no_workers_timeout: patience(plan), ..Config::default() },
+            datasets: BTreeMap::new(),
+            publications: 0,
         }
     }
 
@@ -199,7 +229,7 @@ impl Reference {
             Some(_) | None => {}
         }
         for (key, kind) in idle {
-            let fact = if kind == Kind::Erred { Fact::Erred } else { Fact::Nothing };
+            let fact = if kind == Kind::Erred { BY_ANOTHER } else { Fact::Nothing };
             self.set(key, fact);
         }
         Ok(())
@@ -209,7 +239,7 @@ impl Reference {
     /// not run again, or something upstream has failed. Which came first is for the real one to choose.
     fn is_idle(&self, key: Key, kind: Kind) -> bool {
         let Some(task) = self.tasks.get(&key) else { return false };
-        let upstream = task.inputs.iter().any(|input| self.tasks[input].fact == Fact::Erred);
+        let upstream = task.inputs.iter().any(|input| self.tasks[input].has_failed());
         let made = matches!(task.fact, Fact::Made(..));
         let same = matches!(kind, Kind::Erred | Kind::Released) && !made;
         let again = task.attempts > 0 && task.spec.options.at_most_once;
@@ -220,7 +250,7 @@ impl Reference {
     fn may_be(&self, key: Key, active: &BTreeSet<Key>) -> &'static [Kind] {
         let task = &self.tasks[&key];
         match (&task.fact, active.contains(&key)) {
-            (Fact::Erred, _) => &[Kind::Erred],
+            (Fact::Erred { .. }, _) => &[Kind::Erred],
             (Fact::Made(..), _) => &[Kind::Memory],
             (Fact::Nothing, false) => &[Kind::Released],
             (Fact::Nothing, true) if task.assigned.is_some() => &[Kind::Processing],
@@ -288,15 +318,15 @@ impl Reference {
         for key in self.tasks.keys().copied().collect::<Vec<_>>() {
             let Some(task) = self.tasks.get(&key) else { continue };
             let (wanted, nothing) = (needed.contains(&key), task.fact == Fact::Nothing);
-            let upstream = task.inputs.iter().any(|input| self.tasks[input].fact == Fact::Erred);
+            let upstream = task.inputs.iter().any(|input| self.tasks[input].has_failed());
             let lost = task.assigned.as_ref().is_some_and(|assigned| !self.stands(assigned));
             let made = matches!(task.fact, Fact::Made(..));
             let again = task.attempts > 0 && task.spec.options.at_most_once;
             let begins = nothing && task.assigned.is_none() && active.contains(&key);
             if wanted && nothing && (upstream || (begins && again)) {
-                self.set(key, Fact::Erred);
+                self.set(key, Fact::Erred { own: !upstream });
             } else if !wanted && (made || task.assigned.is_some()) {
-                let fact = if task.scattered { Fact::Erred } else { Fact::Nothing };
+                let fact = if task.scattered { BY_ITSELF } else { Fact::Nothing };
                 self.set(key, fact);
             } else if !wanted && !self.is_known_to_others(key) {
                 self.tasks.remove(&key);
@@ -316,10 +346,10 @@ impl Reference {
             let input = &self.tasks[key];
             match (&input.fact, &input.assigned) {
                 (Fact::Made(made, _), _) => made == run,
-                (Fact::Erred | Fact::Nothing, Some(other)) => {
+                (Fact::Erred { .. } | Fact::Nothing, Some(other)) => {
                     other.run == *run && other.worker == assigned.worker
                 }
-                (Fact::Erred | Fact::Nothing, None) => false,
+                (Fact::Erred { .. } | Fact::Nothing, None) => false,
             }
         })
     }
@@ -328,6 +358,9 @@ impl Reference {
     fn set(&mut self, key: Key, fact: Fact) {
         let Some(task) = self.tasks.get_mut(&key) else { return };
         task.fact = fact;
+        if task.fact != Fact::Nothing {
+            task.wants.retain(|who| *who != Who::Detached);
+        }
         if let Some(assigned) = task.assigned.take() {
             self.let_go(Who::Run(assigned.run));
             self.specs.remove(&Who::Run(assigned.run));
@@ -347,36 +380,30 @@ impl Reference {
         let was_source = task.wants.first() == Some(&who);
         task.wants.retain(|other| *other != who);
         if was_source && unsent {
-            self.set(key, Fact::Erred);
+            self.set(key, BY_ITSELF);
         }
     }
 
     fn client_says(&mut self, who: Who, message: &ClientMessage) {
         match message {
             ClientMessage::Cancel { keys, force } => {
-                let active = self.active();
-                let wanted = |key: &&Key| {
-                    self.tasks.get(key).is_some_and(|task| task.wants.contains(&who))
-                        && active.contains(*key)
-                };
-                for key in keys.iter().filter(wanted).copied().collect::<Vec<_>>() {
-                    if *force || self.tasks[&key].wants.len() == 1 {
-                        self.set(key, Fact::Erred);
-                    } else {
-                        self.unwant(key, who);
-                    }
-                }
+                keys.iter().for_each(|key| self.cancel(who, *key, *force));
             }
             ClientMessage::Define { spec, .. } => {
                 self.specs.entry(who).or_default().push(Arc::new(spec.clone()));
             }
             ClientMessage::Goodbye => self.let_go(who),
-            // No plan has the others yet.
-            ClientMessage::Detach { .. }
-            | ClientMessage::Locate { .. }
-            | ClientMessage::Query { .. }
-            | ClientMessage::Retry { .. }
-            | ClientMessage::Want { .. } => {}
+            ClientMessage::Detach { keys } => {
+                for key in keys {
+                    if self.is_open_to(who, *key) {
+                        self.want(Who::Detached, *key);
+                    }
+                }
+            }
+            ClientMessage::Locate { .. } => {}
+            ClientMessage::Query { query, .. } => self.query(who, query),
+            ClientMessage::Retry { keys } => self.retry(who, keys),
+            ClientMessage::Want { keys } => keys.iter().for_each(|key| self.want(who, *key)),
             ClientMessage::Release { keys, .. } => {
                 keys.iter().for_each(|key| self.unwant(*key, who))
             }
@@ -397,17 +424,17 @@ impl Reference {
         let task = self.tasks.entry(new.key).or_insert_with(|| Task {
             inputs,
             wants: Vec::new(),
+            retries: spec.options.retries,
             retries_left: spec.options.retries,
             deaths: 0,
+            orphan,
             attempts: 0,
             scattered: spec.function.runtime == Runtime::Receive,
             spec,
-            fact: if orphan { Fact::Erred } else { Fact::Nothing },
+            fact: if orphan { BY_ANOTHER } else { Fact::Nothing },
             assigned: None,
         });
-        if !task.wants.contains(&who) {
-            task.wants.push(who);
-        }
+        task.want(who);
     }
 
     fn worker_says(&mut self, worker: ConnectionId, message: &WorkerMessage) {
@@ -426,7 +453,9 @@ impl Reference {
                     let asks = **failure == Failure::Reschedule && !once;
                     let again = blame.is_none() && task.retries_left > 0 && !asks && !once;
                     task.retries_left -= u32::from(again);
-                    self.set(*key, if again || asks { Fact::Nothing } else { Fact::Erred });
+                    let own = blame.is_none_or(|blame| blame == *key);
+                    let runs_again = again || asks;
+                    self.set(*key, if runs_again { Fact::Nothing } else { Fact::Erred { own } });
                 }
             }
             // What a worker holds that was told to leave does not count.
@@ -477,7 +506,7 @@ impl Reference {
         let Some(task) = self.tasks.get_mut(&key) else { return };
         let Fact::Made(_, holders) = &mut task.fact else { return };
         if holders.remove(&worker) && holders.is_empty() {
-            task.fact = if task.scattered { Fact::Erred } else { Fact::Nothing };
+            task.fact = if task.scattered { BY_ITSELF } else { Fact::Nothing };
         }
     }
 
@@ -528,7 +557,7 @@ impl Reference {
             let once = task.spec.options.at_most_once;
             task.deaths += u32::from(assigned.started || once);
             let blamed = once || task.deaths > self.config.allowed_failures;
-            self.set(key, if blamed { Fact::Erred } else { Fact::Nothing });
+            self.set(key, if blamed { BY_ITSELF } else { Fact::Nothing });
         }
     }
 
@@ -536,7 +565,7 @@ impl Reference {
         let waited = self.no_workers_since.map(|since| now - since);
         if waited.is_some_and(|waited| waited >= self.config.no_workers_timeout) {
             for key in self.stranded() {
-                self.set(key, Fact::Erred);
+                self.set(key, BY_ITSELF);
             }
         }
     }

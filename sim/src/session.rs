@@ -302,8 +302,10 @@ impl World {
         line.over = true;
         let reason = "too much was kept".to_owned();
         let on = line.scheduler.on.take();
-        if matches!(node, Node::Worker(_)) {
-            self.oracle.killed();
+        match node {
+            Node::Client(client) => self.client_lets_go(client),
+            Node::Scheduler => {}
+            Node::Worker(_) => self.oracle.killed(),
         }
         if let Some(on) = on {
             self.transmit(node, Side::Scheduler, on, Wire::Refused);
@@ -340,8 +342,10 @@ impl World {
         let Some(line) = line else { return };
         line.over = true;
         let on = line.scheduler.on.take();
-        if matches!(node, Node::Worker(_)) && *reason != PeerError::Left {
-            self.oracle.killed();
+        match node {
+            Node::Client(client) => self.client_lets_go(client),
+            Node::Worker(_) if *reason != PeerError::Left => self.oracle.killed(),
+            Node::Scheduler | Node::Worker(_) => {}
         }
         if let Some(on) = on {
             self.transmit(node, Side::Scheduler, on, Wire::Refused);

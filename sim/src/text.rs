@@ -36,6 +36,12 @@
 //!                                      from now on dies of it, before it can say anything
 //! 12 @400 goodbye 0                    client 0 closes
 //! 13 @400 vanish 0                     the process of client 0 dies
+//! 14 @500 retry 0 1-1                  client 0 has these run again, if they failed
+//! 15 @500 force 0 1-2                  client 0 calls these off, whoever wants them
+//! 16 @500 detach 0 1-2                 these run to their end, whoever stops wanting them
+//! 17 @500 publish 0 7 1-1 1-2          client 0 has these kept under the name 7
+//! 18 @500 take 1 7                     client 1 holds what is kept under this name
+//! 19 @500 unpublish 1 7                it is kept no longer
 //! ```
 //!
 //! Blank lines, and all from a `#` on, are skipped. This module must not know how a plan is run.
@@ -48,9 +54,12 @@ use raddle_net::names::Key;
 use crate::body::Body;
 use crate::fields::{Fields, Target};
 use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
+use crate::wish::Wish;
 
 /// What a duration must be.
 const MICROS: &str = "microseconds";
+/// What something is published under.
+const NAME: &str = "a name, which is a number";
 
 /// The text is not a plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -138,6 +147,7 @@ impl fmt::Display for Op {
                 tasks.iter().try_for_each(|task| write!(f, "\n  {task}"))
             }
             Self::Vanish(client) => write!(f, "vanish {client}"),
+            Self::Wish(client, wish) => write!(f, "{} {client}{wish}", wish.word()),
         }
     }
 }
@@ -291,7 +301,8 @@ impl Plan {
                 | Op::Query(..)
                 | Op::Release(..)
                 | Op::Scatter(..)
-                | Op::Vanish(_),
+                | Op::Vanish(_)
+                | Op::Wish(..),
             )
             | None => return Err(ParseError::TooMuch { line: at.line, word: key.to_owned() }),
         }
@@ -360,19 +371,28 @@ impl<'a> Words<'a> {
                 Op::Clog(from, to, self.next(MICROS)?)
             }
             "cut" => Op::Cut(self.place(clients)?, self.next(MICROS)?, self.next(MICROS)?),
+            "detach" => Op::Wish(self.client(clients)?, Wish::Detach(self.rest("a key")?)),
+            "force" => Op::Wish(self.client(clients)?, Wish::Force(self.rest("a key")?)),
             "goodbye" => Op::Goodbye(self.client(clients)?),
             "join" => Op::Join(self.next("a number of threads")?),
             "kill" => Op::Kill(self.next("a number of a worker")?),
             "leave" => Op::Leave(self.next("a number of a worker")?),
             "meddle" => Op::Meddle(self.next("a number")?),
             "pause" => Op::Pause(self.next("a number of a worker")?, self.next(MICROS)?),
+            "publish" => {
+                let client = self.client(clients)?;
+                Op::Wish(client, Wish::Publish(self.next(NAME)?, self.rest("a key")?))
+            }
             "query" => Op::Query(self.client(clients)?, self.question()?),
             "release" => Op::Release(self.client(clients)?, self.rest("a key")?),
+            "retry" => Op::Wish(self.client(clients)?, Wish::Retry(self.rest("a key")?)),
             "scatter" => {
                 let data = TaskDef { scattered: true, ..TaskDef::default() };
                 Op::Scatter(self.client(clients)?, data)
             }
             "submit" => Op::Submit(self.client(clients)?, Vec::new()),
+            "take" => Op::Wish(self.client(clients)?, Wish::Take(self.next(NAME)?)),
+            "unpublish" => Op::Wish(self.client(clients)?, Wish::Unpublish(self.next(NAME)?)),
             "vanish" => Op::Vanish(self.client(clients)?),
             other => return Err(self.wrong(other, "an operation")),
         };

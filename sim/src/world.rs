@@ -273,11 +273,13 @@ impl World {
                     self.check_executions(&Arc::clone(&self.plan))?;
                     self.report.history = self.history();
                     self.submit_fresh();
+                    self.take_all();
                     Phase::Fresh
                 }
                 Phase::Fresh => {
                     self.judge_all(Property::Fresh)?;
                     self.release_all();
+                    self.unpublish_all();
                     Phase::Released
                 }
                 Phase::Released => {
@@ -376,6 +378,9 @@ impl World {
             return;
         }
         self.report.coverage.see(op);
+        if let Op::Wish(_, wish) = op {
+            self.report.coverage.see(wish);
+        }
         match op {
             Op::Ambush(moment, nth) => self.ambushes.push((*moment, *nth)),
             Op::Cancel(client, keys) => self.cancel(*client, keys.clone()),
@@ -398,6 +403,7 @@ impl World {
             Op::Scatter(client, task) => self.scatter(*client, task),
             Op::Submit(client, tasks) => self.submit(*client, tasks),
             Op::Vanish(client) => self.close_client(*client, false),
+            Op::Wish(client, wish) => self.wish(*client, wish),
         }
     }
 

@@ -5,7 +5,7 @@ use raddle_core::scheduler::Policy;
 use raddle_net::names::{Key, Session};
 use raddle_sim::{
     Body, Case, Fields, Latency, Mix, Moment, Op, ParseError, Place, Plan, Question, Step, Target,
-    TaskDef,
+    TaskDef, Wish,
 };
 
 fn keys() -> impl Strategy<Value = Key> {
@@ -66,8 +66,21 @@ fn ops() -> impl Strategy<Value = Op> {
         (client.clone(), questions()).prop_map(|(client, asks)| Op::Query(client, asks)),
         (client.clone(), some()).prop_map(|(client, keys)| Op::Release(client, keys)),
         (client.clone(), tasks(true)).prop_map(|(client, task)| Op::Scatter(client, task)),
-        (client, prop::collection::vec(tasks(false), 0..3))
+        (client.clone(), prop::collection::vec(tasks(false), 0..3))
             .prop_map(|(client, tasks)| Op::Submit(client, tasks)),
+        (client, wishes()).prop_map(|(client, wish)| Op::Wish(client, wish)),
+    ]
+}
+
+fn wishes() -> impl Strategy<Value = Wish> {
+    let some = || prop::collection::vec(keys(), 0..4);
+    prop_oneof![
+        some().prop_map(Wish::Detach),
+        some().prop_map(Wish::Force),
+        (any::<u64>(), some()).prop_map(|(name, keys)| Wish::Publish(name, keys)),
+        some().prop_map(Wish::Retry),
+        any::<u64>().prop_map(Wish::Take),
+        any::<u64>().prop_map(Wish::Unpublish),
     ]
 }
 

@@ -124,8 +124,11 @@ impl Client {
         future: Option<&Future>,
         transfer: Transfer,
     ) -> Result<(), Violation> {
-        let future = future.ok_or(Violation::Transfer(key))?;
         ensure(self.transfers.is_timed(key, transfer), Violation::Timers)?;
+        let Some(future) = future else {
+            let is_underway = matches!(transfer.phase, Phase::Underway { .. });
+            return ensure(is_underway, Violation::Transfer(key));
+        };
         let sound = match (&future.state, transfer.phase) {
             (State::Sending { run, worker }, Phase::Underway { run: sent, worker: to }) => {
                 (*run, *worker) == (sent, to)
@@ -133,10 +136,18 @@ impl Client {
             (State::Sending { worker, .. }, Phase::Waiting { worker: to, .. }) => *worker == to,
             (State::InMemory(_), Phase::Locating { .. } | Phase::Waiting { .. }) => future.awaited,
             // A pull that outlived what it was for.
-            (State::Erred { .. } | State::InMemory(_) | State::Pending, Phase::Underway { .. }) => {
-                true
-            }
-            (State::Released | State::Scattered, _)
+            (
+                State::Erred { .. }
+                | State::InMemory(_)
+                | State::Pending
+                | State::Released
+                | State::Scattered,
+                Phase::Underway { .. },
+            ) => true,
+            (
+                State::Released | State::Scattered,
+                Phase::Locating { .. } | Phase::Waiting { .. },
+            )
             | (State::Sending { .. }, Phase::Locating { .. })
             | (
                 State::Erred { .. } | State::Pending,

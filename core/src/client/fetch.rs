@@ -73,7 +73,7 @@ impl Client {
     }
 
     /// Ends the pull that is under way for the value of `run`: whom it asked, and how many had
-    /// failed before. `None` if there is none: nobody asked, or the key was released since.
+    /// failed before. `None` if there is none: nobody asked.
     fn take_pull(&mut self, key: Key, run: RunId) -> Option<(WorkerId, u32)> {
         let Transfer { failures, phase } = self.transfers.get(key)?;
         match phase {

@@ -68,7 +68,8 @@ impl Client {
         }
     }
 
-    /// The key will have no value.
+    /// The key will have no value. The first failure stands until the key is retried: one that comes
+    /// behind it answers what was asked before.
     pub(super) fn on_erred(
         &mut self,
         key: Key,
@@ -76,9 +77,9 @@ impl Client {
         failure: Arc<Failure>,
         out: &mut Vec<Effect>,
     ) {
-        let next = State::Erred { blame, failure };
-        if self.futures.known(key).is_some_and(|future| future.state != next) {
-            self.settle_erred(key, next, out);
+        let has_failed = |future: &mut Future| matches!(future.state, State::Erred { .. });
+        if self.futures.known(key).is_some_and(|future| !has_failed(future)) {
+            self.settle_erred(key, State::Erred { blame, failure }, out);
         }
     }
 

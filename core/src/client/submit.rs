@@ -208,8 +208,12 @@ impl Client {
 
     /// Nobody holds the key any more.
     pub(super) fn let_go(&mut self, key: Key) {
+        // A pull that is under way ends when it ends: should the key be held again, it is not asked for
+        // a second time meanwhile.
+        if !self.transfers.is_underway(key) {
+            self.transfers.remove(key);
+        }
         let Some(future) = self.futures.get_mut(key) else { return };
-        self.transfers.remove(key);
         if future.local || self.closed.is_some() {
             self.futures.remove(key);
         } else {

@@ -254,8 +254,12 @@ impl Scheduler {
         failed: Option<WorkerId>,
         turn: &mut Turn<'_>,
     ) {
-        match self.state.find(key).filter(|task| self.state.task(*task).clients.contains(&client)) {
-            Some(task) => self.tell_where(client, task, failed, turn),
+        match self.state.find(key) {
+            Some(task) if self.state.task(task).clients.contains(&client) => {
+                self.tell_where(client, task, failed, turn);
+            }
+            // It has called the task off, and was told so while it asked.
+            Some(_) => {}
             None => self.tell_unknown(client, key, turn),
         }
     }

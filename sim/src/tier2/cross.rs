@@ -13,6 +13,7 @@ use crate::failure::{Failure, Report};
 use crate::fields::Fields;
 use crate::history::{End, History};
 use crate::plan::{Op, TaskDef};
+use crate::wish::Wish;
 use crate::world::Mode;
 
 /// Runs a case on both tiers.
@@ -36,6 +37,9 @@ fn without_races(case: &Case) -> Case {
     let mut case = case.clone();
     case.plan.ops.retain(|step| match step.op {
         Op::Goodbye(_) | Op::Query(..) | Op::Release(..) | Op::Scatter(..) | Op::Submit(..) => true,
+        Op::Wish(_, Wish::Detach(_) | Wish::Publish(..)) => true,
+        // Who comes too late takes nothing, or retries what has failed, or not yet.
+        Op::Wish(_, Wish::Force(_) | Wish::Retry(_) | Wish::Take(_) | Wish::Unpublish(_)) => false,
         Op::Ambush(..)
         | Op::Cancel(..)
         | Op::Clog(..)

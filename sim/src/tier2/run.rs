@@ -24,6 +24,7 @@ use crate::case::Case;
 use crate::failure::{Failure, Report};
 use crate::history::History;
 use crate::plan::{Op, Plan, TaskDef};
+use crate::wish::Wish;
 
 /// A run that takes longer, in simulated time, never ends.
 const ENDS: Duration = Duration::from_secs(6 * 3_600);
@@ -94,11 +95,24 @@ async fn play(case: &Case, weather: &Weather) {
     users.push(witness.clone());
     tell(&witness, Ask::Do(Op::Submit(users.len() - 1, vec![fresh()])));
     if !failed() {
+        take_all(&witness);
         judge(&users[users.len() - 1..]).await;
     }
     if !failed() {
         empty(&users, &witness).await;
     }
+}
+
+/// Somebody takes what is published, whoever published it.
+fn take_all(witness: &mpsc::UnboundedSender<Ask>) {
+    for name in names() {
+        tell(witness, Ask::Do(Op::Wish(0, Wish::Take(name))));
+    }
+}
+
+/// Names under which something may be published.
+fn names() -> Vec<u64> {
+    stage(|stage| stage.oracle.names().collect())
 }
 
 /// A task that every cluster can run.
@@ -198,7 +212,8 @@ fn operate(op: &Op, weather: &Weather, users: &[mpsc::UnboundedSender<Ask>]) {
         | Op::Query(client, _)
         | Op::Release(client, _)
         | Op::Scatter(client, _)
-        | Op::Submit(client, _) => tell(&users[*client], Ask::Do(op.clone())),
+        | Op::Submit(client, _)
+        | Op::Wish(client, _) => tell(&users[*client], Ask::Do(op.clone())),
         Op::Clog(from, to, micros) => {
             let fault = Fault::Cut(Place::from(*from), Place::from(*to), false);
             nodes::suffer(fault, time(*micros));
@@ -252,6 +267,9 @@ async fn empty(users: &[mpsc::UnboundedSender<Ask>], witness: &mpsc::UnboundedSe
         tell(user, Ask::Release(done));
         // It tells, or the run has failed.
         let _ = is_done.await;
+    }
+    for name in names() {
+        tell(witness, Ask::Do(Op::Wish(0, Wish::Unpublish(name))));
     }
     let start = simulated::now();
     loop {

@@ -21,6 +21,7 @@ use crate::history::End;
 use crate::oracle::Verdict;
 use crate::plan::{Op, Question, TaskDef};
 use crate::property::Property;
+use crate::wish::{Wish, dataset};
 
 /// How long, in simulated time, what is held may take to settle after all is healed.
 const SETTLES: Duration = Duration::from_secs(120);
@@ -77,6 +78,7 @@ pub(super) async fn live(
                 let _ = user.client.close().await;
                 return;
             }
+            Ask::Do(Op::Wish(_, wish)) => user.wish(wish).await,
             Ask::Do(op) => user.operate(op),
             // As above.
             Ask::Judge(seen) => _ = seen.send(user.judge_all().await),
@@ -145,7 +147,59 @@ impl User {
             | Op::Leave(_)
             | Op::Meddle(_)
             | Op::Pause(..)
-            | Op::Vanish(_) => unreachable!("no doing of a client that stays"),
+            | Op::Vanish(_)
+            | Op::Wish(..) => unreachable!("no doing of a client that stays, or done elsewhere"),
+        }
+    }
+
+    /// Those of the keys that are held: one future each.
+    fn futures(&self, keys: &[Key]) -> Vec<TaskFuture<Vec<u8>>> {
+        let held = keys.iter().filter_map(|key| self.held.get(key));
+        held.map(|held| held.futures[0].clone()).collect()
+    }
+
+    async fn wish(&mut self, wish: Wish) {
+        let keys = wish.keys();
+        let futures = self.futures(keys);
+        match &wish {
+            Wish::Detach(_) => {
+                futures.into_iter().for_each(|future| self.client.fire_and_forget(future));
+            }
+            Wish::Force(_) => {
+                keys.iter().for_each(|key| stage(|stage| stage.oracle.cancelled(*key)));
+                self.client.force_cancel(&futures);
+            }
+            Wish::Publish(name, _) => {
+                stage(|stage| stage.oracle.published(*name, keys));
+                let client = self.client.clone();
+                let name = dataset(*name);
+                // Whether the name is taken depends on what happens meanwhile.
+                drop(tokio::spawn(async move { drop(client.publish(&name, &futures).await) }));
+            }
+            Wish::Retry(_) => {
+                keys.iter().for_each(|key| stage(|stage| stage.oracle.retried(*key)));
+                self.client.retry(&futures);
+            }
+            Wish::Take(name) => self.take(*name).await,
+            Wish::Unpublish(name) => {
+                stage(|stage| stage.oracle.unpublished(*name));
+                let (client, name) = (self.client.clone(), dataset(*name));
+                drop(tokio::spawn(async move { drop(client.unpublish(&name).await) }));
+            }
+        }
+    }
+
+    /// Holds what is published, if it is.
+    async fn take(&mut self, name: u64) {
+        let name = dataset(name);
+        let taken = tokio::select! {
+            biased;
+            taken = self.client.dataset(&name) => taken.unwrap_or_default(),
+            () = sleep(ANSWERS) => Vec::new(),
+        };
+        for future in taken {
+            let key = stage(|stage| stage.planned(future.key()));
+            self.held.entry(key).or_default().futures.push(future);
         }
     }
 
@@ -320,6 +374,9 @@ fn judge_failure(
     error: &raddle::TaskError,
 ) -> Option<End> {
     let Some((blame, failure)) = simulated::failure(future) else {
+        if stage(|stage| stage.oracle.may_run_again(key)) {
+            return None;
+        }
         let text = format!("{key} of client {number} had failed ({error}), and now has not");
         stage(|stage| stage.fail(Failure::Changed(text)));
         return None;

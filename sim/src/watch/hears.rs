@@ -9,7 +9,8 @@ use raddle_core::time::Instant;
 use raddle_net::messages::{ClientMessage, Failure, WorkerMessage};
 use raddle_net::names::{Key, RunId};
 
-use super::log::{RunState, TaskLog, Want, Who};
+use super::log::{RunState, TaskLog, Who};
+use super::wishes::Expected;
 use super::{Breach, Watch, census, ensure};
 use crate::bystander::is_rejected;
 use crate::property::Property;
@@ -27,12 +28,16 @@ pub(crate) struct Heard {
 /// Sorts of news.
 #[derive(Debug, PartialEq)]
 pub(super) enum Cause {
+    /// A client has asked about what is published: what it must be told.
+    Asked(Who, u64, Expected),
     /// A client called keys off.
     Cancelled(Who, Vec<Key>),
-    /// A client asks where a key is.
-    Located(Who, Key),
+    /// A client called keys off, whoever wants them: those tasks that it could.
+    Forced(Who, Vec<Key>, Vec<u32>),
     /// A client lets go of what it wants, of some or of all.
     LetGo(Who),
+    /// A client asks where keys are, or is told because it wants them, or has them run again.
+    Named(Who, Vec<Key>),
     /// Anything else.
     Other,
     /// A report of a run that is over.
@@ -47,7 +52,12 @@ impl Heard {
         match self.cause {
             Cause::Stale => Some((Property::Stale, 1)),
             Cause::Unheard => Some((Property::Incarnation, 0)),
-            Cause::Cancelled(..) | Cause::LetGo(_) | Cause::Located(..) | Cause::Other => None,
+            Cause::Asked(..)
+            | Cause::Cancelled(..)
+            | Cause::Forced(..)
+            | Cause::LetGo(_)
+            | Cause::Named(..)
+            | Cause::Other => None,
         }
     }
 }
@@ -85,10 +95,10 @@ impl Watch {
                 Cause::Other
             }
             (Event::FromClient { connection, message }, _) if self.open.contains(connection) => {
-                self.hear_client(Who::Client(*connection), message)
+                self.hear_client(Who::Client(*connection), message, machine)
             }
             (Event::FromWorker { connection, message }, Some(Node::Worker(worker))) => {
-                self.hear_worker(worker, *connection, message)
+                self.hear_worker(worker, *connection, message, machine)
             }
             // A stranger that would be a worker is turned away, whatever it says.
             (Event::FromWorker { .. }, Some(Node::Scheduler)) => Cause::Other,
@@ -152,11 +162,16 @@ impl Watch {
     }
 
     /// A client says something, be it a process or a run.
-    fn hear_client(&mut self, who: Who, message: &ClientMessage) -> Cause {
+    fn hear_client(&mut self, who: Who, message: &ClientMessage, machine: &Scheduler) -> Cause {
         match message {
-            ClientMessage::Cancel { keys, .. } => {
+            ClientMessage::Cancel { keys, force } => {
                 self.disturbances += 1;
-                return Cause::Cancelled(who, keys.clone());
+                let tasks = self.open_to(who, keys, machine);
+                tasks.iter().for_each(|task| self.task_mut(*task).called_off = true);
+                return match force {
+                    true => Cause::Forced(who, keys.clone(), tasks),
+                    false => Cause::Cancelled(who, keys.clone()),
+                };
             }
             ClientMessage::Define { spec, .. } => {
                 self.specs.entry(who).or_default().push(Arc::new(spec.clone()));
@@ -165,18 +180,30 @@ impl Watch {
                 self.let_go_of_all(who);
                 return Cause::LetGo(who);
             }
-            ClientMessage::Locate { key, .. } => return Cause::Located(who, *key),
-            // No plan has the others yet.
-            ClientMessage::Detach { .. }
-            | ClientMessage::Query { .. }
-            | ClientMessage::Retry { .. }
-            | ClientMessage::Want { .. } => {}
+            ClientMessage::Detach { keys } => self.hear_detach(who, keys, machine),
+            ClientMessage::Locate { key, .. } => return Cause::Named(who, vec![*key]),
+            ClientMessage::Query { id, query } => {
+                let expected = self.hear_query(who, query);
+                return expected.map_or(Cause::Other, |answer| Cause::Asked(who, *id, answer));
+            }
             ClientMessage::Release { keys, .. } => {
                 self.disturbances += 1;
                 for task in keys.iter().filter_map(|key| self.names.get(*key)) {
                     self.tasks[task as usize].unwant(who);
                 }
                 return Cause::LetGo(who);
+            }
+            ClientMessage::Retry { keys } | ClientMessage::Want { keys } => {
+                self.disturbances += 1;
+                if matches!(message, ClientMessage::Retry { .. }) {
+                    self.note_retry(machine);
+                }
+                for key in keys {
+                    if let Some(task) = self.find(*key) {
+                        self.want(who, task);
+                    }
+                }
+                return Cause::Named(who, keys.clone());
             }
             ClientMessage::Submit { tasks, .. } => {
                 for new in tasks.iter().filter(|task| !is_rejected(task)) {
@@ -202,8 +229,12 @@ impl Watch {
             }
             number
         });
+        self.want(who, task);
+    }
+
+    fn want(&mut self, who: Who, task: u32) {
         if !self.task(task).is_wanted_by(who) {
-            self.task_mut(task).wants.push(Want { who, failed: false });
+            self.task_mut(task).want(who);
             if let Who::Run(run) = who {
                 self.speakers.entry(run).or_default().push(task);
             }
@@ -212,7 +243,9 @@ impl Watch {
 
     fn let_go_of_all(&mut self, who: Who) {
         match who {
-            Who::Client(_) => self.tasks.iter_mut().for_each(|task| task.unwant(who)),
+            Who::Client(_) | Who::Dataset(_) | Who::Detached => {
+                self.tasks.iter_mut().for_each(|task| task.unwant(who));
+            }
             Who::Run(run) => {
                 for task in self.speakers.remove(&run).unwrap_or_default() {
                     self.task_mut(task).unwant(who);
@@ -226,6 +259,7 @@ impl Watch {
         worker: u32,
         connection: ConnectionId,
         message: &WorkerMessage,
+        machine: &Scheduler,
     ) -> Cause {
         if let WorkerMessage::Register(registration) = message {
             let log = self.workers.entry(worker).or_default();
@@ -261,16 +295,15 @@ impl Watch {
                 }
             }
             WorkerMessage::Finished { run, .. } => {
-                if self.current(worker, *run).is_none() {
-                    return Cause::Stale;
-                }
+                let Some(task) = self.current(worker, *run) else { return Cause::Stale };
                 self.end(*run, RunState::Finished(vec![worker]));
+                self.note_end(task);
             }
             WorkerMessage::FromRun { run, message, .. } => {
                 if self.current(worker, *run).is_none() {
                     return Cause::Stale;
                 }
-                return self.hear_client(Who::Run(run.counter), message);
+                return self.hear_client(Who::Run(run.counter), message, machine);
             }
             WorkerMessage::Locate { run, .. } => self.lose_value(*run, worker),
             WorkerMessage::Note { run, .. } => {

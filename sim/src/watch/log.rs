@@ -15,6 +15,10 @@ pub(super) enum Who {
     Client(ConnectionId),
     /// By the number of the run.
     Run(u64),
+    /// The cluster: what is published, by the number of the publication.
+    Dataset(u64),
+    /// The cluster: what is detached and has not ended.
+    Detached,
 }
 
 /// A wish.
@@ -39,6 +43,8 @@ pub(super) struct TaskLog {
     pub(super) options: TaskOptions,
     /// Runs since the scheduler has known it without a break.
     pub(super) begun: u32,
+    /// Whether a client that wanted it has called it off.
+    pub(super) called_off: bool,
     /// Its last run; 0 if it has had none.
     pub(super) last: u64,
     pub(super) given: u32,
@@ -64,6 +70,7 @@ impl TaskLog {
             scattered: spec.function.runtime == Runtime::Receive,
             options: spec.options.clone(),
             begun: 0,
+            called_off: false,
             last: 0,
             given: 0,
             executions: 0,
@@ -76,6 +83,12 @@ impl TaskLog {
 
     pub(super) fn is_wanted_by(&self, who: Who) -> bool {
         self.wants.iter().any(|want| want.who == who)
+    }
+
+    pub(super) fn want(&mut self, who: Who) {
+        if !self.is_wanted_by(who) {
+            self.wants.push(Want { who, failed: false });
+        }
     }
 
     pub(super) fn unwant(&mut self, who: Who) {

@@ -11,6 +11,7 @@
 //! | `told.rs` | what clients are told |
 //! | `bodies.rs` | what workers do |
 //! | `fields.rs` | where runs may go, what they take, how long and how often they may run |
+//! | `wishes.rs` | what is detached, published, called off by force, and run again |
 //! | `quiet.rs` | what must hold when nothing happens any more |
 
 mod bodies;
@@ -20,6 +21,7 @@ mod log;
 mod quiet;
 mod says;
 mod told;
+mod wishes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -37,6 +39,7 @@ use crate::scheduler::patience;
 use crate::world::Node;
 pub(crate) use hears::Heard;
 use log::{RunLog, RunState, TaskLog, Who, WorkerLog};
+use wishes::Wishes;
 
 /// A property that does not hold, and for what.
 pub(crate) type Breach = (Property, String);
@@ -71,6 +74,8 @@ pub(crate) struct Watch {
     disturbances: u64,
     /// Dependencies of all tasks together.
     edges: u64,
+    /// What the cluster wants.
+    wishes: Wishes,
 }
 
 impl Watch {
@@ -92,6 +97,7 @@ impl Watch {
             asking: BTreeSet::new(),
             disturbances: 0,
             edges: 0,
+            wishes: Wishes::default(),
         }
     }
 
@@ -135,6 +141,8 @@ impl Watch {
             }
         }
         self.note_emptiness(now);
+        self.check_forced(heard)?;
+        self.note_ends(machine);
         self.check_stale(heard, out, machine)?;
         self.check_effort(heard, machine)
     }

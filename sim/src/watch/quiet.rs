@@ -11,6 +11,7 @@ use super::log::RunState;
 use super::{Breach, Watch, ensure};
 use crate::plan::{Op, Plan};
 use crate::property::Property;
+use crate::wish::Wish;
 use crate::world::World;
 
 impl World {
@@ -21,6 +22,7 @@ impl World {
             .and_then(|()| self.check_wake_ups())
             .and_then(|()| self.check_settled())
             .and_then(|()| self.check_holders());
+        let observation = observation.and_then(|()| self.check_detached());
         self.must(observation);
     }
 
@@ -92,6 +94,7 @@ impl World {
                 Op::Clog(..) | Op::Join(_) | Op::Pause(..) | Op::Query(..) | Op::Scatter(..) => {
                     true
                 }
+                Op::Wish(_, wish) => !matches!(wish, Wish::Force(_) | Wish::Retry(_)),
                 Op::Ambush(..)
                 | Op::Cancel(..)
                 | Op::Cut(..)

@@ -22,15 +22,19 @@ impl Watch {
         machine: &Scheduler,
     ) -> Result<(), Breach> {
         match message {
-            SchedulerToClient::Answer { .. }
-            | SchedulerToClient::Peer { .. }
-            | SchedulerToClient::Released { .. } => Ok(()),
+            SchedulerToClient::Answer { id, answer } => self.told_answer(who, *id, answer, heard),
+            SchedulerToClient::Peer { .. } | SchedulerToClient::Released { .. } => Ok(()),
             SchedulerToClient::Erred { key, blame, failure } => {
                 self.told_failure(*key, *blame, failure)?;
                 let answers = match &heard.cause {
-                    Cause::Cancelled(by, keys) => *by == who && keys.contains(key),
-                    Cause::Located(by, of) => *by == who && of == key,
-                    Cause::LetGo(_) | Cause::Other | Cause::Stale | Cause::Unheard => false,
+                    Cause::Cancelled(by, keys)
+                    | Cause::Forced(by, keys, _)
+                    | Cause::Named(by, keys) => *by == who && keys.contains(key),
+                    Cause::Asked(..)
+                    | Cause::LetGo(_)
+                    | Cause::Other
+                    | Cause::Stale
+                    | Cause::Unheard => false,
                 };
                 if !answers && !matches!(**failure, Failure::Rejected { .. }) {
                     self.concerns(who, *key)?;
@@ -47,7 +51,10 @@ impl Watch {
             }
             SchedulerToClient::Recomputing { key } => {
                 self.concerns(who, *key)?;
-                if let Cause::LetGo(by) | Cause::Cancelled(by, _) = &heard.cause
+                if let Cause::Cancelled(by, _)
+                | Cause::Forced(by, ..)
+                | Cause::LetGo(by)
+                | Cause::Asked(by, ..) = &heard.cause
                     && *by != who
                 {
                     let taken = || format!("{who:?} loses {key} after {:?}", heard.cause);
@@ -112,7 +119,7 @@ impl Watch {
             }
             Failure::Lost { .. } if log.scattered => {
                 let let_go = !log.former.is_empty();
-                ensure(log.losses > 0 || let_go, Property::Scatter, says)
+                ensure(log.losses > 0 || let_go || log.called_off, Property::Scatter, says)
             }
             Failure::NoWorker { .. } => {
                 ensure(self.longest_empty >= self.patience, Property::WorkersReturn, says)
@@ -149,9 +156,11 @@ impl Watch {
                 let by_name = self
                     .find(blame)
                     .is_some_and(|task| self.task(task).wants.iter().any(|want| want.who != *by));
-                *by == who || (keys.contains(&blame) && !by_name)
+                *by == who || unsent || (keys.contains(&blame) && !by_name)
             }
-            Cause::Located(..) | Cause::Other | Cause::Stale | Cause::Unheard => true,
+            Cause::Forced(by, keys, _) => *by == who || keys.contains(&blame),
+            Cause::Asked(..) => unsent,
+            Cause::Named(..) | Cause::Other | Cause::Stale | Cause::Unheard => true,
         };
         ensure(sound, Property::Isolation, || format!("{who:?} is told so after {:?}", heard.cause))
     }

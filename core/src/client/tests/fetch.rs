@@ -148,6 +148,19 @@ fn a_value_that_comes_with_later_news_ends_the_pull() {
 }
 
 #[test]
+fn a_key_that_is_held_again_while_it_is_pulled_is_not_pulled_twice() {
+    let mut bench = fetching();
+    bench.on(release(0));
+    assert_eq!(bench.flush(), [releases(&[0])]);
+    assert_eq!(bench.on(Event::Adopt { keys: vec![key(0)] }), []);
+    bench.flush();
+    bench.on(Event::Await { key: key(0) });
+    assert_eq!(bench.hear(in_memory(0, 1, 1)), [settled(0, 1, None)]);
+    assert_eq!(bench.on(fetched(1, FetchOutcome::Found)), []);
+    assert_eq!(bench.client.transfers.iter().count(), 0);
+}
+
+#[test]
 fn a_key_that_errs_or_is_released_is_not_pulled_any_more() {
     for last in [Event::FromScheduler(erred(0, 0, "x")), release(0)] {
         for outcome in [FetchOutcome::Busy, FetchOutcome::Unreachable] {

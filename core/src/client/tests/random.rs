@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use raddle_net::messages::{Query, QueryAnswer};
 
+use super::transfers::Phase;
 use super::*;
 
 /// One step: an event, or a jump to the next deadline.
@@ -188,6 +189,13 @@ proptest! {
         for key in unsent(&bench.client).collect::<Vec<_>>() {
             let failure = Arc::new(Failure::Cancelled);
             bench.hear(SchedulerToClient::Erred { key, blame: key, failure });
+        }
+        // A pull outlives what it was for, until it ends.
+        let pulls: Vec<_> = bench.client.transfers.iter().collect();
+        for (key, transfer) in pulls {
+            if let Phase::Underway { run, .. } = transfer.phase {
+                bench.on(Event::Fetched { key, run, outcome: FetchOutcome::Busy });
+            }
         }
         let closed = bench.client.closed.is_some();
         for message in bench.flush() {

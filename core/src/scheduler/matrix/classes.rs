@@ -68,12 +68,13 @@ const fn of_key(row: Row, matter: Matter) -> Class {
             Matter::CancelUnwanted | Matter::DetachUnwanted | Matter::ReleaseUnwanted,
             Absent | Erred | Memory | NoWorker | Processing | Queued | Released | Waiting,
         ) => Ignored,
+        (Matter::LocateUnwanted, Absent) => Handled,
         (
-            Matter::LocateUnwanted
-            | Matter::ReleaseAnswered
-            | Matter::RetryUnwanted
-            | Matter::Submit
-            | Matter::Want,
+            Matter::LocateUnwanted,
+            Erred | Memory | NoWorker | Processing | Queued | Released | Waiting,
+        ) => Ignored,
+        (
+            Matter::ReleaseAnswered | Matter::RetryUnwanted | Matter::Submit | Matter::Want,
             Absent | Erred | Memory | NoWorker | Processing | Queued | Released | Waiting,
         ) => Handled,
         (

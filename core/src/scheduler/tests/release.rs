@@ -101,12 +101,18 @@ fn a_key_that_was_forgotten_can_be_used_again() {
 }
 
 #[test]
-fn a_key_that_is_not_wanted_cannot_be_located() {
+fn a_key_that_is_not_known_cannot_be_located() {
+    let mut cluster = Cluster::of(&[1]);
+    let failure = lost("1-1 is not known to the scheduler, or not to be wanted");
+    assert_eq!(cluster.locate(BOB, 1, None), vec![tells(BOB, erred(1, 1, &failure))]);
+}
+
+#[test]
+fn who_has_called_a_task_off_hears_no_more_of_what_it_asked_before() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[])]);
     cluster.finish(1, 1, 1);
-    let failure = lost("1-1 is not known to the scheduler, or not to be wanted");
-    assert_eq!(cluster.locate(BOB, 1, None), vec![tells(BOB, erred(1, 1, &failure))]);
+    assert_eq!(cluster.locate(BOB, 1, None), vec![]);
 }
 
 #[test]

@@ -1,0 +1,138 @@
+//! What clients wish for tasks that are there, to the naive scheduler.
+//!
+//! It must not know messages to workers.
+
+use std::collections::BTreeSet;
+
+use raddle_net::messages::Query;
+use raddle_net::names::Key;
+
+use super::{BY_ITSELF, Fact, Reference, Who};
+
+impl Reference {
+    /// Whether the client wants the task, and it is to be computed.
+    pub(super) fn is_open_to(&self, who: Who, key: Key) -> bool {
+        let wanted = self.tasks.get(&key).is_some_and(|task| task.wants.contains(&who));
+        wanted && self.active().contains(&key)
+    }
+
+    pub(super) fn want(&mut self, who: Who, key: Key) {
+        if let Some(task) = self.tasks.get_mut(&key) {
+            task.want(who);
+        }
+    }
+
+    pub(super) fn cancel(&mut self, who: Who, key: Key, force: bool) {
+        if !self.is_open_to(who, key) {
+            return;
+        }
+        if force || !self.is_wanted_by_others(who, key) {
+            self.set(key, BY_ITSELF);
+        } else {
+            self.unwant(key, who);
+        }
+        self.settle();
+    }
+
+    /// Whether somebody else wants the task, or what is to be computed of it.
+    fn is_wanted_by_others(&self, who: Who, key: Key) -> bool {
+        let active = self.active();
+        let (mut seen, mut next) = (BTreeSet::from([key]), vec![key]);
+        while let Some(key) = next.pop() {
+            if self.tasks[&key].wants.iter().any(|other| *other != who) {
+                return true;
+            }
+            let needs = |other: &&Key| self.tasks[*other].inputs.contains(&key);
+            next.extend(active.iter().filter(needs).filter(|other| seen.insert(**other)));
+        }
+        false
+    }
+
+    pub(super) fn query(&mut self, who: Who, query: &Query) {
+        match query {
+            Query::Publish { name, keys } => self.publish(who, name, keys),
+            Query::Unpublish(name) => {
+                if let Some(dataset) = self.datasets.remove(name) {
+                    self.let_go(dataset);
+                }
+            }
+            Query::Dataset(_)
+            | Query::Datasets
+            | Query::Copies { .. }
+            | Query::Events { .. }
+            | Query::Explain(_)
+            | Query::HasWhat(_)
+            | Query::Info
+            | Query::LogEvent { .. }
+            | Query::Logs(_)
+            | Query::Pause { .. }
+            | Query::Retire(_)
+            | Query::Story(_)
+            | Query::Task(_)
+            | Query::Tasks { .. }
+            | Query::WaitForWorkers(_)
+            | Query::WhoHas(_) => {}
+        }
+    }
+
+    fn publish(&mut self, who: Who, name: &str, keys: &[Key]) {
+        let wanted = |key: &Key| self.tasks.get(key).is_some_and(|task| task.wants.contains(&who));
+        if !self.datasets.contains_key(name) && keys.iter().all(wanted) {
+            self.publications += 1;
+            let dataset = Who::Dataset(self.publications);
+            self.datasets.insert(name.to_owned(), dataset);
+            keys.iter().for_each(|key| self.want(dataset, *key));
+        }
+    }
+
+    /// What is upstream of these and has failed first runs again, and so does all that failed
+    /// because of that alone.
+    pub(super) fn retry(&mut self, who: Who, keys: &[Key]) {
+        keys.iter().for_each(|key| self.want(who, *key));
+        self.settle();
+        let asked = self.failed_upstream(keys);
+        let mut again = BTreeSet::new();
+        loop {
+            let more = |key: &Key| !again.contains(key) && self.runs_again(*key, &asked, &again);
+            let more: Vec<Key> = self.tasks.keys().copied().filter(more).collect();
+            if more.is_empty() {
+                break;
+            }
+            again.extend(more);
+        }
+        for key in again {
+            self.set(key, Fact::Nothing);
+            if let Some(task) = self.tasks.get_mut(&key) {
+                (task.retries_left, task.deaths) = (task.retries, 0);
+                // Whoever asks for one more run of what must run once knows what that means.
+                task.attempts = 0;
+            }
+        }
+    }
+
+    /// Those of these keys that have failed, and what of their inputs has, and so on.
+    fn failed_upstream(&self, keys: &[Key]) -> BTreeSet<Key> {
+        let failed = |key: &Key| self.tasks.get(key).is_some_and(|task| task.has_failed());
+        let mut next: Vec<Key> = keys.iter().copied().filter(failed).collect();
+        let mut seen: BTreeSet<Key> = next.iter().copied().collect();
+        while let Some(key) = next.pop() {
+            let inputs = self.tasks[&key].inputs.iter().copied().filter(failed);
+            next.extend(inputs.filter(|input| seen.insert(*input)));
+        }
+        seen
+    }
+
+    /// Whether a task runs again when all of `again` do: it was asked for, or failed because of
+    /// another one, no input has failed for good, and there is something to run.
+    fn runs_again(&self, key: Key, asked: &BTreeSet<Key>, again: &BTreeSet<Key>) -> bool {
+        let task = &self.tasks[&key];
+        let mut failed = task.inputs.iter().filter(|input| self.tasks[*input].has_failed());
+        let is_root = failed.clone().next().is_none();
+        let is_meant = match task.fact {
+            Fact::Erred { .. } if asked.contains(&key) => true,
+            Fact::Erred { own } => !own && !is_root,
+            Fact::Made(..) | Fact::Nothing => false,
+        };
+        is_meant && !task.scattered && !task.orphan && failed.all(|input| again.contains(input))
+    }
+}
