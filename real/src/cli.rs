@@ -72,6 +72,12 @@ struct SchedulerArgs {
     /// Seconds that a client may take to come back after its connection broke
     #[arg(long, default_value = "60", value_name = "SECONDS", value_parser = seconds)]
     client_grace: Duration,
+    /// Seconds of silence after which a connection counts as broken; 0: never
+    #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = seconds)]
+    ttl: Duration,
+    /// Seconds without work and without a word of a client after which the cluster ends; 0: never
+    #[arg(long, default_value = "0", value_name = "SECONDS", value_parser = seconds)]
+    idle_timeout: Duration,
 }
 
 /// Whether these arguments, of which the first is the program's name, are a command line. Nothing is
@@ -132,14 +138,18 @@ async fn scheduler(args: SchedulerArgs) -> Result<i32> {
     options.credentials = Credentials::of_process()?;
     options.config.worker_grace = args.worker_grace;
     options.config.client_grace = args.client_grace;
+    options.config.idle_timeout = args.idle_timeout;
+    options.ttl = args.ttl;
     let mut scheduler = RunningScheduler::start(options).await?;
     say(&format!("scheduler at {}", scheduler.address()))?;
     rt::select! {
         biased;
         interrupted = rt::ctrl_c() => interrupted?,
-        () = scheduler.ended() => {
-            return Err(Error::Internal("the scheduler's thread has panicked".into()));
-        }
+        end = scheduler.ended() => match end {
+            // It was told to, or had nothing to do.
+            Some(()) => return Ok(0),
+            None => return Err(Error::Internal("the scheduler's thread has panicked".into())),
+        },
     }
     scheduler.close().await;
     Ok(0)

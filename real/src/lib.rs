@@ -56,6 +56,7 @@ mod logging;
 mod outbox;
 pub mod prelude;
 mod process;
+mod pulse;
 mod redial;
 mod registry;
 mod resources;

@@ -9,6 +9,8 @@ mod reactor;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use raddle_core::scheduler::Config;
 use raddle_net::names::WorkerId;
 
@@ -21,6 +23,9 @@ use crate::rt::{self, mpsc, oneshot};
 /// The port of a scheduler that people start by hand.
 pub(crate) const DEFAULT_PORT: u16 = 8786;
 
+/// How long a connection may be silent: longer than a network, or a machine that is busy, stalls.
+const TTL: Duration = Duration::from_secs(30);
+
 /// How a scheduler is started.
 #[derive(Clone, Debug)]
 pub(crate) struct SchedulerOptions {
@@ -30,6 +35,8 @@ pub(crate) struct SchedulerOptions {
     pub(crate) port: u16,
     /// Who it is, and who may come.
     pub(crate) credentials: Credentials,
+    /// How long a connection may be silent; 0 for as long as it likes.
+    pub(crate) ttl: Duration,
     /// How the machine behaves.
     pub(crate) config: Config,
 }
@@ -38,7 +45,9 @@ impl Default for SchedulerOptions {
     /// A scheduler for this machine alone, at any free port.
     fn default() -> Self {
         let credentials = Credentials::none();
-        Self { host: "127.0.0.1".into(), port: 0, credentials, config: Config::default() }
+        // Simulated networks are quiet when nothing is to be done.
+        let ttl = if cfg!(madsim) { Duration::ZERO } else { TTL };
+        Self { host: "127.0.0.1".into(), port: 0, credentials, ttl, config: Config::default() }
     }
 }
 
@@ -60,12 +69,12 @@ impl RunningScheduler {
         let (listens, listening) = oneshot::channel();
         let (commands, mailbox) = mpsc::unbounded_channel();
         let ended = rt::thread("raddle-scheduler", async move {
-            let SchedulerOptions { host, port, credentials, config } = options;
+            let SchedulerOptions { host, port, credentials, ttl, config } = options;
             match Listener::bind(&host, port, Part::Scheduler, &credentials).await {
                 Ok(listener) => {
                     // If nobody waits any more, the mailbox is closed, and the reactor ends.
                     let _ = listens.send(Ok(listener.address().to_owned()));
-                    Reactor::new(config).run(listener, mailbox).await;
+                    Reactor::new(config, ttl).run(listener, mailbox).await;
                 }
                 // As above: nobody to be told.
                 Err(error) => drop(listens.send(Err(error))),
@@ -90,10 +99,9 @@ impl RunningScheduler {
         &self.commands
     }
 
-    /// Returns when the thread has ended, for whatever reason.
-    pub(crate) async fn ended(&mut self) {
-        // An error means that it has panicked: that is an end, too.
-        let _ = (&mut self.ended).await;
+    /// Returns when the thread has ended; `None` if it has panicked.
+    pub(crate) async fn ended(&mut self) -> Option<()> {
+        (&mut self.ended).await.ok()
     }
 
     /// Closes all connections and waits until the thread has ended.

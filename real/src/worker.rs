@@ -32,6 +32,7 @@ use crate::address::Address;
 use crate::conn::{self, ConnError, Connection, FrameReader, FrameWriter};
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
+use crate::pulse::beats;
 use crate::redial::{Lost, redial};
 use crate::resources::Resources;
 use crate::stream::Number;
@@ -105,8 +106,9 @@ pub(crate) async fn run_worker(options: WorkerOptions) -> Result<()> {
             }
         };
         grace = Duration::from_millis(welcome.grace);
+        let ttl = Duration::from_millis(welcome.ttl);
         hello.epoch = welcome.epoch;
-        match live(&options, door, Line { hello, grace }, connection).await? {
+        match live(&options, door, Line { hello, grace, ttl }, connection).await? {
             Life::Ended => return Ok(()),
             Life::Over(reason) => tracing::warn!(reason, "this worker starts anew"),
         }
@@ -128,6 +130,8 @@ struct Line {
     hello: Hello,
     /// How long the scheduler waits.
     grace: Duration,
+    /// How long the connection may be silent.
+    ttl: Duration,
 }
 
 /// One life of a worker: one session, over one connection after the other.
@@ -169,6 +173,7 @@ async fn converse(
     let mut registered = false;
     loop {
         let Connection { reader, writer, .. } = connection;
+        let pulse = reader.pulse.clone();
         // Writing first: while much is heard, what was said still leaves.
         let end = rt::select! {
             biased;
@@ -179,6 +184,8 @@ async fn converse(
                     joined(&options.scheduler, &shell.address, options.joined);
                 }
             }) => end,
+            () = pulse.silence(line.ttl) => End::Broken(ConnError::Silent),
+            never = beats(line.ttl, || shell.beat()) => match never {},
         };
         let reason = match end {
             End::Broken(error) if !error.ends_session() => error.to_string(),

@@ -130,7 +130,10 @@ impl World {
                         compute.run = run;
                     }
                 }
-                Effect::Close { .. } | Effect::ToWorker { .. } | Effect::Warn { .. } => {}
+                Effect::Close { .. }
+                | Effect::End
+                | Effect::ToWorker { .. }
+                | Effect::Warn { .. } => {}
             }
         }
         if matches!(plant, Plant::FreeSource | Plant::LeaveEarly) {

@@ -69,6 +69,14 @@ impl Scheduler {
                 }
                 Err(answer) => answer,
             },
+            Query::Shutdown => {
+                self.to_client(
+                    client,
+                    SchedulerToClient::Answer { id, answer: QueryAnswer::Done },
+                    turn,
+                );
+                return turn.out.push(Effect::End);
+            }
             Query::Story(of) => self.story(&of, turn.now),
             Query::Tasks { state, after } => self.task_page(state.as_deref(), after),
             Query::Unpublish(name) => self.unpublish(&name, turn),
@@ -110,6 +118,7 @@ impl Scheduler {
             | Query::Explain(_)
             | Query::HasWhat(_)
             | Query::Info
+            | Query::Shutdown
             | Query::Story(_)
             | Query::Tasks { .. }
             | Query::Unpublish(_)

@@ -336,12 +336,14 @@ impl Play {
                 SchedulerToWorker::Registered { worker: WorkerId(worker) } => {
                     self.names.workers = self.names.workers.max(worker);
                 }
-                SchedulerToWorker::Define { .. }
+                SchedulerToWorker::Acquire(_)
+                | SchedulerToWorker::Define { .. }
+                | SchedulerToWorker::Leave
                 | SchedulerToWorker::Holders { .. }
                 | SchedulerToWorker::Peer { .. }
                 | SchedulerToWorker::ToRun { .. } => {}
             },
-            Effect::ToClient { .. } | Effect::Warn { .. } => {}
+            Effect::End | Effect::ToClient { .. } | Effect::Warn { .. } => {}
         }
     }
 

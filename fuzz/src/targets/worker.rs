@@ -323,6 +323,7 @@ impl Driver {
                 assert!(self.bodies.contains_key(&run), "{run} has no body");
             }
             Effect::Close { .. }
+            | Effect::Leave
             | Effect::Reject { .. }
             | Effect::ServeBusy { .. }
             | Effect::ToScheduler(_) => {}
