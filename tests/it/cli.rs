@@ -50,7 +50,7 @@ fn a_cluster_by_hand_runs_tasks_and_shows_its_status() {
         assert_eq!(status.end()?, (Some(0), String::new()));
         let expected = json!([{
             "id": "w1", "name": "by-hand", "address": at, "threads": 2,
-            "processing": 0, "values": 1, "bytes": 8,
+            "processing": 0, "values": 1, "bytes": 8, "status": "running", "note": "",
         }]);
         assert_eq!(shown["workers"], expected);
         assert_eq!((&shown["clients"], &shown["scheduler"]), (&json!(1), &json!(address)));
