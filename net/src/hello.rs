@@ -103,6 +103,9 @@ pub struct Welcome {
     /// How long the answering side waits for it when the connection breaks, in milliseconds; 0 if
     /// not at all.
     pub grace: u64,
+    /// How long the connection may be silent until it counts as broken, in milliseconds; 0 for as
+    /// long as it likes. Each side says something several times in that time.
+    pub ttl: u64,
     /// Which build it is, for diagnosis.
     pub build: String,
     /// What proves that the answering side has the token; none if it did not ask for that.
@@ -114,7 +117,7 @@ impl Welcome {
     #[must_use]
     pub fn new(epoch: u32) -> Self {
         let build = env!("CARGO_PKG_VERSION").to_owned();
-        Self { version: PROTOCOL_VERSION, epoch, received: 0, grace: 0, build, proof: None }
+        Self { version: PROTOCOL_VERSION, epoch, received: 0, grace: 0, ttl: 0, build, proof: None }
     }
 }
 

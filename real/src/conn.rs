@@ -18,6 +18,7 @@ pub(crate) use self::dial::{
 };
 use crate::address::{Address, Scheme};
 use crate::credentials::Channel;
+use crate::pulse::Pulse;
 use crate::rt::{self, AsyncReadExt, AsyncWriteExt, OwnedSemaphorePermit, ReadHalf, WriteHalf};
 
 /// Chunks of one vectored write.
@@ -35,6 +36,9 @@ pub(crate) enum ConnError {
     /// The peer sent something that is not a frame.
     #[error("the peer sent a bad frame: {0}")]
     Frame(#[from] FrameError),
+    /// Nothing was heard for longer than the time to live.
+    #[error("nothing was heard from the peer for too long")]
+    Silent,
     /// The numbers of frames do not fit.
     #[error("the session cannot go on: {0}")]
     Session(#[from] SessionError),
@@ -49,7 +53,7 @@ impl ConnError {
     pub(crate) fn ends_session(&self) -> bool {
         match self {
             Self::Frame(FrameError::BadCrc { .. } | FrameError::BadSegmentCrc { .. }) => false,
-            Self::Closed | Self::Io(_) | Self::Unfinished => false,
+            Self::Closed | Self::Io(_) | Self::Silent | Self::Unfinished => false,
             Self::Frame(_) | Self::Session(_) => true,
         }
     }
@@ -75,6 +79,8 @@ pub(crate) struct Connection {
 pub(crate) struct FrameReader {
     stream: ReadHalf<Channel>,
     decoder: FrameDecoder,
+    /// Counts what comes.
+    pub(crate) pulse: Pulse,
     /// Counts the connection among those of its listener.
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -97,6 +103,7 @@ impl Connection {
             reader: FrameReader {
                 stream: read,
                 decoder: FrameDecoder::new(options),
+                pulse: Pulse::default(),
                 _permit: permit,
             },
             writer: FrameWriter { stream: write },
@@ -121,6 +128,7 @@ impl FrameReader {
                     false => Err(ConnError::Unfinished),
                 };
             }
+            self.pulse.beat();
         }
     }
 

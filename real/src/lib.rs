@@ -61,6 +61,7 @@ mod outbox;
 mod ports;
 pub mod prelude;
 mod process;
+mod pulse;
 mod redial;
 mod registry;
 mod resources;

@@ -62,6 +62,12 @@ impl Outbox {
         self.ready.notify_one();
     }
 
+    /// Says that this side is there.
+    pub(crate) fn beat(&self) {
+        self.lock().stream.beat();
+        self.wake();
+    }
+
     /// Bytes that were said and that the peer may not have.
     pub(crate) fn kept(&self) -> usize {
         self.lock().stream.kept()

@@ -9,6 +9,8 @@ mod reactor;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use raddle_core::scheduler::Config;
 use raddle_net::names::WorkerId;
 
@@ -22,6 +24,9 @@ use crate::rt::{self, mpsc, oneshot};
 /// The port of a scheduler that people start by hand.
 pub(crate) const DEFAULT_PORT: u16 = 8786;
 
+/// How long a connection may be silent: longer than a network, or a machine that is busy, stalls.
+const TTL: Duration = Duration::from_secs(30);
+
 /// How a scheduler is started.
 #[derive(Clone, Debug)]
 pub(crate) struct SchedulerOptions {
@@ -33,6 +38,8 @@ pub(crate) struct SchedulerOptions {
     pub(crate) contact: Option<String>,
     /// Who it is, and who may come.
     pub(crate) credentials: Credentials,
+    /// How long a connection may be silent; 0 for as long as it likes.
+    pub(crate) ttl: Duration,
     /// How the machine behaves.
     pub(crate) config: Config,
 }
@@ -40,11 +47,14 @@ pub(crate) struct SchedulerOptions {
 impl Default for SchedulerOptions {
     /// A scheduler for this machine alone, at any free port.
     fn default() -> Self {
+        // Simulated networks are quiet when nothing is to be done.
+        let ttl = if cfg!(madsim) { Duration::ZERO } else { TTL };
         Self {
             host: "127.0.0.1".into(),
             ports: Ports::ANY,
             contact: None,
             credentials: Credentials::none(),
+            ttl,
             config: Config::default(),
         }
     }
@@ -68,7 +78,7 @@ impl RunningScheduler {
         let (listens, listening) = oneshot::channel();
         let (commands, mailbox) = mpsc::unbounded_channel();
         let ended = rt::thread("raddle-scheduler", async move {
-            let SchedulerOptions { host, ports, contact, credentials, config } = options;
+            let SchedulerOptions { host, ports, contact, credentials, ttl, config } = options;
             match Listener::bind_within(&host, ports, Part::Scheduler, &credentials).await {
                 Ok(listener) => {
                     let at = listener.address();
@@ -77,7 +87,7 @@ impl RunningScheduler {
                         contact.map_or_else(|| at.to_owned(), |to| ports::contact(to, at));
                     // If nobody waits any more, the mailbox is closed, and the reactor ends.
                     let _ = listens.send(Ok(address));
-                    Reactor::new(config).run(listener, mailbox).await;
+                    Reactor::new(config, ttl).run(listener, mailbox).await;
                 }
                 // As above: nobody to be told.
                 Err(error) => drop(listens.send(Err(error))),
@@ -102,10 +112,9 @@ impl RunningScheduler {
         &self.commands
     }
 
-    /// Returns when the thread has ended, for whatever reason.
-    pub(crate) async fn ended(&mut self) {
-        // An error means that it has panicked: that is an end, too.
-        let _ = (&mut self.ended).await;
+    /// Returns when the thread has ended; `None` if it has panicked.
+    pub(crate) async fn ended(&mut self) -> Option<()> {
+        (&mut self.ended).await.ok()
     }
 
     /// Closes all connections and waits until the thread has ended.

@@ -42,6 +42,13 @@ impl Stream {
         self.encoder.end();
     }
 
+    /// Says that this side is there: by a frame without messages, unless there are words.
+    pub(crate) fn beat(&mut self) {
+        if self.encoder.is_empty() {
+            self.encoder.acknowledge();
+        }
+    }
+
     /// Whether something waits to be written to the present connection.
     pub(crate) fn has_words(&self) -> bool {
         !self.encoder.is_empty() || !self.outgoing.all_given()

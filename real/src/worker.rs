@@ -34,6 +34,7 @@ use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::hub::lock;
 use crate::ports::{self, Ports, Reach};
+use crate::pulse::beats;
 use crate::redial::{Lost, redial};
 use crate::resources::Resources;
 use crate::stream::Number;
@@ -129,8 +130,9 @@ pub(crate) async fn run_worker(options: WorkerOptions) -> Result<()> {
             }
         };
         grace = Duration::from_millis(welcome.grace);
+        let ttl = Duration::from_millis(welcome.ttl);
         hello.epoch = welcome.epoch;
-        match live(&options, door, Line { hello, grace }, connection).await? {
+        match live(&options, door, Line { hello, grace, ttl }, connection).await? {
             Life::Ended => return Ok(()),
             Life::Over(reason) => tracing::warn!(reason, "this worker starts anew"),
         }
@@ -152,6 +154,8 @@ struct Line {
     hello: Hello,
     /// How long the scheduler waits.
     grace: Duration,
+    /// How long the connection may be silent.
+    ttl: Duration,
 }
 
 /// One life of a worker: one session, over one connection after the other.
@@ -199,6 +203,7 @@ async fn converse(
     let mut registered = false;
     loop {
         let Connection { reader, writer, .. } = connection;
+        let pulse = reader.pulse.clone();
         // Writing first: while much is heard, what was said still leaves.
         let end = rt::select! {
             biased;
@@ -209,6 +214,8 @@ async fn converse(
                     joined(options, &shell.address);
                 }
             }) => end,
+            () = pulse.silence(line.ttl) => End::Broken(ConnError::Silent),
+            never = beats(line.ttl, || shell.beat()) => match never {},
         };
         let reason = match end {
             End::Broken(error) if !error.ends_session() => error.to_string(),

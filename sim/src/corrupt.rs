@@ -203,7 +203,10 @@ impl World {
                         compute.run = run;
                     }
                 }
-                Effect::Close { .. } | Effect::ToWorker { .. } | Effect::Warn { .. } => {}
+                Effect::Close { .. }
+                | Effect::End
+                | Effect::ToWorker { .. }
+                | Effect::Warn { .. } => {}
             }
         }
         if matches!(plant, Plant::FreeSource | Plant::LeaveEarly) {
@@ -258,6 +261,7 @@ impl World {
                     }
                 }
                 Effect::Close { .. }
+                | Effect::End
                 | Effect::ToClient { .. }
                 | Effect::ToWorker { .. }
                 | Effect::Warn { .. } => {}
@@ -270,6 +274,7 @@ impl World {
                 plant != Plant::KeepResource || !waits
             }
             Effect::Close { .. }
+            | Effect::End
             | Effect::ToClient { .. }
             | Effect::ToWorker { .. }
             | Effect::Warn { .. } => true,

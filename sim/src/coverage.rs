@@ -175,7 +175,7 @@ kinds! {
     "scheduler event" SchedulerEvent:
         ClientConnected ClientDisconnected ClientResumed FromClient FromWorker SessionEnded Tick
         WorkerConnected WorkerDisconnected WorkerLost WorkerResumed;
-    "scheduler effect" SchedulerEffect: Close ToClient ToWorker Warn;
+    "scheduler effect" SchedulerEffect: Close End ToClient ToWorker Warn;
     "scheduler → client" SchedulerToClient: Peer InMemory Erred Recomputing Released Send Answer;
     "scheduler → worker" SchedulerToWorker: Registered Define Peer Acquire Compute Free Holders Leave ToRun;
     "worker event" WorkerEvent:

@@ -198,7 +198,7 @@ impl Reference {
                     | SchedulerToWorker::Registered { .. }
                     | SchedulerToWorker::ToRun { .. } => {}
                 },
-                Effect::ToClient { .. } | Effect::Warn { .. } => {}
+                Effect::End | Effect::ToClient { .. } | Effect::Warn { .. } => {}
             }
         }
         self.settle();

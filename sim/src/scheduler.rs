@@ -126,6 +126,9 @@ impl World {
                 let node = self.behind(connection);
                 self.fail(Failure::Protocol(format!("scheduler closes {node:?}: {reason}")));
             }
+            Effect::End => {
+                self.fail(Failure::Protocol("the scheduler ends, and nobody asked".to_owned()));
+            }
             Effect::ToClient { connection, message } => {
                 if let Some(Node::Client(client)) = self.behind(connection)
                     && self.is_current(Node::Client(client), connection)

@@ -24,6 +24,8 @@ struct Network {
     broken: AtomicUsize,
     /// Whether connections are passed on at all.
     up: AtomicBool,
+    /// Whether what is passed on arrives nowhere, and nobody is told.
+    swallows: AtomicBool,
     cut: Notify,
 }
 
@@ -39,6 +41,7 @@ impl Proxy {
             bytes,
             broken: AtomicUsize::new(0),
             up: AtomicBool::new(true),
+            swallows: AtomicBool::new(false),
             cut: Notify::new(),
         });
         tokio::spawn(Arc::clone(&network).accept(listener));
@@ -64,6 +67,12 @@ impl Proxy {
     pub fn go_down(&self) {
         self.network.up.store(false, Ordering::SeqCst);
         self.cut();
+    }
+
+    /// From now on, or no more, everything that is said is lost, and no connection breaks: as when a
+    /// machine is switched off.
+    pub fn swallow(&self, swallows: bool) {
+        self.network.swallows.store(swallows, Ordering::SeqCst);
     }
 
     /// Whoever comes now gets through.
@@ -103,8 +112,8 @@ impl Network {
         while left > 0 {
             let passed = tokio::select! {
                 biased;
-                read = near.read(&mut there) => pass(&there[..read?], left, &mut far).await?,
-                read = far.read(&mut back) => pass(&back[..read?], left, &mut near).await?,
+                read = near.read(&mut there) => self.pass(&there[..read?], left, &mut far).await?,
+                read = far.read(&mut back) => self.pass(&back[..read?], left, &mut near).await?,
             };
             if passed == 0 {
                 return Ok(());
@@ -114,10 +123,12 @@ impl Network {
         self.broken.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
-}
 
-async fn pass(bytes: &[u8], left: usize, to: &mut TcpStream) -> Result<usize> {
-    let passed = bytes.len().min(left);
-    to.write_all(&bytes[..passed]).await?;
-    Ok(passed)
+    async fn pass(&self, bytes: &[u8], left: usize, to: &mut TcpStream) -> Result<usize> {
+        let passed = bytes.len().min(left);
+        if !self.swallows.load(Ordering::SeqCst) {
+            to.write_all(&bytes[..passed]).await?;
+        }
+        Ok(passed)
+    }
 }

@@ -151,15 +151,20 @@ impl Scheduler {
         if self.copies.noted.is_empty() && self.copies.retiring.is_empty() {
             return;
         }
-        while let Some(task) = self.copies.noted.pop_first() {
-            self.review(task, turn);
-        }
+        self.review_all(turn);
         let retiring = self.copies.retiring.keys().copied();
         let ready: Vec<WorkerId> = retiring.filter(|worker| self.may_leave(*worker)).collect();
         for worker in ready {
             self.let_go(worker, turn);
         }
+        self.review_all(turn);
         self.answer_waiting(turn);
+    }
+
+    fn review_all(&mut self, turn: &mut Turn<'_>) {
+        while let Some(task) = self.copies.noted.pop_first() {
+            self.review(task, turn);
+        }
     }
 
     fn holders(&self, task: TaskId) -> Option<Holders> {
@@ -277,6 +282,8 @@ impl Scheduler {
         for task in values {
             self.state.remove_replica(task, worker);
         }
+        // Whoever was to send it something may send it to others.
+        self.note_worker(worker);
         self.copies.acquiring.retain(|(_, acquirer), _| *acquirer != worker);
         self.state.set_duty(worker, Duty::Leaving);
         self.to_worker(worker, SchedulerToWorker::Leave, turn);

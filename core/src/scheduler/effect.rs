@@ -15,6 +15,8 @@ pub enum Effect {
         /// Why.
         reason: PeerError,
     },
+    /// End: tell everybody who is connected that it is over, and be gone.
+    End,
     /// Send a message to a client. If it is away, keep the message until it is back.
     ToClient {
         /// Its connection.

@@ -77,6 +77,14 @@ impl Scheduler {
                 }
                 Err(answer) => answer,
             },
+            Query::Shutdown => {
+                self.to_client(
+                    client,
+                    SchedulerToClient::Answer { id, answer: QueryAnswer::Done },
+                    turn,
+                );
+                return turn.out.push(Effect::End);
+            }
             Query::Story(of) => self.story(&of, turn.now),
             Query::Task(key) => self.task_of(key),
             Query::Tasks { state, after } => self.task_page(state.as_deref(), after),
@@ -122,6 +130,7 @@ impl Scheduler {
             | Query::Info
             | Query::LogEvent { .. }
             | Query::Logs(_)
+            | Query::Shutdown
             | Query::Story(_)
             | Query::Task(_)
             | Query::Tasks { .. }

@@ -230,6 +230,8 @@ axis! {
         TickGrace = "tick × grace is over",
         /// A tick for nothing.
         TickIdle = "tick × nothing is due",
+        /// There was nothing to do for too long.
+        TickQuiet = "tick × nothing to do for too long",
         /// There was no worker for too long.
         TickNoWorkers = "tick × no worker for too long",
     }

@@ -63,6 +63,9 @@ pub struct Config {
     pub epoch: u32,
     /// How long work waits in a cluster without any worker before it fails.
     pub no_workers_timeout: Duration,
+    /// How long the cluster may have nothing to do, and hear nothing of a client, until it ends; 0: as
+    /// long as it likes.
+    pub idle_timeout: Duration,
     /// Where tasks are placed.
     pub policy: Policy,
     /// Seed of the random policy.
@@ -82,6 +85,7 @@ impl Default for Config {
             allowed_failures: 3,
             epoch: 1,
             no_workers_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::ZERO,
             policy: Policy::EarliestStart,
             seed: 0,
             track_touched: false,
@@ -101,6 +105,8 @@ pub struct Scheduler {
     /// Who is waited for.
     graces: BTreeMap<ConnectionId, Grace>,
     no_workers_since: Option<Instant>,
+    /// Since when there is nothing to do, if that matters.
+    idle_since: Option<Instant>,
     waiting_queries: Vec<WaitingQuery>,
     /// Copies that are to be, and workers that are to leave.
     copies: Copies,
@@ -130,11 +136,11 @@ impl Scheduler {
     pub fn new(config: Config) -> Self {
         Self {
             state: State::new(config.epoch, config.track_touched),
-            config,
             peers: BTreeMap::new(),
             run_clients: BTreeMap::new(),
             graces: BTreeMap::new(),
             no_workers_since: None,
+            idle_since: (!config.idle_timeout.is_zero()).then_some(Instant::ZERO),
             waiting_queries: Vec::new(),
             copies: Copies::default(),
             detached: None,
@@ -143,6 +149,7 @@ impl Scheduler {
             transitions: 0,
             work: Work::default(),
             now: Instant::ZERO,
+            config,
         }
     }
 
@@ -150,6 +157,7 @@ impl Scheduler {
     pub fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Effect>) {
         self.state.begin_event(event.connection());
         self.now = now;
+        let is_word = matches!(event, Event::FromClient { .. } | Event::ClientConnected { .. });
         let mut turn = Turn::new(now, out, mem::take(&mut self.work));
         self.state.turn(now, event.cause());
         self.dispatch(event, &mut turn);
@@ -158,6 +166,7 @@ impl Scheduler {
         self.settle_copies(&mut turn);
         self.work = turn.end();
         self.watch_for_workers(now);
+        self.watch_for_work(now, is_word);
     }
 
     fn dispatch(&mut self, event: Event, turn: &mut Turn<'_>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use raddle_net::messages::Failure;
 
 use super::Scheduler;
-use super::effect::PeerError;
+use super::effect::{Effect, PeerError};
 use super::event::ConnectionId;
 use super::state::{Kind, Presence, TaskId, Worker};
 use super::turn::{Goal, Turn};
@@ -21,7 +21,8 @@ impl Scheduler {
         let no_workers = self
             .no_workers_since
             .map(|since| (since + self.config.no_workers_timeout, Timer::NoWorkers));
-        grace.into_iter().chain(no_workers).min()
+        let idle = self.idle_since.map(|since| (since + self.config.idle_timeout, Timer::Idle));
+        grace.into_iter().chain(no_workers).chain(idle).min()
     }
 
     /// Something is due, or nothing is: a tick that comes early does nothing.
@@ -31,6 +32,10 @@ impl Scheduler {
         {
             match timer {
                 Timer::Grace(connection) => self.close(connection, PeerError::Away, turn),
+                Timer::Idle => {
+                    self.idle_since = None;
+                    turn.out.push(Effect::End);
+                }
                 Timer::NoWorkers => self.give_up_on_workers(turn),
             }
             self.settle(turn);
@@ -46,6 +51,20 @@ impl Scheduler {
         } else {
             self.no_workers_since.get_or_insert(now);
         }
+    }
+
+    /// Whether there is nothing to do, and since when, if that matters; a client's word is something.
+    pub(super) fn watch_for_work(&mut self, now: Instant, is_word: bool) {
+        if self.config.idle_timeout.is_zero() {
+            return;
+        }
+        let index = self.state.index();
+        let is_busy = Kind::ALL.iter().any(|kind| kind.is_active() && index.count(*kind) > 0);
+        self.idle_since = match self.idle_since {
+            _ if is_busy => None,
+            Some(since) if !is_word => Some(since),
+            Some(_) | None => Some(now),
+        };
     }
 
     /// Whether there is a worker, be it one that is given nothing.
@@ -76,6 +95,8 @@ impl Scheduler {
 pub enum Timer {
     /// A client or worker did not come back in time.
     Grace(ConnectionId),
+    /// There has been nothing to do for long enough.
+    Idle,
     /// There has been work, and no worker, for long enough.
     NoWorkers,
 }

@@ -357,7 +357,7 @@ impl Play {
                 | SchedulerToWorker::Peer { .. }
                 | SchedulerToWorker::ToRun { .. } => {}
             },
-            Effect::ToClient { .. } | Effect::Warn { .. } => {}
+            Effect::End | Effect::ToClient { .. } | Effect::Warn { .. } => {}
         }
     }
 

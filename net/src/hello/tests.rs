@@ -25,6 +25,7 @@ fn welcome() -> Welcome {
         epoch: 2,
         received: 9,
         grace: 5,
+        ttl: 30_000,
         build: "0.1.0".into(),
         proof: Some([7; 32]),
     }

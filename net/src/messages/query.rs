@@ -63,6 +63,8 @@ pub enum Query {
         /// Their names or addresses; at most [`MAX_KEYS`](crate::limits::MAX_KEYS).
         Vec<String>,
     ),
+    /// End the cluster: workers, clients, and the scheduler.
+    Shutdown,
     /// What has happened to a task or to a worker.
     Story(StoryOf),
     /// What there is to know of one task.

@@ -269,6 +269,7 @@ fn query() -> impl Strategy<Value = Query> {
         (key(), any::<u32>()).prop_map(|(key, copies)| Query::Copies { key, copies }),
         (texts(), any::<bool>()).prop_map(|(workers, paused)| Query::Pause { workers, paused }),
         texts().prop_map(Query::Retire),
+        Just(Query::Shutdown),
         text().prop_map(Query::Dataset),
         Just(Query::Datasets),
         (text(), any::<u64>()).prop_map(|(topic, after)| Query::Events { topic, after }),

@@ -33,6 +33,12 @@ pub(super) struct SchedulerArgs {
     /// Seconds that a client may take to come back after its connection broke
     #[arg(long, default_value = "60", value_name = "SECONDS", value_parser = parse_seconds)]
     client_grace: Duration,
+    /// Seconds of silence after which a connection counts as broken; 0: never
+    #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = parse_seconds)]
+    ttl: Duration,
+    /// Seconds without work and without a word of a client after which the cluster ends; 0: never
+    #[arg(long, default_value = "0", value_name = "SECONDS", value_parser = parse_seconds)]
+    idle_timeout: Duration,
 }
 
 /// Runs a scheduler until it is told to end.
@@ -42,6 +48,8 @@ pub(super) async fn run(args: SchedulerArgs) -> Result<i32> {
     options.credentials = Credentials::of_process()?;
     options.config.worker_grace = args.worker_grace;
     options.config.client_grace = args.client_grace;
+    options.config.idle_timeout = args.idle_timeout;
+    options.ttl = args.ttl;
     let mut scheduler = RunningScheduler::start(options).await?;
     let address = scheduler.address().to_owned();
     if let Some(file) = &args.scheduler_file {
@@ -50,12 +58,16 @@ pub(super) async fn run(args: SchedulerArgs) -> Result<i32> {
     say(&format!("scheduler at {address}"))?;
     rt::select! {
         biased;
-        told = rt::told_to_end() => told?,
-        () = scheduler.ended() => {
-            return Err(Error::Internal("the scheduler's thread has panicked".into()));
+        told = rt::told_to_end() => {
+            told?;
+            scheduler.close().await;
+        }
+        end = scheduler.ended() => {
+            // It was told to, or had nothing to do.
+            let panicked = || Error::Internal("the scheduler's thread has panicked".into());
+            end.ok_or_else(panicked)?;
         }
     }
-    scheduler.close().await;
     if let Some(file) = &args.scheduler_file {
         scheduler_file::remove(file, &address);
     }

@@ -21,6 +21,7 @@ use crate::conn::{self, ConnError, ConnectError, Connection, FrameReader, FrameW
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::hub::{Hub, Link, lock};
+use crate::pulse::beats;
 use crate::redial::redial;
 use crate::rt::{self, Handle, Notify, oneshot};
 use crate::stream::{Heard, Number, Stream};
@@ -80,6 +81,7 @@ async fn carry(
     let line = Line {
         hello: Hello { epoch: welcome.epoch, ..Hello::new(Role::Client, session) },
         grace: Duration::from_millis(welcome.grace),
+        ttl: Duration::from_millis(welcome.ttl),
         address,
         credentials,
     };
@@ -104,6 +106,8 @@ struct Line {
     hello: Hello,
     /// How long the scheduler waits.
     grace: Duration,
+    /// How long the connection may be silent.
+    ttl: Duration,
 }
 
 /// Talks to the scheduler, on one connection after the other. Returns why the session is over.
@@ -116,10 +120,17 @@ async fn converse(
     let (stream, mut lanes) = (Mutex::new(Stream::new()), Lanes::default());
     loop {
         let Connection { reader, writer, .. } = connection;
+        let pulse = reader.pulse.clone();
+        let beat = || {
+            lock(&stream).beat();
+            carrier.notify.notify_one();
+        };
         let end = rt::select! {
             biased;
             end = write(hub, carrier, &stream, &mut lanes, writer) => end,
             end = read(hub, carrier, &stream, reader) => end,
+            () = pulse.silence(line.ttl) => End::Broken(ConnError::Silent),
+            never = beats(line.ttl, beat) => match never {},
         };
         let reason = match end {
             End::Broken(error) if !error.ends_session() => error.to_string(),

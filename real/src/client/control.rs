@@ -132,6 +132,28 @@ impl Client {
         self.ask_done(Query::Pause { workers: names(workers), paused: true }).await
     }
 
+    /// Ends the whole cluster: its workers and its scheduler end, with exit code 0, and futures of other
+    /// clients fail with [`TaskError::Disconnected`](crate::TaskError::Disconnected). Values are gone.
+    ///
+    /// ```
+    /// # use raddle::prelude::*;
+    /// # #[raddle::main]
+    /// # async fn main() -> raddle::Result<()> {
+    /// # let cluster = LocalCluster::builder().start().await?;
+    /// # let client = cluster.client().await?;
+    /// client.shutdown().await?;
+    /// assert!(cluster.client().await.is_err());
+    /// # cluster.close().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The connection was gone before.
+    pub async fn shutdown(&self) -> Result<()> {
+        self.ask_done(Query::Shutdown).await
+    }
+
     /// Gives workers something again that were paused.
     ///
     /// # Errors

@@ -115,6 +115,14 @@ impl LocalClusterBuilder {
         self
     }
 
+    /// How long a connection may be silent until it counts as broken: 30 s, unless this says
+    /// otherwise; 0 for as long as it likes. Whoever is there says something several times in that
+    /// time, however busy its tasks are. What follows is what follows when a connection breaks.
+    pub const fn connection_ttl(mut self, ttl: Duration) -> Self {
+        self.scheduler.ttl = ttl;
+        self
+    }
+
     /// What processes of the cluster and its clients show one another, and with it whether they speak
     /// by TLS: [`Credentials::temporary`] for this process alone, or a folder that others have, too.
     /// None, unless this says otherwise.

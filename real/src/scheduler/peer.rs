@@ -16,6 +16,7 @@ use raddle_net::names::Session;
 use crate::conn::{self, ConnError, Connection, FrameReader};
 use crate::listener::Visitor;
 use crate::outbox::Outbox;
+use crate::pulse::beats;
 use crate::rt::{self, JoinHandle, OwnedSemaphorePermit, Semaphore, mpsc};
 use crate::stream::Number;
 
@@ -203,15 +204,18 @@ async fn serve(
     outbox: Arc<Outbox>,
     mailbox: mpsc::Sender<Mail>,
 ) {
-    let heard = welcome.received;
+    let (heard, ttl) = (welcome.received, Duration::from_millis(welcome.ttl));
     let ended = match visitor.welcome(welcome).await {
         Ok(Connection { mut reader, writer, .. }) => {
             reader.expect_frame(heard + 1);
+            let pulse = reader.pulse.clone();
             // Writing first: under a flood of requests the answers still leave.
             rt::select! {
                 biased;
                 written = outbox.drain(link.1, writer) => written,
                 read = read(link, kind, reader, &mailbox) => read,
+                () = pulse.silence(ttl) => Err(ConnError::Silent),
+                never = beats(ttl, || outbox.beat()) => match never {},
             }
         }
         Err(error) => {

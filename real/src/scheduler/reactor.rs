@@ -80,15 +80,18 @@ pub(super) struct Reactor {
     next: u64,
     /// Messages handled since the writers were last woken.
     handled: usize,
+    /// The machine says that it is over.
+    over: bool,
 }
 
 impl Reactor {
     /// A reactor that nobody talks to.
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(config: Config, ttl: Duration) -> Self {
         let (door, mailbox) = mpsc::channel(MAILBOX);
         let welcome = |grace: Duration| {
             let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-            Welcome { grace, ..Welcome::new(config.epoch) }
+            let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+            Welcome { grace, ttl, ..Welcome::new(config.epoch) }
         };
         Self {
             welcomes: [welcome(config.client_grace), welcome(config.worker_grace)],
@@ -103,6 +106,7 @@ impl Reactor {
             effects: Vec::new(),
             next: 0,
             handled: 0,
+            over: false,
         }
     }
 
@@ -136,6 +140,10 @@ impl Reactor {
                 }
                 () = at(deadline) => self.handle(Event::Tick),
                 () = ready(()), if !self.inboxes.is_empty() => self.hear_next(),
+            }
+            if self.over {
+                tracing::info!("the cluster ends");
+                break;
             }
             if self.inboxes.is_empty() {
                 self.wake();
@@ -272,6 +280,7 @@ impl Reactor {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Close { connection, reason } => self.close(connection, &reason),
+                Effect::End => self.over = true,
                 Effect::ToClient { connection, message } => self.say(connection, &message),
                 Effect::ToWorker { connection, message } => {
                     if let SchedulerToWorker::Registered { worker } = message {

@@ -253,6 +253,12 @@ impl Shell {
         lock(&self.core).stream.resume(received)
     }
 
+    /// Says that this worker is there.
+    pub(super) fn beat(&self) {
+        lock(&self.core).stream.beat();
+        self.wake_writer();
+    }
+
     /// Whether the scheduler has told the worker to leave.
     pub(super) fn leaves(&self) -> bool {
         lock(&self.core).leaves

@@ -67,6 +67,7 @@ impl Reference {
             | Query::Logs(_)
             | Query::Pause { .. }
             | Query::Retire(_)
+            | Query::Shutdown
             | Query::Story(_)
             | Query::Task(_)
             | Query::Tasks { .. }

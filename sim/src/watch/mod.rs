@@ -112,7 +112,7 @@ impl Watch {
     ) -> Result<(), Breach> {
         for effect in out {
             match effect {
-                Effect::Warn { .. } => {}
+                Effect::End | Effect::Warn { .. } => {}
                 Effect::Close { connection, reason } => {
                     self.gives_up(now, *connection, reason, behind(*connection))?;
                 }

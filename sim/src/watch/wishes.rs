@@ -91,6 +91,7 @@ impl Watch {
             | Query::Logs(_)
             | Query::Pause { .. }
             | Query::Retire(_)
+            | Query::Shutdown
             | Query::Story(_)
             | Query::Task(_)
             | Query::Tasks { .. }

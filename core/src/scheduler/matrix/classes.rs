@@ -27,7 +27,8 @@ impl Cell {
                 Occasion::LostConnected
                 | Occasion::LostDisconnected
                 | Occasion::TickGrace
-                | Occasion::TickNoWorkers => Handled,
+                | Occasion::TickNoWorkers
+                | Occasion::TickQuiet => Handled,
                 Occasion::LostUnknown | Occasion::TickIdle => Ignored,
             },
             Self::Peer(who, what) => of_peer(who, what),

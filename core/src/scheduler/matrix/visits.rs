@@ -143,6 +143,10 @@ impl Scheduler {
             visit(Cell::Other(Occasion::TickGrace));
             self.session_goes(connection, visit);
         }
+        if self.idle_since.is_some_and(|since| since + self.config.idle_timeout <= now) {
+            is_idle = false;
+            visit(Cell::Other(Occasion::TickQuiet));
+        }
         if self.no_workers_since.is_some_and(is_given_up) {
             visit(Cell::Other(Occasion::TickNoWorkers));
         } else if is_idle {

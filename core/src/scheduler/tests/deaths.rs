@@ -134,6 +134,7 @@ fn run_given(out: &[Effect], task: u64) -> u64 {
             (compute.key == key(task)).then_some(compute.run.counter)
         }
         Effect::Close { .. }
+        | Effect::End
         | Effect::ToClient { .. }
         | Effect::ToWorker { .. }
         | Effect::Warn { .. } => None,

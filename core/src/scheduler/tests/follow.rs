@@ -89,6 +89,7 @@ fn sent(out: &[Effect]) -> Vec<(u64, Key)> {
             Some((connection.0 - wire(0).0, run.key))
         }
         Effect::Close { .. }
+        | Effect::End
         | Effect::ToClient { .. }
         | Effect::ToWorker { .. }
         | Effect::Warn { .. } => None,

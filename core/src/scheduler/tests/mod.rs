@@ -20,6 +20,7 @@ mod cancel;
 mod copies;
 mod datasets;
 mod deaths;
+mod ending;
 mod errors;
 mod finish;
 mod follow;

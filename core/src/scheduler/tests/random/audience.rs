@@ -98,6 +98,7 @@ impl Audience {
                 client.unwrap().hear(message, &self.addresses)?;
             }
             Effect::ToWorker { connection, message } => self.worker_hears(*connection, message)?,
+            Effect::End => prop_assert!(false, "nobody has asked for the end"),
             Effect::Warn { text } => prop_assert!(!text.is_empty()),
         }
         Ok(())

@@ -34,7 +34,10 @@ impl Prediction {
         }
         let is_closed = out.iter().any(|effect| match effect {
             Effect::Close { reason, .. } => is_fault(reason),
-            Effect::ToClient { .. } | Effect::ToWorker { .. } | Effect::Warn { .. } => false,
+            Effect::End
+            | Effect::ToClient { .. }
+            | Effect::ToWorker { .. }
+            | Effect::Warn { .. } => false,
         });
         let mut classes = cells.iter().map(|cell| cell.class());
         let closes = classes.any(|class| matches!(class, Class::Breach | Class::Refused));
@@ -68,7 +71,8 @@ fn cells_are_numbered_in_order() {
 }
 
 /// Cells that plays seldom come to. Tests of single events do.
-const FAR: [Cell; 10] = [
+const FAR: [Cell; 11] = [
+    Cell::Other(Occasion::TickQuiet),
     Cell::Key(Row::Queued, Matter::ReleaseUnwanted),
     Cell::Peer(Standing::Client, Word::QueryWrong),
     Cell::Peer(Standing::Run, Word::QueryWrong),
