@@ -328,6 +328,13 @@ impl<'a> Generator<'a> {
             memory,
             ops,
         };
+        // Who alone may run a task must not rest, nor leave.
+        if plan.holds_workers_back() {
+            for task in plan.submitted_mut() {
+                task.fields.workers.clear();
+                task.fields.gpu = 0;
+            }
+        }
         if style.limits_memory && self.mix.faults && self.mix.bodies {
             plan.limit_memory(self.seed);
         }

@@ -254,7 +254,9 @@ impl Reference {
             (Fact::Made(..), _) => &[Kind::Memory],
             (Fact::Nothing, false) => &[Kind::Released],
             (Fact::Nothing, true) if task.assigned.is_some() => &[Kind::Processing],
-            (Fact::Nothing, true) if self.may_run(task) && self.has_worker(task) => &[Kind::Queued],
+            (Fact::Nothing, true) if self.may_run(task) && self.has_its_worker(task) => {
+                &[Kind::Queued]
+            }
             // What was queued when its last worker went stays where it is.
             (Fact::Nothing, true) if self.may_run(task) => &[Kind::Queued, Kind::NoWorker],
             (Fact::Nothing, true) => &[Kind::Waiting],
@@ -265,9 +267,13 @@ impl Reference {
         task.inputs.iter().all(|input| matches!(self.tasks[input].fact, Fact::Made(..)))
     }
 
-    /// Whether somebody is there who may run it.
-    fn has_worker(&self, task: &Task) -> bool {
+    /// Whether somebody is there of the few who may run it. (Of those who may run anything, all may
+    /// rest.)
+    fn has_its_worker(&self, task: &Task) -> bool {
         let options = &task.spec.options;
+        if options.workers.is_empty() && options.resources.is_empty() {
+            return false;
+        }
         let may = |worker: &Colleague| {
             let Registration { name, address, resources, .. } = &worker.registration;
             let host = address.trim_start_matches("tcp://").rsplit_once(':');

@@ -162,6 +162,9 @@ impl Watch {
     fn check_effort(&self, heard: &Heard, machine: &Scheduler) -> Result<(), Breach> {
         let took = machine.transitions() - heard.transitions;
         let known = heard.census.iter().sum::<u64>() + machine.tasks();
+        // A turn takes a task through a few states, and looks at it again for each of its edges. That is
+        // linear in what there is, which is all that is provable without knowing what an event touched:
+        // the death of a worker touches everything.
         let allowed = 64 + 8 * (known + self.edges);
         let many = || format!("{took} transitions with {known} tasks, after {:?}", heard.cause);
         ensure(took <= allowed, Property::Effort, many)
