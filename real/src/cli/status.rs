@@ -178,6 +178,8 @@ worker-0  tcp://127.0.0.1:4000        2           1      10  12345";
                 "processing": 1,
                 "values": 10,
                 "bytes": 12345,
+                "status": "running",
+                "note": "",
             }],
             "tasks": { "memory": 10, "erred": 0 },
         });
