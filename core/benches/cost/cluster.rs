@@ -170,7 +170,12 @@ impl Cluster {
                 client::Effect::ToScheduler(message) => {
                     self.steps.push_back(Step::FromClient(message));
                 }
-                other => panic!("nobody asked for {other:?}"),
+                other @ (client::Effect::Answer { .. }
+                | client::Effect::Close { .. }
+                | client::Effect::Fetch { .. }
+                | client::Effect::Send { .. }
+                | client::Effect::Settled { .. }
+                | client::Effect::Unsettled { .. }) => panic!("nobody asked for {other:?}"),
             }
         }
         self.client_effects = effects;
@@ -188,7 +193,9 @@ impl Cluster {
                     let worker = connection.0 as usize - 1;
                     Step::Worker(worker, worker::Event::FromScheduler(message))
                 }
-                other => panic!("nobody did anything wrong: {other:?}"),
+                other @ (scheduler::Effect::Close { .. } | scheduler::Effect::Warn { .. }) => {
+                    panic!("nobody did anything wrong: {other:?}")
+                }
             });
         }
         self.scheduler_effects = effects;
@@ -210,7 +217,15 @@ impl Cluster {
                 worker::Effect::ToScheduler(message) => {
                     self.steps.push_back(Step::FromWorker(worker, message));
                 }
-                other => panic!("nobody asked for {other:?}"),
+                other @ (worker::Effect::Accept { .. }
+                | worker::Effect::Close { .. }
+                | worker::Effect::Flush { .. }
+                | worker::Effect::Leave
+                | worker::Effect::Reject { .. }
+                | worker::Effect::Resume { .. }
+                | worker::Effect::ServeBusy { .. }
+                | worker::Effect::Stop { .. }
+                | worker::Effect::ToRun { .. }) => panic!("nobody asked for {other:?}"),
             }
         }
         self.worker_effects = effects;

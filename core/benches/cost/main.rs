@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         let cost = measure::run(graph, TASKS);
         let [client, scheduler, workers] = baseline::per_task(&cost);
         let instructions = instructions(graph);
-        let shown = instructions.map_or("?".to_owned(), |count| format!("{count:.0}"));
+        let shown = instructions.map_or_else(|| "?".to_owned(), |count| format!("{count:.0}"));
         let name = graph.name();
         say(&format!("| {name} | {client:.2} | {scheduler:.2} | {workers:.2} | {shown} |"));
         let baseline = Baseline::of(graph);

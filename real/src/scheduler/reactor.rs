@@ -211,9 +211,8 @@ impl Reactor {
             None => match inbox.letters.pop_front() {
                 Some(Letter::Broken(link, ended)) => self.broken(link, ended),
                 Some(Letter::Frame(link, number, mut spoken)) => {
-                    if self.is_new(link, number) && self.hear(link.0, &mut spoken.words) {
-                        inbox.begun = Some(spoken);
-                    }
+                    let is_left = self.is_new(link, number) && self.hear(link.0, &mut spoken.words);
+                    inbox.begun = is_left.then_some(spoken);
                 }
                 None => {}
             },
