@@ -290,7 +290,8 @@ impl ArgWriter {
         let has_futures = !self.futures.is_empty();
         if self.shared || has_futures {
             let end = self.bytes.len();
-            let marks = usize::from(self.shared) * SHARED | usize::from(has_futures) * FUTURES;
+            let marks = [(self.shared, SHARED), (has_futures, FUTURES)];
+            let marks = marks.iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark).sum();
             self.head(Node::Mark, marks);
             let mark = self.bytes.len() - end;
             self.bytes.rotate_right(mark);

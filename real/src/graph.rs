@@ -131,7 +131,8 @@ impl Graph {
         let named = self.name(name);
         let node = self.nodes.get_mut(name).expect("it was just named");
         if node.call.replace(call.erase()).is_some() {
-            self.wrong.get_or_insert(GraphError::Duplicate { name: name.to_owned() });
+            let wrong = || GraphError::Duplicate { name: name.to_owned() };
+            self.wrong.get_or_insert_with(wrong);
         }
         named
     }

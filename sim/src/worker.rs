@@ -424,7 +424,7 @@ impl World {
             Some(Refusal::Reschedule) => Note::Log("not now".to_owned()),
             Some(Refusal::Fail) | None => Note::Progress(5_000),
         };
-        if body.salt % 8 == 0 || refusal.is_some() {
+        if body.salt.is_multiple_of(8) || refusal.is_some() {
             self.worker_event(worker, Event::Noted { run, note });
         }
         if refusal == Some(Refusal::Reschedule) {

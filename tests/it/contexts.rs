@@ -44,7 +44,7 @@ fn a_body_asks_to_be_run_again() {
             ("it asked to be run again, after 1024 runs", 1024)
         );
         let once = client.submit(patient(2).at_most_once()).await;
-        assert!(matches!(once, Err(TaskError::Lost { .. })), "{once:?}");
+        assert!(matches!(once, Err(TaskError::Failed { attempts: 1, .. })), "{once:?}");
         cluster.close().await
     });
 }

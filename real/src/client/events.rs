@@ -47,7 +47,6 @@ impl Client {
     /// What was and will be said on a topic, as far back as the scheduler remembers; it ends
     /// with the connection, and the error that says so. Numbers tell whether something was missed. The scheduler itself
     /// speaks on `workers` and `clients`, when one comes or goes, and runs on `logs`.
-    #[must_use]
     pub fn events(&self, topic: &str) -> Events {
         Events {
             client: self.clone(),
