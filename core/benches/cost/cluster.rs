@@ -193,7 +193,9 @@ impl Cluster {
                     let worker = connection.0 as usize - 1;
                     Step::Worker(worker, worker::Event::FromScheduler(message))
                 }
-                other @ (scheduler::Effect::Close { .. } | scheduler::Effect::Warn { .. }) => {
+                other @ (scheduler::Effect::Close { .. }
+                | scheduler::Effect::End
+                | scheduler::Effect::Warn { .. }) => {
                     panic!("nobody did anything wrong: {other:?}")
                 }
             });

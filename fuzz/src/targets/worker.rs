@@ -66,6 +66,11 @@ struct Driver {
     gathers: BTreeMap<WorkerId, Vec<RunId>>,
     serving: Vec<RequestId>,
     requests: u64,
+    /// What the scheduler wanted this worker to have, for no run.
+    acquired: Vec<Item>,
+    /// The scheduler is given up, but still speaks.
+    closing: bool,
+    introduced: bool,
     events: u32,
     visited: BTreeSet<Cell>,
 }
@@ -96,6 +101,9 @@ impl Driver {
             gathers: BTreeMap::new(),
             serving: Vec::new(),
             requests: 0,
+            acquired: Vec::new(),
+            closing: false,
+            introduced: false,
             events: 0,
             visited: BTreeSet::new(),
         };
@@ -103,7 +111,9 @@ impl Driver {
         driver
     }
 
+    /// A right scheduler says first what the others build on.
     fn introduce(&mut self) {
+        self.introduced = true;
         for (id, spec) in (0..).map(SpecId).zip(specs()) {
             self.hear(SchedulerToWorker::Define { id, spec });
         }
@@ -116,6 +126,12 @@ impl Driver {
 
     fn step(&mut self, choices: &mut Choices<'_>) {
         let op = choices.below(32);
+        if self.closing && op % 2 == 0 {
+            self.reconnect();
+        }
+        if !self.introduced && op % 4 == 0 {
+            self.introduce();
+        }
         match op {
             0..=7 => self.compute(choices),
             8..=15 => self.body(op, choices),
@@ -208,7 +224,7 @@ impl Driver {
     /// A body does something.
     fn body(&mut self, op: usize, choices: &mut Choices<'_>) {
         let at = choices.below(self.bodies.len().max(1));
-        let Some(&run) = self.bodies.keys().nth(at) else { return };
+        let Some(&run) = self.bodies.keys().nth(at) else { return self.late_word(op, choices) };
         match op {
             8 | 9 => {
                 self.bodies.insert(run, Body::Asleep);
@@ -227,6 +243,22 @@ impl Driver {
             }
             _ => self.finish(run, choices.number() % 1_000),
         }
+    }
+
+    /// A body that has ended waits no more, or has still something to say.
+    fn late_word(&mut self, op: usize, choices: &mut Choices<'_>) {
+        let Some(&(_, run)) = self.names.runs.iter().rev().nth(choices.below(16)) else { return };
+        if self.worker.runs().any(|item| item.run == run) {
+            return;
+        }
+        self.event(match op {
+            8 | 9 => Event::Blocked { run },
+            10 | 11 => Event::Unblocked { run },
+            _ => {
+                let Some(message) = draw(choices, &self.names) else { return };
+                Event::FromRun { run, message }
+            }
+        });
     }
 
     fn finish(&mut self, run: RunId, nbytes: u64) {
@@ -271,13 +303,16 @@ impl Driver {
     }
 
     fn hear(&mut self, message: SchedulerToWorker) {
+        if let SchedulerToWorker::Acquire(Input { key, run, .. }) = &message {
+            self.acquired.push(Item { key: *key, run: *run });
+        }
         self.event(Event::FromScheduler(message));
     }
 
     fn reconnect(&mut self) {
         self.event(Event::Disconnected);
         assert_eq!(self.worker.values().count(), 0);
-        self.introduce();
+        (self.closing, self.introduced) = (false, false);
     }
 
     fn event(&mut self, event: Event) {
@@ -295,14 +330,13 @@ impl Driver {
         let closes = out.iter().any(|effect| matches!(effect, Effect::Close { .. }));
         assert_eq!(closes, is(Class::Breach), "{event:?}: {cells:?}");
         self.visited.extend(cells);
+        let leaves = out.contains(&Effect::Leave);
         out.into_iter().for_each(|effect| self.apply(effect));
         let awake = self.bodies.values().filter(|body| **body == Body::Awake).count();
         assert!(awake <= self.threads, "{awake} bodies have a slot");
         let values: BTreeSet<RunId> = self.worker.values().map(|(item, _)| item.run).collect();
         assert_eq!(values, self.store);
-        if closes {
-            self.reconnect();
-        }
+        self.closing |= closes || leaves;
     }
 
     fn apply(&mut self, effect: Effect) {
@@ -315,7 +349,7 @@ impl Driver {
             Effect::Flush { run } => self.flushing.push(run),
             Effect::Forget { run } => assert!(self.store.remove(&run), "{run} is not held"),
             Effect::Gather { peer, items, .. } => {
-                assert!(peer != ME && !items.is_empty());
+                assert!(!items.is_empty());
                 let runs: Vec<RunId> = items.iter().map(|item| item.run).collect();
                 assert!(runs.iter().all(|run| !self.store.contains(run)));
                 assert_eq!(self.gathers.insert(peer, runs), None);
@@ -341,8 +375,13 @@ impl Driver {
 
     /// The scheduler frees everything, and everything that was begun ends.
     fn everything_ends(&mut self) {
-        let values = self.worker.values().map(|(item, _)| item);
-        for Item { key, run } in values.chain(self.worker.runs()).collect::<Vec<_>>() {
+        if self.closing {
+            self.reconnect();
+        }
+        let values = self.worker.values().map(|(item, _)| item).chain(self.worker.runs());
+        let mut items: Vec<Item> = values.collect();
+        items.append(&mut self.acquired);
+        for Item { key, run } in items {
             self.hear(SchedulerToWorker::Free { key, run });
         }
         while let Some(&run) = self.bodies.keys().next() {
