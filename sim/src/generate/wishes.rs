@@ -119,8 +119,8 @@ impl Wishes {
             // What was called off can be wanted again.
             let called_off = self.some(tasks);
             match self.draw(3) {
-                0 => self.wish(at, client, Wish::Force(called_off.clone())),
-                1.. => self.push(at, Op::Cancel(client, called_off.clone())),
+                0 => self.wish(at, client, Wish::Force(called_off)),
+                1.. => self.push(at, Op::Cancel(client, called_off)),
             }
             at = self.later(at);
             let retries = self.some(tasks);
