@@ -258,6 +258,8 @@ impl FromStr for Plan {
             match first {
                 _ if is_task => plan.add_task(words.task(first)?, &words, first)?,
                 "workers" => plan.workers = words.rest("a number of threads")?,
+                // Operations that were read before name clients of before.
+                "clients" if !plan.ops.is_empty() => return Err(words.wrong(first, "an operation")),
                 "clients" => plan.clients = words.next("a number of clients")?,
                 "latency" => plan.latency = words.latency()?,
                 "bandwidth" => plan.bandwidth = words.next("bytes a microsecond")?,

@@ -190,6 +190,8 @@ fn a_wrong_text_is_told_where_it_is_wrong() {
         read("1 @0 join"),
         Err(ParseError::Missing { line: 1, expected: "a number of threads" })
     );
+    let fewer = read("clients 2\n1 @0 vanish 1\nclients 1");
+    assert_eq!(fewer, word(3, "clients", "an operation"));
     assert_eq!(read("1 @0 join 2 3"), Err(ParseError::TooMuch { line: 1, word: "3".to_owned() }));
     assert_eq!(
         read("  1-1 nbytes=8"),
