@@ -8,6 +8,7 @@ use raddle_core::scheduler::{
     Cell, Config, ConnectionId, Effect, Event, PeerError, Policy, Scheduler,
 };
 use raddle_core::time::{Duration, Instant};
+use raddle_net::limits::MAX_KEYS;
 use raddle_net::messages::{
     ClientMessage, Failure, Function, FunctionName, NewTask, Query, Registration, Runtime,
     SchedulerToWorker, TaskOptions, TaskSpec, WorkerMessage,
@@ -19,7 +20,9 @@ use super::draw::draw;
 use super::names::{Names, whole};
 
 /// Keys that there are.
-const KEYS: u64 = 12;
+const KEYS: u64 = 28;
+/// Those from this one on depend on nothing, and any worker may run them: enough to be queued.
+const BAG: usize = 12;
 /// Clients, and workers, at a time.
 const PEERS: usize = 3;
 /// Events of one input, at most.
@@ -143,11 +146,10 @@ impl Play {
     }
 
     fn client_comes(&mut self, slot: usize) {
-        if let Some(connection) = self.clients.here[slot] {
-            return self.handle(Event::ClientDisconnected { connection });
-        }
         let connection = self.connection();
-        self.clients.here[slot] = Some(connection);
+        if let Some(before) = self.clients.here[slot].replace(connection) {
+            self.clients.gone.push(before);
+        }
         let session = Session::truncate(slot as u64);
         self.handle(Event::ClientConnected { connection, session, name: TEXTS[slot].to_owned() });
         for (id, spec) in (0..).map(SpecId).zip(specs()) {
@@ -185,10 +187,10 @@ impl Play {
         let Some(connection) = self.clients.some(choices) else { return };
         let (number, how) = (choices.below(KEYS as usize), choices.byte());
         let mut tasks = Vec::new();
-        if how % 8 < 6 {
-            self.upstream(number, &mut tasks);
-        } else {
-            tasks.push(self.task(number));
+        match how % 8 {
+            0 => tasks.extend((BAG..KEYS as usize).map(|number| self.task(number))),
+            1..=5 => self.upstream(number, &mut tasks),
+            6.. => tasks.push(self.task(number)),
         }
         if how % 8 == 7 {
             let task = &mut tasks[0];
@@ -213,16 +215,22 @@ impl Play {
         let key = |number: usize| whole(self.names.keys[number]);
         NewTask {
             key: key(number),
-            spec: SpecId(number as u32 % self.names.specs),
+            spec: SpecId(if number < BAG { number as u32 % self.names.specs } else { 0 }),
             order: number as u32,
             dependencies: dependencies(number).map(key).collect(),
             ..NewTask::default()
         }
     }
 
+    /// Anything; now and then it is somebody who is no client, or it is too long.
     fn client_says(&mut self, choices: &mut Choices<'_>) {
-        let Some(connection) = self.clients.some(choices) else { return };
-        let Some(message) = draw(choices, &self.names) else { return };
+        let how = choices.below(16);
+        let peers = if how == 15 { &self.workers } else { &self.clients };
+        let Some(connection) = peers.some(choices) else { return };
+        let Some(mut message) = draw(choices, &self.names) else { return };
+        if how == 14 {
+            lengthen(&mut message, choices.below(2) + MAX_KEYS);
+        }
         self.handle(Event::FromClient { connection, message });
     }
 
@@ -241,7 +249,8 @@ impl Play {
     }
 
     fn worker_says(&mut self, choices: &mut Choices<'_>) {
-        let Some(connection) = self.workers.some(choices) else { return };
+        let peers = if choices.one_in(16) { &self.clients } else { &self.workers };
+        let Some(connection) = peers.some(choices) else { return };
         let Some(message) = draw(choices, &self.names) else { return };
         self.handle(Event::FromWorker { connection, message });
     }
@@ -250,6 +259,7 @@ impl Play {
     fn report(&mut self, what: usize, choices: &mut Choices<'_>) {
         let at = choices.below(self.given.len().clamp(1, 256));
         let Some(&(connection, key, run)) = self.given.get(at) else { return };
+        let run = if choices.one_in(8) { self.names.run(None, choices) } else { run };
         let message = match what {
             11 => WorkerMessage::Started { key, run },
             12 => WorkerMessage::Locate { key, run: self.names.run(None, choices) },
@@ -259,7 +269,10 @@ impl Play {
                 WorkerMessage::Fetched { key, run }
             }
             14 => {
-                let Some(message) = draw(choices, &self.names) else { return };
+                let Some(mut message) = draw(choices, &self.names) else { return };
+                if choices.one_in(16) {
+                    lengthen(&mut message, choices.below(2) + MAX_KEYS);
+                }
                 WorkerMessage::FromRun { key, run, message }
             }
             15 => {
@@ -268,13 +281,13 @@ impl Play {
                 WorkerMessage::Failed { key, run, blame, failure: failure.into() }
             }
             _ => {
-                let (nbytes, duration) = (choices.number(), choices.number());
+                let (nbytes, duration) = (choices.number(), choices.number().wrapping_mul(100_000));
                 let value = if nbytes % 4 == 3 { draw(choices, &self.names) } else { None };
                 WorkerMessage::Finished { key, run, nbytes, duration, value }
             }
         };
         if matches!(message, WorkerMessage::Finished { .. } | WorkerMessage::Failed { .. }) {
-            self.given.remove(at);
+            self.given.retain(|(_, _, given)| *given != run);
         }
         self.handle(Event::FromWorker { connection, message });
     }
@@ -401,10 +414,30 @@ fn blamed(effect: &Effect) -> Option<ConnectionId> {
     }
 }
 
+/// Has a message name so many keys, if it names any.
+fn lengthen(message: &mut ClientMessage, count: usize) {
+    match message {
+        ClientMessage::Cancel { keys, .. }
+        | ClientMessage::Detach { keys }
+        | ClientMessage::Query { query: Query::Publish { keys, .. }, .. }
+        | ClientMessage::Release { keys, .. }
+        | ClientMessage::Retry { keys }
+        | ClientMessage::Want { keys } => {
+            let first = keys.first().copied().unwrap_or_default();
+            keys.resize(count, first);
+        }
+        ClientMessage::Define { .. }
+        | ClientMessage::Goodbye
+        | ClientMessage::Locate { .. }
+        | ClientMessage::Query { .. }
+        | ClientMessage::Submit { .. } => {}
+    }
+}
+
 /// What a key depends on: keys of smaller numbers.
 fn dependencies(number: usize) -> impl Iterator<Item = usize> {
-    let half = (number > 0).then_some(number / 2);
-    let before = (number > 0 && number.is_multiple_of(3)).then(|| number - 1);
+    let half = (1..BAG).contains(&number).then_some(number / 2);
+    let before = half.filter(|_| number.is_multiple_of(3)).map(|_| number - 1);
     half.into_iter().chain(before.filter(|before| Some(*before) != half))
 }
 

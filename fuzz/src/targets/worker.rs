@@ -66,6 +66,9 @@ struct Driver {
     gathers: BTreeMap<WorkerId, Vec<RunId>>,
     serving: Vec<RequestId>,
     requests: u64,
+    /// The scheduler is given up, but still speaks.
+    closing: bool,
+    introduced: bool,
     events: u32,
     visited: BTreeSet<Cell>,
 }
@@ -96,6 +99,8 @@ impl Driver {
             gathers: BTreeMap::new(),
             serving: Vec::new(),
             requests: 0,
+            closing: false,
+            introduced: false,
             events: 0,
             visited: BTreeSet::new(),
         };
@@ -103,7 +108,9 @@ impl Driver {
         driver
     }
 
+    /// A right scheduler says first what the others build on.
     fn introduce(&mut self) {
+        self.introduced = true;
         for (id, spec) in (0..).map(SpecId).zip(specs()) {
             self.hear(SchedulerToWorker::Define { id, spec });
         }
@@ -116,6 +123,12 @@ impl Driver {
 
     fn step(&mut self, choices: &mut Choices<'_>) {
         let op = choices.below(32);
+        if self.closing && op % 2 == 0 {
+            self.reconnect();
+        }
+        if !self.introduced && op % 4 == 0 {
+            self.introduce();
+        }
         match op {
             0..=7 => self.compute(choices),
             8..=15 => self.body(op, choices),
@@ -208,7 +221,7 @@ impl Driver {
     /// A body does something.
     fn body(&mut self, op: usize, choices: &mut Choices<'_>) {
         let at = choices.below(self.bodies.len().max(1));
-        let Some(&run) = self.bodies.keys().nth(at) else { return };
+        let Some(&run) = self.bodies.keys().nth(at) else { return self.late_word(op, choices) };
         match op {
             8 | 9 => {
                 self.bodies.insert(run, Body::Asleep);
@@ -227,6 +240,22 @@ impl Driver {
             }
             _ => self.finish(run, choices.number() % 1_000),
         }
+    }
+
+    /// A body that has ended waits no more, or has still something to say.
+    fn late_word(&mut self, op: usize, choices: &mut Choices<'_>) {
+        let Some(&(_, run)) = self.names.runs.iter().rev().nth(choices.below(16)) else { return };
+        if self.worker.runs().any(|item| item.run == run) {
+            return;
+        }
+        self.event(match op {
+            8 | 9 => Event::Blocked { run },
+            10 | 11 => Event::Unblocked { run },
+            _ => {
+                let Some(message) = draw(choices, &self.names) else { return };
+                Event::FromRun { run, message }
+            }
+        });
     }
 
     fn finish(&mut self, run: RunId, nbytes: u64) {
@@ -277,7 +306,7 @@ impl Driver {
     fn reconnect(&mut self) {
         self.event(Event::Disconnected);
         assert_eq!(self.worker.values().count(), 0);
-        self.introduce();
+        (self.closing, self.introduced) = (false, false);
     }
 
     fn event(&mut self, event: Event) {
@@ -300,9 +329,7 @@ impl Driver {
         assert!(awake <= self.threads, "{awake} bodies have a slot");
         let values: BTreeSet<RunId> = self.worker.values().map(|(item, _)| item.run).collect();
         assert_eq!(values, self.store);
-        if closes {
-            self.reconnect();
-        }
+        self.closing |= closes;
     }
 
     fn apply(&mut self, effect: Effect) {
@@ -315,7 +342,7 @@ impl Driver {
             Effect::Flush { run } => self.flushing.push(run),
             Effect::Forget { run } => assert!(self.store.remove(&run), "{run} is not held"),
             Effect::Gather { peer, items, .. } => {
-                assert!(peer != ME && !items.is_empty());
+                assert!(!items.is_empty());
                 let runs: Vec<RunId> = items.iter().map(|item| item.run).collect();
                 assert!(runs.iter().all(|run| !self.store.contains(run)));
                 assert_eq!(self.gathers.insert(peer, runs), None);
@@ -341,6 +368,9 @@ impl Driver {
 
     /// The scheduler frees everything, and everything that was begun ends.
     fn everything_ends(&mut self) {
+        if self.closing {
+            self.reconnect();
+        }
         let values = self.worker.values().map(|(item, _)| item);
         for Item { key, run } in values.chain(self.worker.runs()).collect::<Vec<_>>() {
             self.hear(SchedulerToWorker::Free { key, run });
