@@ -66,6 +66,8 @@ struct Driver {
     gathers: BTreeMap<WorkerId, Vec<RunId>>,
     serving: Vec<RequestId>,
     requests: u64,
+    /// What the scheduler wanted this worker to have, for no run.
+    acquired: Vec<Item>,
     /// The scheduler is given up, but still speaks.
     closing: bool,
     introduced: bool,
@@ -99,6 +101,7 @@ impl Driver {
             gathers: BTreeMap::new(),
             serving: Vec::new(),
             requests: 0,
+            acquired: Vec::new(),
             closing: false,
             introduced: false,
             events: 0,
@@ -300,6 +303,9 @@ impl Driver {
     }
 
     fn hear(&mut self, message: SchedulerToWorker) {
+        if let SchedulerToWorker::Acquire(Input { key, run, .. }) = &message {
+            self.acquired.push(Item { key: *key, run: *run });
+        }
         self.event(Event::FromScheduler(message));
     }
 
@@ -324,12 +330,13 @@ impl Driver {
         let closes = out.iter().any(|effect| matches!(effect, Effect::Close { .. }));
         assert_eq!(closes, is(Class::Breach), "{event:?}: {cells:?}");
         self.visited.extend(cells);
+        let leaves = out.contains(&Effect::Leave);
         out.into_iter().for_each(|effect| self.apply(effect));
         let awake = self.bodies.values().filter(|body| **body == Body::Awake).count();
         assert!(awake <= self.threads, "{awake} bodies have a slot");
         let values: BTreeSet<RunId> = self.worker.values().map(|(item, _)| item.run).collect();
         assert_eq!(values, self.store);
-        self.closing |= closes;
+        self.closing |= closes || leaves;
     }
 
     fn apply(&mut self, effect: Effect) {
@@ -371,8 +378,10 @@ impl Driver {
         if self.closing {
             self.reconnect();
         }
-        let values = self.worker.values().map(|(item, _)| item);
-        for Item { key, run } in values.chain(self.worker.runs()).collect::<Vec<_>>() {
+        let values = self.worker.values().map(|(item, _)| item).chain(self.worker.runs());
+        let mut items: Vec<Item> = values.collect();
+        items.append(&mut self.acquired);
+        for Item { key, run } in items {
             self.hear(SchedulerToWorker::Free { key, run });
         }
         while let Some(&run) = self.bodies.keys().next() {
