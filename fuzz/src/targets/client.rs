@@ -247,6 +247,13 @@ impl User {
             let failure = Arc::new(Failure::Cancelled);
             self.hear(SchedulerToClient::Erred { key, blame: key, failure });
         }
+        // So does a pull or push that is under way, until it ends.
+        for (key, run) in std::mem::take(&mut self.fetches) {
+            self.event(Event::Fetched { key, run, outcome: FetchOutcome::Busy });
+        }
+        for (key, run) in std::mem::take(&mut self.sends) {
+            self.event(Event::Sent { key, run, delivered: true });
+        }
         self.event(Event::Flush);
         let keys = std::mem::take(&mut self.listener.unanswered);
         self.hear(SchedulerToClient::Released { keys });
