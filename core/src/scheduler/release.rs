@@ -25,6 +25,8 @@ impl Scheduler {
             let released = self.released(task);
             let previous = self.state.set(task, released);
             self.give_up(task, &previous, turn);
+            // Who waits for copies of a value that will not be made waits for nothing.
+            self.copies.note_if_wished(task);
             if previous.kind().is_active() {
                 self.recommend_inputs_unneeded(task, turn);
             }
