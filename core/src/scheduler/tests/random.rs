@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::test_runner::Config as Runs;
 
-use super::super::state::{Channel, Index, TaskState};
+use super::super::state::{Channel, Duty, Index, TaskState};
 use super::*;
 use audience::{Audience, Sense, Told};
 use matrix::Prediction;
@@ -116,19 +116,16 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// Once a worker has come that can run anything, and those that went have been given up, honest
-    /// workers finish all there is to do.
+    /// Once workers have come that can run anything, those that went have been given up, and nobody
+    /// rests any more, honest workers finish all there is to do.
     fn all_that_is_wanted_gets_done(&mut self) -> Sense {
-        for (session, name) in [(200, 2), (201, 200)] {
-            let address = session;
-            let joins = Joins { session, name, address, nthreads: 1, registers: true };
-            self.worker_joins(joins, "adt")?;
-        }
+        self.joins(201, 200)?;
+        self.nobody_rests()?;
+        // Whoever is to leave has left when another one comes under its name.
+        self.all_work()?;
+        self.joins(200, 2)?;
         self.wait_for_all_timers()?;
-        while self.first_run_that_can_finish().is_some() || self.first_to_fetch().is_some() {
-            self.workers_work(usize::MAX)?;
-            self.workers_fetch(usize::MAX)?;
-        }
+        self.all_work()?;
         let retiring = self.scheduler.copies.retiring.len();
         prop_assert!(retiring == 0, "{retiring} workers retire for ever");
         for kind in Kind::ALL {
@@ -144,6 +141,31 @@ impl<'a> Play<'a> {
             self.audience.workers.get_mut(&worker).unwrap().finish(key, run);
             let message = WorkerMessage::Finished { key, run, nbytes: 8, duration: 1, value: None };
             self.handle(Event::FromWorker { connection: worker, message }, None)?;
+        }
+        Ok(())
+    }
+
+    fn joins(&mut self, session: u8, name: u8) -> Sense {
+        let joins = Joins { session, name, address: session, nthreads: 1, registers: true };
+        self.worker_joins(joins, "adt")
+    }
+
+    fn nobody_rests(&mut self) -> Sense {
+        self.client_joins(76)?;
+        let rests = self.scheduler.state.workers().filter(|w| w.duty == Duty::Paused);
+        let workers = rests.map(|worker| worker.name.clone()).collect();
+        let query = Query::Pause { workers, paused: false };
+        let client = self.clients().last().copied().expect("one has just come");
+        self.client_says(client, ClientMessage::Query { id: 0, query })
+    }
+
+    fn all_work(&mut self) -> Sense {
+        while self.first_run_that_can_finish().is_some() || self.first_to_fetch().is_some() {
+            self.workers_work(usize::MAX)?;
+            self.workers_fetch(usize::MAX)?;
+        }
+        while self.audience.workers.values().any(|worker| worker.leaves) {
+            self.workers_fetch(1)?;
         }
         Ok(())
     }
