@@ -180,9 +180,12 @@ impl Oracle {
     #[must_use]
     pub fn may_fail(&self, key: Key, allowed: u32) -> bool {
         let fails = |key: &Key| {
-            self.tasks.get(key).is_none_or(|known| known.hopeless || known.task.is_scattered())
-                || self.cancelled.contains(key)
-                || self.may_be_gone(*key)
+            let known = self.tasks.get(key);
+            let may = |Known { task, hopeless, .. }: &Known| {
+                let limited = task.fields.limit > 0 || task.fields.once;
+                *hopeless || limited || task.is_scattered()
+            };
+            known.is_none_or(may) || self.cancelled.contains(key) || self.may_be_gone(*key)
         };
         self.deserted || self.kills > allowed || self.upstream(key).iter().any(fails)
     }

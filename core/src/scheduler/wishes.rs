@@ -103,8 +103,9 @@ impl Scheduler {
         for key in keys {
             match self.state.find(*key) {
                 Some(task) => {
-                    if !self.state.task(task).clients.contains(&client) {
-                        self.want_again(client, task, turn);
+                    self.state.want(client, task);
+                    if self.kind(task) == Kind::Released {
+                        turn.recommend(task, Goal::Waiting);
                     }
                     known.push(task);
                 }

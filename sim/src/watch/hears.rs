@@ -195,9 +195,6 @@ impl Watch {
             }
             ClientMessage::Retry { keys } | ClientMessage::Want { keys } => {
                 self.disturbances += 1;
-                if matches!(message, ClientMessage::Retry { .. }) {
-                    self.note_retry(machine);
-                }
                 for key in keys {
                     if let Some(task) = self.find(*key) {
                         self.want(who, task);

@@ -111,11 +111,13 @@ impl Watch {
         match failure {
             Failure::Failed { .. } => ensure(log.failures > log.retries, Property::Retries, says),
             Failure::Lost { .. } if log.options.at_most_once => {
-                ensure(log.begun > 0, Property::Once, says)
+                // A retry forgets what was begun; and it may not be known any more.
+                let over = log.given > 0 || !log.former.is_empty();
+                ensure(over, Property::Once, says)
             }
             Failure::TimedOut => ensure(log.failures > log.retries, Property::Retries, says),
             Failure::WorkerDied { .. } if log.options.at_most_once => {
-                ensure(log.begun > 0 && log.losses > 0, Property::Once, says)
+                ensure(log.given > 0 && log.losses > 0, Property::Once, says)
             }
             Failure::Lost { .. } if log.scattered => {
                 let let_go = !log.former.is_empty();

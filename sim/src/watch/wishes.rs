@@ -54,15 +54,6 @@ impl Watch {
         }
     }
 
-    /// What has failed may run again, also what is to run at most once.
-    pub(super) fn note_retry(&mut self, machine: &Scheduler) {
-        for log in self.tasks.iter_mut().filter(|log| log.options.at_most_once) {
-            if machine.kind_of(log.key) == Some(Kind::Erred) {
-                log.begun = 0;
-            }
-        }
-    }
-
     /// A client asks; what it must be told, if that is known.
     pub(super) fn hear_query(&mut self, who: Who, query: &Query) -> Option<Expected> {
         match query {

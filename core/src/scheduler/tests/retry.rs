@@ -101,13 +101,8 @@ fn a_cancelled_task_can_be_retried() {
     assert_eq!(retry(&mut cluster, ANN, &[1]), again);
     // And once more, by somebody who did not want it before.
     cluster.cancel(ANN, 1);
-    let cancelled = Arc::new(Failure::Cancelled);
-    let again = vec![
-        tells(BOB, erred(1, 1, &cancelled)),
-        tells(ANN, recomputing(1)),
-        tells(BOB, recomputing(1)),
-        compute(1, run_of(1, 3, &[])),
-    ];
+    let again =
+        vec![tells(ANN, recomputing(1)), tells(BOB, recomputing(1)), compute(1, run_of(1, 3, &[]))];
     assert_eq!(retry(&mut cluster, BOB, &[1]), again);
 }
 
