@@ -320,10 +320,10 @@ impl World {
         self.hang_up(Node::Client(client), SchedulerEvent::ClientDisconnected { connection });
     }
 
-    /// What the client held, others may see lost if it had not been sent.
+    /// What the client held, others may see lost if it had not been sent, or begun anew.
     pub(crate) fn client_lets_go(&mut self, client: usize) {
-        let scattered = self.clients[client].scattered.keys();
-        scattered.for_each(|key| self.oracle.let_go(*key));
+        let SimClient { scattered, held, .. } = &self.clients[client];
+        scattered.keys().chain(held.keys()).for_each(|key| self.oracle.let_go(*key));
     }
 
     /// The scheduler has given the client up: what is not done fails.

@@ -97,11 +97,10 @@ impl Oracle {
         self.cancelled.insert(key);
     }
 
-    /// A client let go of a key. If it is data, it may be lost for others.
+    /// A client let go of a key. If it is data, it may be lost for others. If it is a task, a run of
+    /// it may fail that nobody wants any more, and not fail when it is submitted again.
     pub fn let_go(&mut self, key: Key) {
-        if self.tasks.get(&key).is_some_and(|known| known.task.is_scattered()) {
-            self.let_go.insert(key);
-        }
+        self.let_go.insert(key);
     }
 
     /// A client has a key run again if it failed, and with it what it failed because of.
@@ -135,7 +134,7 @@ impl Oracle {
     /// Whether it is data that a client let go of, or called off, perhaps before it was sent.
     fn is_given_up(&self, key: Key) -> bool {
         let scattered = self.tasks.get(&key).is_some_and(|known| known.task.is_scattered());
-        self.let_go.contains(&key) || scattered && self.cancelled.contains(&key)
+        scattered && (self.let_go.contains(&key) || self.cancelled.contains(&key))
     }
 
     /// Whether a key may be gone when somebody who knows it from a dataset wants it.
@@ -161,7 +160,8 @@ impl Oracle {
         };
         let fails = |key: &Key| {
             let hopeless = self.tasks.get(key).is_some_and(|known| known.hopeless);
-            hopeless && !self.retried.contains(key)
+            let again = [&self.retried, &self.let_go, &self.cancelled];
+            hopeless && !again.iter().any(|keys| keys.contains(key))
         };
         if known.doomed
             && let Some(root) = self.upstream(key).into_iter().find(fails)

@@ -22,7 +22,7 @@ use crate::digest::Digest;
 use crate::failure::{Failure, Report};
 use crate::network::Network;
 use crate::oracle::Oracle;
-use crate::plan::{Moment, Op, Plan};
+use crate::plan::{Moment, Op, Plan, Question};
 use crate::plant::Plant;
 use crate::probe::Probes;
 use crate::property::Property;
@@ -418,6 +418,12 @@ impl World {
         self.ambushes.clear();
         if self.workers.is_empty() || self.plan.holds_workers_back() {
             self.join(1);
+        }
+        // Who waits for something to be said must not do so for ever.
+        for client in 0..self.clients.len() {
+            if !self.clients[client].gone {
+                self.query(client, Question::Say);
+            }
         }
     }
 
