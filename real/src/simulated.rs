@@ -15,6 +15,7 @@ use raddle_net::names::Key;
 use crate::error::Result;
 use crate::future::TaskFuture;
 use crate::hub::Found;
+use crate::ports::Ports;
 use crate::scheduler::{RunningScheduler, SchedulerOptions};
 use crate::worker::{WorkerOptions, run_worker, watch};
 
@@ -26,7 +27,8 @@ pub use crate::rt::network;
 ///
 /// It cannot listen there.
 pub async fn scheduler(host: String, port: u16, config: Config) -> Result<()> {
-    let options = SchedulerOptions { host, port, config, ..SchedulerOptions::default() };
+    let ports = Ports::one(port);
+    let options = SchedulerOptions { host, ports, config, ..SchedulerOptions::default() };
     RunningScheduler::start(options).await?.ended().await;
     Ok(())
 }

@@ -31,6 +31,7 @@ fn every_planted_bug_is_found_by_its_property() {
                 | Plant::CancelOthers
                 | Plant::FlushEarly
                 | Plant::LoseDeparture
+                | Plant::SkipResumed
                 | Plant::StaleRun
         );
         let finds = |seed| run(plant, seed).is_some_and(|failure| failure.breaks() == property);

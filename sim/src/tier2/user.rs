@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use raddle::{Call, Client, TaskFuture, simulated};
 use raddle_net::names::{Key, KeyKind};
 use tokio::sync::{mpsc, oneshot};

@@ -114,7 +114,8 @@ fn collect(
             for outcome in outcomes {
                 match outcome {
                     Outcome::Found(found) => return (total, Some(found)),
-                    Outcome::Passed(case, report) => {
+                    Outcome::Passed(passed) => {
+                        let (case, report) = *passed;
                         teller.passed(&case, &report);
                         total.add(&report);
                     }

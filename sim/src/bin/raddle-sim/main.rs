@@ -63,7 +63,8 @@ fn replay(path: &std::path::Path, options: &Options) -> u8 {
         Err(code) => return code,
     };
     match Outcome::of(case, options.mode, options.twice.is_some(), options.relations) {
-        Outcome::Passed(case, report) => {
+        Outcome::Passed(passed) => {
+            let (case, report) = *passed;
             let mut total = Total::default();
             total.add(&report);
             let teller = Teller::new(options.json);

@@ -17,7 +17,7 @@ const ALL: usize = usize::MAX / 4;
 /// What a case comes to.
 pub(crate) enum Outcome {
     Found(Box<Found>),
-    Passed(Case, Box<Report>),
+    Passed(Box<(Case, Report)>),
 }
 
 /// A case in which something is wrong.
@@ -41,7 +41,7 @@ impl Outcome {
         PANIC.take();
         let wrong = match case.run_with_relations(mode, relations) {
             Ok(report) => match twice.then(|| divergence(&case, mode, &report)).flatten() {
-                None => return Self::Passed(case, Box::new(report)),
+                None => return Self::Passed(Box::new((case, report))),
                 Some(wrong) => wrong,
             },
             Err(failure) => Wrong::Fails(failure),
