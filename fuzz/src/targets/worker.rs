@@ -126,10 +126,10 @@ impl Driver {
 
     fn step(&mut self, choices: &mut Choices<'_>) {
         let op = choices.below(32);
-        if self.closing && op % 2 == 0 {
+        if self.closing && op.is_multiple_of(2) {
             self.reconnect();
         }
-        if !self.introduced && op % 4 == 0 {
+        if !self.introduced && op.is_multiple_of(4) {
             self.introduce();
         }
         match op {
