@@ -26,7 +26,7 @@ pub(crate) fn write(file: &Path, address: &str) -> Result<()> {
     written.map_err(|error| named(file, "written", &error))
 }
 
-/// Removes what [`write`] wrote, unless another scheduler has written there since.
+/// Removes what [`write()`] wrote, unless another scheduler has written there since.
 pub(crate) fn remove(file: &Path, address: &str) {
     let is_ours = fs::read_to_string(file).is_ok_and(|text| parse(&text).as_deref() == Ok(address));
     if is_ours && let Err(error) = fs::remove_file(file) {
