@@ -80,6 +80,8 @@ enum Command {
     Cancel(keys::KeysArgs),
     /// Have workers leave in good order: what they run and hold goes to others
     Retire(retire::RetireArgs),
+    /// End a whole cluster: its scheduler and its workers
+    Shutdown(retire::ShutdownArgs),
     /// Show what is configured: flags go before RADDLE_… variables, and those before the file
     Config(settings::ConfigArgs),
     /// Print a completion script for a shell
@@ -142,6 +144,7 @@ fn run(command: Command, settings: &Settings) -> i32 {
         Command::Logs(args) => init::run_to_exit(keys::logs(args)),
         Command::Cancel(args) => init::run_to_exit(keys::cancel(args)),
         Command::Retire(args) => init::run_to_exit(retire::retire(args)),
+        Command::Shutdown(args) => init::run_to_exit(retire::shutdown(args)),
         Command::Config(args) => init::run_to_exit(async { settings::show(&args, settings) }),
         Command::Completions(args) => init::run_to_exit(async { generate::completions(&args) }),
         Command::Man(args) => init::run_to_exit(async { generate::man(args) }),

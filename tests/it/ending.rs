@@ -35,6 +35,21 @@ fn a_client_ends_the_whole_cluster() {
 }
 
 #[test]
+fn the_command_line_ends_a_cluster() {
+    test(async || {
+        let (scheduler, address) = scheduler(&[])?;
+        let mut worker = Program::start(APP, &["--raddle-worker", &address])?;
+        worker.line()?;
+        let end = Program::start(RADDLE, &["shutdown", "--address", &address])?.end()?;
+        assert_eq!(end, (Some(0), String::new()));
+        assert_eq!((scheduler.end()?.0, worker.end()?.0), (Some(0), Some(0)));
+        let again = Program::start(RADDLE, &["shutdown", "--address", &address])?.end()?;
+        assert_eq!(again.0, Some(1), "{again:?}");
+        Ok(())
+    });
+}
+
+#[test]
 fn a_cluster_that_has_nothing_to_do_ends() {
     test(async || {
         let (scheduler, address) = scheduler(&["--idle-timeout", "0.3"])?;

@@ -1,4 +1,4 @@
-//! `raddle retire`.
+//! `raddle retire` and `raddle shutdown`: workers leave, or everybody does.
 
 use clap::Args;
 use serde_json::json;
@@ -18,6 +18,18 @@ pub(super) struct RetireArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShutdownArgs {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// `raddle shutdown`: returns when the scheduler has heard it.
+pub(super) async fn shutdown(args: ShutdownArgs) -> Result<i32> {
+    args.target.connect(None).await?.shutdown().await?;
+    Ok(0)
 }
 
 /// `raddle retire`: returns when they have left.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::address::Address;
 use crate::client::Client;
+use crate::credentials::Credentials;
 use crate::error::Result;
 use crate::scheduler::DEFAULT_PORT;
 use crate::scheduler_file;
@@ -27,7 +29,10 @@ impl Target {
         match (given.or(self.address.as_deref()), &self.scheduler_file) {
             (Some(address), _) => Ok(address.to_owned()),
             (None, Some(file)) => scheduler_file::read(file).await,
-            (None, None) => Ok(format!("tcp://127.0.0.1:{DEFAULT_PORT}")),
+            (None, None) => {
+                let (scheme, host) = (Credentials::of_process()?.scheme(), "127.0.0.1".to_owned());
+                Ok(Address { scheme, host, port: DEFAULT_PORT }.to_string())
+            }
         }
     }
 

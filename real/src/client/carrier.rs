@@ -40,6 +40,8 @@ const WINDOW: usize = 2 * ACK_BYTES;
 const WINDOW_OPENS: usize = ACK_BYTES + ACK_BYTES / 2;
 /// How long the last words may take to reach a scheduler that has gone, or is busy.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(5);
+/// Why a client is disconnected whose session the scheduler has ended.
+const ENDED: &str = "the scheduler ended the session";
 
 /// Connects, on a thread of its own; for at most `limit`, and the time of one try. The receiver
 /// hears of the end of that thread.
@@ -93,7 +95,11 @@ async fn carry(
     if let Some(hub) = weak.upgrade()
         && hub.why_closed().is_none()
     {
-        tracing::warn!(scheduler = line.address, reason, "the client is disconnected");
+        match reason == ENDED {
+            // It said so, in good order.
+            true => tracing::info!(scheduler = line.address, reason, "the client is disconnected"),
+            false => tracing::warn!(scheduler = line.address, reason, "the client is disconnected"),
+        }
         hub.closed(&reason);
     }
 }
@@ -217,7 +223,7 @@ async fn read(
             hub.received(messages);
         }
         if frame.last {
-            return End::Over("the scheduler ended the session".to_owned());
+            return End::Over(ENDED.to_owned());
         }
     }
 }

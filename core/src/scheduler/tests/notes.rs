@@ -186,21 +186,25 @@ fn a_run_that_asks_for_it_is_followed_by_another_one() {
         // What is said twice counts once.
         assert_eq!(cluster.reschedule(1, 1, run), vec![]);
     }
-    let failure = Arc::new(Failure::Failed {
-        message: "it asked to be run again, after 1024 runs".to_owned(),
+    let failure = asked_in_vain("it asked to be run again, after 1024 runs", 1024);
+    assert_eq!(cluster.reschedule(1, 1, 1024), vec![tells(ANN, erred(1, 1, &failure))]);
+}
+
+fn asked_in_vain(message: &str, attempts: u32) -> Arc<Failure> {
+    Arc::new(Failure::Failed {
+        message: message.to_owned(),
         chain: vec![],
         panic: false,
         location: None,
         worker: address(1),
-        attempts: 1024,
-    });
-    assert_eq!(cluster.reschedule(1, 1, 1024), vec![tells(ANN, erred(1, 1, &failure))]);
+        attempts,
+    })
 }
 
 #[test]
 fn what_must_run_at_most_once_cannot_ask_for_more() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task_of(ONCE, 1, &[])]);
-    let failure = lost("1-1 may have run already, and must run at most once");
+    let failure = asked_in_vain("it asked to be run again, and may run at most once", 1);
     assert_eq!(cluster.reschedule(1, 1, 1), vec![tells(ANN, erred(1, 1, &failure))]);
 }
