@@ -17,6 +17,9 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::network::{self, Cable, Door, lock};
 
+/// Bytes of one write.
+const MOST: usize = 1 << 14;
+
 /// A port at which connections arrive.
 #[derive(Debug)]
 pub(crate) struct FaultyListener {
@@ -169,11 +172,9 @@ impl AsyncWrite for FaultyStream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // Written as one, so that a write may end within any of them.
-        self.poll_write(
-            cx,
-            &slices.iter().flat_map(|slice| slice.iter().copied()).collect::<Vec<_>>(),
-        )
+        // Written as one, so that a write may end within any of them; and of many bytes the first.
+        let bytes = slices.iter().flat_map(|slice| slice.iter().copied()).take(MOST);
+        self.poll_write(cx, &bytes.collect::<Vec<_>>())
     }
 
     fn is_write_vectored(&self) -> bool {
