@@ -19,10 +19,11 @@ use raddle_net::messages::{
 use raddle_net::names::{Key, RunId};
 
 use crate::bystander::is_rejected;
-use crate::plan::Plan;
+use crate::plan::{Op, Plan, Step};
 use crate::property::Property;
 use crate::scheduler::patience;
 use crate::watch::Breach;
+use crate::wish::Wish;
 use crate::world::{Depth, Settings};
 
 /// Who wants values.
@@ -98,6 +99,32 @@ const BY_ITSELF: Fact = Fact::Erred { own: true };
 /// It failed because something else did.
 const BY_ANOTHER: Fact = Fact::Erred { own: false };
 
+/// Whether it may be asked whose fault a failure was that had two causes in one event: a task that may
+/// run once is lost, and so is what it needs. Which of them counts depends on the order in which a
+/// scheduler comes to them, and decides what a retry has run again.
+fn is_ambiguous(plan: &Plan) -> bool {
+    let retries = |step: &Step| matches!(step.op, Op::Wish(_, Wish::Retry(_)));
+    let has_once = |step: &Step| match &step.op {
+        Op::Submit(_, tasks) => tasks.iter().any(|task| task.fields.once),
+        Op::Ambush(..)
+        | Op::Cancel(..)
+        | Op::Clog(..)
+        | Op::Cut(..)
+        | Op::Goodbye(_)
+        | Op::Join(_)
+        | Op::Kill(_)
+        | Op::Leave(_)
+        | Op::Meddle(_)
+        | Op::Pause(..)
+        | Op::Query(..)
+        | Op::Release(..)
+        | Op::Scatter(..)
+        | Op::Vanish(_)
+        | Op::Wish(..) => false,
+    };
+    plan.ops.iter().any(retries) && plan.ops.iter().any(has_once)
+}
+
 /// The naive scheduler.
 #[derive(Clone, Debug)]
 pub(crate) struct Reference {
@@ -128,7 +155,7 @@ impl Reference {
             Depth::Sampled => false,
             Depth::Touched => settings.seed.is_multiple_of(RUNS),
         };
-        (chosen && plan.tasks() <= TASKS).then(|| Self::new(plan))
+        (chosen && plan.tasks() <= TASKS && !is_ambiguous(plan)).then(|| Self::new(plan))
     }
 
     fn new(plan: &Plan) -> Self {
