@@ -235,6 +235,8 @@ impl Oracle {
             Failure::Lost { .. } if root.is_scattered() && self.kills > 0 => Verdict::Right,
             Failure::Lost { .. } if self.is_given_up(blame) => Verdict::Right,
             Failure::Lost { .. } if self.may_be_gone(blame) => Verdict::Right,
+            // Who called it off may depend on it later, when nobody else has it known any more.
+            Failure::Lost { .. } if self.cancelled.contains(&blame) => Verdict::Right,
             Failure::NoWorker { .. } if self.deserted => Verdict::Right,
             Failure::WorkerDied { deaths, .. } if *deaths <= allowed => wrong("too few deaths"),
             Failure::WorkerDied { .. } if root.body.poison || self.kills > allowed => {
