@@ -12,7 +12,7 @@ use crate::case::Case;
 use crate::failure::{Failure, Report};
 use crate::fields::Fields;
 use crate::history::{End, History};
-use crate::plan::{Op, TaskDef};
+use crate::plan::{Op, Question, TaskDef};
 use crate::wish::Wish;
 use crate::world::Mode;
 
@@ -35,7 +35,11 @@ pub(super) fn run(case: &Case) -> Result<Report, Failure> {
 /// The case without what may end either way: faults, and futures that are called off.
 fn without_races(case: &Case) -> Case {
     let mut case = case.clone();
+    // Only workers of the first tier have a limit.
+    case.plan.memory.clear();
     case.plan.ops.retain(|step| match step.op {
+        // Without workers, work may fail for lack of them.
+        Op::Query(_, Question::Rest(..) | Question::Retire(_)) => false,
         Op::Goodbye(_) | Op::Query(..) | Op::Release(..) | Op::Scatter(..) | Op::Submit(..) => true,
         Op::Wish(_, Wish::Detach(_) | Wish::Publish(..)) => true,
         // Who comes too late takes nothing, or retries what has failed, or not yet.

@@ -113,7 +113,8 @@ impl User {
     }
 
     fn drop_all(&mut self) {
-        for (_, held) in std::mem::take(&mut self.held) {
+        for (key, held) in std::mem::take(&mut self.held) {
+            stage(|stage| stage.oracle.let_go(key));
             held.waiters.iter().for_each(AbortHandle::abort);
         }
     }
@@ -240,7 +241,11 @@ impl User {
         let mut ours = BTreeSet::new();
         for task in tasks {
             let held = |key: &Key| self.held.contains_key(key);
-            if ours.contains(&task.key) || !task.dependencies.iter().all(held) {
+            // A numbered key is never used again.
+            let is_used = matches!(task.key.kind(), KeyKind::Numbered { .. })
+                && stage(|stage| stage.oracle.knows(task.key))
+                && !held(&task.key);
+            if ours.contains(&task.key) || is_used || !task.dependencies.iter().all(held) {
                 continue;
             }
             ours.insert(task.key);
@@ -271,6 +276,7 @@ impl User {
 
     fn release(&mut self, key: Key) {
         let Some(held) = self.held.get_mut(&key) else { return };
+        stage(|stage| stage.oracle.let_go(key));
         held.futures.pop();
         if held.futures.is_empty() {
             held.waiters.iter().for_each(AbortHandle::abort);
