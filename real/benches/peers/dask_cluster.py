@@ -1,7 +1,8 @@
-"""The peer Dask: a scheduler, two worker processes with one thread each; no-ops, and 100 MB from
-worker to worker.
+"""The peer Dask: a scheduler, two worker processes with one thread each; no-ops, a tree of
+sums, and 100 MB from worker to worker.
 
-Prints a line when it is ready; then, for each line of its input, one JSON object of figures. Not
+Prints a line when it is ready; then, for each line of its input, one JSON object of the figures
+that the line names; an empty one if it has none of them. Not
 called `dask.py`: that would hide the package from itself.
 """
 
@@ -43,11 +44,34 @@ def bandwidth(client, nbytes):
     return nbytes / (time.perf_counter() - start) / 1e9
 
 
-def measure(client):
-    times = latencies(client, 50)
-    p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
-    figures = {"tasks_per_s": rate(client, 1_000), "p50_us": p50, "p99_us": p99}
-    return figures | {"gb_per_s": bandwidth(client, 100_000_000)}
+def add(a, b):
+    return a + b
+
+
+def tree(client, leaves):
+    start = time.perf_counter()
+    graph = {("sum", 0, i): (noop, i) for i in range(leaves)}
+    height = leaves.bit_length() - 1
+    for level in range(1, height + 1):
+        for i in range(leaves >> level):
+            inputs = ("sum", level - 1, 2 * i), ("sum", level - 1, 2 * i + 1)
+            graph["sum", level, i] = (add, *inputs)
+    assert client.get(graph, ("sum", height, 0)) == leaves * (leaves - 1) // 2
+    return (2 * leaves - 1) / (time.perf_counter() - start)
+
+
+def measure(client, what):
+    if what == "tasks":
+        return {"tasks_per_s": rate(client, 1_000)}
+    if what == "latency":
+        times = latencies(client, 50)
+        p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
+        return {"p50_us": p50, "p99_us": p99}
+    if what == "bytes":
+        return {"gb_per_s": bandwidth(client, 100_000_000)}
+    if what == "tree":
+        return {"tree_tasks_per_s": tree(client, 4_096)}
+    return {}
 
 
 def main():
@@ -63,8 +87,8 @@ def main():
     ):
         rate(client, 10)
         print("{}", flush=True)
-        for _ in sys.stdin:
-            print(json.dumps(measure(client)), flush=True)
+        for line in sys.stdin:
+            print(json.dumps(measure(client, line.strip())), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The peer `ProcessPoolExecutor`: two processes, no-ops.
 
-Prints a line when it is ready; then, for each line of its input, one JSON object of figures.
+Prints a line when it is ready; then, for each line of its input, one JSON object of the figures
+that the line names; an empty one if it has none of them.
 """
 
 import json
@@ -29,18 +30,22 @@ def latencies(pool, probes):
     return sorted(times)
 
 
-def measure(pool):
-    times = latencies(pool, 200)
-    p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
-    return {"tasks_per_s": rate(pool, 5_000), "p50_us": p50, "p99_us": p99}
+def measure(pool, what):
+    if what == "tasks":
+        return {"tasks_per_s": rate(pool, 5_000)}
+    if what == "latency":
+        times = latencies(pool, 200)
+        p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
+        return {"p50_us": p50, "p99_us": p99}
+    return {}
 
 
 def main():
     with ProcessPoolExecutor(2) as pool:
         rate(pool, 100)
         print("{}", flush=True)
-        for _ in sys.stdin:
-            print(json.dumps(measure(pool)), flush=True)
+        for line in sys.stdin:
+            print(json.dumps(measure(pool, line.strip())), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,8 @@ use bytes::Bytes;
 use raddle::prelude::*;
 
 #[raddle::task]
-fn noop(x: u64) -> u64 {
+pub(crate) fn noop(x: u64) -> u64 {
     x
-}
-
-#[raddle::task]
-fn add(a: u64, b: u64) -> u64 {
-    a + b
 }
 
 #[raddle::task]
@@ -87,19 +82,6 @@ pub(crate) async fn recursive(client: &Client, n: u64) -> raddle::Result<f64> {
     Ok(calls.1 as f64 / elapsed.as_secs_f64())
 }
 
-/// Tasks a second of a binary tree of sums over so many leaves.
-pub(crate) async fn tree(client: &Client, leaves: u64) -> raddle::Result<f64> {
-    let start = Instant::now();
-    let mut level = client.map(noop, 0..leaves);
-    while level.len() > 1 {
-        level = client.map(|pair: &[_]| add(&pair[0], &pair[1]), level.chunks(2));
-    }
-    let sum = client.gather(&level).await?;
-    let elapsed = start.elapsed();
-    assert_eq!(sum, [leaves * (leaves - 1) / 2]);
-    Ok((2 * leaves - 1) as f64 / elapsed.as_secs_f64())
-}
-
 /// Microseconds a link of a chain, each link a task that needs the one before.
 pub(crate) async fn chain(client: &Client, links: u32) -> raddle::Result<f64> {
     let start = Instant::now();
@@ -131,7 +113,7 @@ pub(crate) async fn busy_latencies(client: &Client, backlog: u64) -> raddle::Res
     Ok(times)
 }
 
-async fn probe(client: &Client, call: Call<u64>, expected: u64) -> raddle::Result<f64> {
+pub(crate) async fn probe(client: &Client, call: Call<u64>, expected: u64) -> raddle::Result<f64> {
     let start = Instant::now();
     let result = client.submit(call).await?;
     let elapsed = start.elapsed();

@@ -1,8 +1,8 @@
 //! Other schedulers, driven by small scripts in `benches/peers`; one that is not installed is
 //! skipped with a word.
 //!
-//! A script prints a line when it is ready; then, for each line that it reads, it measures
-//! everything once and prints one JSON object. It ends with its input.
+//! A script prints a line when it is ready; then, for each line that it reads, it measures what the
+//! line names and prints one JSON object of figures. It ends with its input.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -38,11 +38,11 @@ impl Peer {
         peer
     }
 
-    /// Measures everything once.
-    pub(crate) fn measure(&mut self) {
+    /// Measures what is called `what`, once.
+    pub(crate) fn measure(&mut self, what: &str) {
         let Some(Script { child, .. }) = &mut self.script else { return };
         // If it has ended, there is no answer either.
-        let _ = child.stdin.as_mut().map(|stdin| stdin.write_all(b"\n"));
+        let _ = child.stdin.as_mut().map(|stdin| writeln!(stdin, "{what}"));
         self.listen();
     }
 

@@ -49,6 +49,16 @@ fn relay(mut from: TcpStream, mut to: TcpStream, size: usize, passed: usize) -> 
     }
 }
 
+/// client → scheduler → worker → client: the client's two ends.
+fn three_hops() -> io::Result<(TcpStream, TcpStream)> {
+    let (client, from_client) = pair()?;
+    let (to_worker, worker) = pair()?;
+    let (to_client, results) = pair()?;
+    thread::spawn(move || relay(from_client, to_worker, TASK, TASK));
+    thread::spawn(move || relay(worker, to_client, TASK, RESULT));
+    Ok((client, results))
+}
+
 /// client → scheduler → worker → scheduler → client: the client's end, twice.
 fn four_hops() -> io::Result<(TcpStream, TcpStream)> {
     let (client, from_client) = pair()?;
@@ -60,6 +70,28 @@ fn four_hops() -> io::Result<(TcpStream, TcpStream)> {
     thread::spawn(move || relay(worker, worker_out, TASK, RESULT));
     thread::spawn(move || relay(from_worker, to_client, RESULT, RESULT));
     Ok((client.try_clone()?, client))
+}
+
+/// Tasks a second through four hops with at most `window` of them on their way: as many as fit the
+/// buffers of sockets, since one thread sends and receives.
+pub(crate) fn windowed(tasks: usize, window: usize) -> io::Result<f64> {
+    let (mut sending, mut receiving) = four_hops()?;
+    let batch = vec![7; TASK * window];
+    let mut buffer = vec![0; RESULT * window];
+    let (mut sent, mut bytes) = (0, 0);
+    let start = Instant::now();
+    while bytes < tasks * RESULT {
+        let room = (window + bytes / RESULT - sent).min(tasks - sent);
+        sending.write_all(&batch[..room * TASK])?;
+        sent += room;
+        match receiving.read(&mut buffer)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => bytes += read,
+        }
+    }
+    let elapsed = start.elapsed();
+    sending.shutdown(Shutdown::Write)?;
+    Ok(tasks as f64 / elapsed.as_secs_f64())
 }
 
 /// Tasks a second through four hops, sent without waiting for results.
@@ -91,7 +123,18 @@ pub(crate) fn pipelined(tasks: usize) -> io::Result<f64> {
 
 /// From send to receipt of single tasks through four hops, one after another, in microseconds.
 pub(crate) fn latencies(tasks: usize) -> io::Result<Vec<f64>> {
-    let (mut sending, mut receiving) = four_hops()?;
+    round_trips(tasks, four_hops()?)
+}
+
+/// As [`latencies`], the worker answering the client itself.
+pub(crate) fn shorter_latencies(tasks: usize) -> io::Result<Vec<f64>> {
+    round_trips(tasks, three_hops()?)
+}
+
+fn round_trips(
+    tasks: usize,
+    (mut sending, mut receiving): (TcpStream, TcpStream),
+) -> io::Result<Vec<f64>> {
     let (task, mut result) = ([7; TASK], [0; RESULT]);
     let mut times = Vec::with_capacity(tasks);
     for _ in 0..tasks {
@@ -104,9 +147,21 @@ pub(crate) fn latencies(tasks: usize) -> io::Result<Vec<f64>> {
     Ok(times)
 }
 
-/// GB a second of one value through one connection into fresh memory.
+/// GB a second of one value through one TCP connection into fresh memory.
 pub(crate) fn copy(nbytes: usize) -> io::Result<f64> {
-    let (mut to, mut from) = pair()?;
+    copy_through(pair()?, nbytes)
+}
+
+/// As [`copy`], through a socket of this host.
+#[cfg(unix)]
+pub(crate) fn copy_here(nbytes: usize) -> io::Result<f64> {
+    copy_through(std::os::unix::net::UnixStream::pair()?, nbytes)
+}
+
+fn copy_through<S: Read + Write + Send + 'static>(
+    (mut to, mut from): (S, S),
+    nbytes: usize,
+) -> io::Result<f64> {
     let value = vec![7_u8; nbytes];
     let sender = thread::spawn(move || {
         // As a value, it is sent when somebody asks for it.
@@ -119,6 +174,21 @@ pub(crate) fn copy(nbytes: usize) -> io::Result<f64> {
     from.read_exact(&mut received)?;
     let elapsed = start.elapsed();
     joined(sender)?;
+    assert!(received.iter().all(|byte| *byte == 7));
+    Ok(nbytes as f64 / elapsed.as_secs_f64() / 1e9)
+}
+
+/// As [`copy`], through memory that has a file descriptor: read, not mapped.
+#[cfg(target_os = "linux")]
+pub(crate) fn copy_memory(nbytes: usize) -> io::Result<f64> {
+    use std::os::unix::fs::FileExt;
+    let memory = rustix::fs::memfd_create("value", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let memory = std::fs::File::from(memory);
+    memory.write_all_at(&vec![7_u8; nbytes], 0)?;
+    let start = Instant::now();
+    let mut received = vec![0; nbytes];
+    memory.read_exact_at(&mut received, 0)?;
+    let elapsed = start.elapsed();
     assert!(received.iter().all(|byte| *byte == 7));
     Ok(nbytes as f64 / elapsed.as_secs_f64() / 1e9)
 }
