@@ -48,6 +48,14 @@ pub(crate) enum ConnError {
 }
 
 impl ConnError {
+    /// Whether the peer was wrong, rather than the network.
+    pub(crate) fn is_fault(&self) -> bool {
+        match self {
+            Self::Frame(_) | Self::Session(_) => true,
+            Self::Closed | Self::Io(_) | Self::Silent | Self::Unfinished => false,
+        }
+    }
+
     /// Whether the session is over with the connection. It is if the peer says what it must not; what
     /// was merely damaged on the way is said again on the next connection.
     pub(crate) fn ends_session(&self) -> bool {

@@ -47,6 +47,7 @@ mod context;
 mod credentials;
 mod error;
 mod executor;
+mod faults;
 mod fingerprint;
 mod future;
 mod graph;

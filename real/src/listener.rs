@@ -1,27 +1,28 @@
 //! A door: accepts connections, has each say hello, and hands on those that may come in.
 //!
-//! Each greeting is a task of its own with a time limit, so that whoever says nothing holds up
-//! nobody. This module must not know what happens behind the door.
+//! Each greeting is a task of its own with a time limit, and gives way to those who come after it if
+//! there are too many, so that whoever says nothing holds up nobody. This module must not know what happens behind the door.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raddle_net::error::HelloError;
 use raddle_net::hello::{self, Hello, RefusedReason, Reply, Role, Secret, Welcome};
 
 use crate::address::{Address, Scheme};
 use crate::conn::{self, Connection, GreetingError};
 use crate::credentials::{Channel, Credentials, Part, TlsError, Token};
 use crate::error::{Error, Result};
+use crate::faults::Faults;
 use crate::ports::{Ports, bare};
-use crate::rt::{self, OwnedSemaphorePermit, Semaphore, TcpListener, TcpStream};
+use crate::rt::{self, OwnedSemaphorePermit, Semaphore, TcpListener, TcpStream, oneshot};
 use crate::throttle::Throttle;
 
-/// Connections of one listener at a time; further ones wait in the operating system.
+/// Connections of one listener at a time; further ones are refused.
 const MAX_CONNECTIONS: usize = 1 << 16;
-/// Of these, those that have not been greeted yet.
+/// Those that have not been greeted yet; for a further one the first is refused.
 const MAX_GREETINGS: usize = 1 << 10;
 /// How long a peer may take to say hello.
 const GREETING_LIMIT: Duration = Duration::from_secs(10);
@@ -43,6 +44,9 @@ struct Door {
     credentials: Credentials,
     /// Of words about those who were refused.
     log: Arc<Throttle>,
+    /// What was wrong here.
+    faults: Arc<Faults>,
+    room: Arc<Semaphore>,
 }
 
 impl Listener {
@@ -90,8 +94,13 @@ impl Listener {
         if !bound.ip().is_loopback() && scheme == Scheme::Tcp {
             warn_of_strangers(&address, credentials);
         }
-        let log = Arc::new(Throttle::default());
-        let door = Door { part, credentials: credentials.clone(), log };
+        let door = Door {
+            part,
+            credentials: credentials.clone(),
+            log: Arc::default(),
+            faults: Arc::default(),
+            room: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        };
         Ok(Self { inner, address, door })
     }
 
@@ -100,44 +109,78 @@ impl Listener {
         &self.address
     }
 
+    /// To count what those who came in do wrong.
+    pub(crate) fn faults(&self) -> Arc<Faults> {
+        Arc::clone(&self.door.faults)
+    }
+
     /// Accepts for ever; `arrived` gets everybody who comes in one of these roles, and answers.
     pub(crate) async fn serve<F, R>(self, roles: &'static [Role], arrived: F)
     where
         F: Fn(Hello, Visitor) -> R + Clone + Send + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let hall = Arc::new(Semaphore::new(MAX_GREETINGS));
+        let mut hall = Hall::default();
         loop {
-            let Ok(greets) = Arc::clone(&hall).acquire_owned().await else { return };
-            let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+            while let Some(pause) = self.door.faults.pause(rt::Instant::now()) {
+                rt::sleep(pause).await;
+            }
             let (stream, peer) = match self.inner.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!(at = self.address, %error, "cannot accept a connection");
+                    self.door.log.log(|| {
+                        tracing::warn!(at = self.address, %error, "cannot accept a connection");
+                    });
+                    // It may be for want of descriptors, which those have who say nothing.
+                    hall.send_first_away();
                     rt::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
-            let (arrived, door) = (arrived.clone(), self.door.clone());
+            let (arrived, door, sent_away) = (arrived.clone(), self.door.clone(), hall.enter());
             drop(rt::spawn(async move {
-                let greeted = rt::within(GREETING_LIMIT, door.greet(stream, permit, roles)).await;
-                drop(greets);
-                match greeted {
-                    Some(Ok(Some((hello, visitor)))) => arrived(hello, visitor).await,
-                    Some(Ok(None)) => {}
+                let greeted = door.greet(stream, roles, sent_away);
+                let greeted = rt::within(GREETING_LIMIT, greeted).await;
+                match greeted.unwrap_or(Err(GreetingError::Slow)) {
+                    Ok(Some((hello, visitor))) => arrived(hello, visitor).await,
+                    Ok(None) => {}
                     // Somebody looked whether anyone listens here.
-                    Some(Err(GreetingError::Io(error))) if TlsError::of(&error).is_none() => {
+                    Err(GreetingError::Io(error)) if TlsError::of(&error).is_none() => {
                         tracing::debug!(%peer, %error, "gone");
                     }
-                    Some(Err(error)) => door.complain(|| {
-                        tracing::warn!(%peer, %error, "a connection is refused");
-                    }),
-                    None => door.complain(|| {
-                        tracing::warn!(%peer, "a connection is refused: it said no hello");
-                    }),
+                    Err(error) => {
+                        door.faults.add(rt::Instant::now());
+                        door.log.log(|| tracing::warn!(%peer, %error, "a connection is refused"));
+                    }
                 }
             }));
+        }
+    }
+}
+
+/// Those who are being greeted, first come first.
+#[derive(Debug, Default)]
+struct Hall(VecDeque<oneshot::Sender<()>>);
+
+impl Hall {
+    /// One more; if there are too many, the first is sent away. The receiver hears if it is this one.
+    fn enter(&mut self) -> oneshot::Receiver<()> {
+        if self.0.len() >= MAX_GREETINGS {
+            self.0.retain(|greeting| !greeting.is_closed());
+        }
+        if self.0.len() >= MAX_GREETINGS {
+            self.send_first_away();
+        }
+        let (send_away, sent_away) = oneshot::channel();
+        self.0.push_back(send_away);
+        sent_away
+    }
+
+    fn send_first_away(&mut self) {
+        while let Some(greeting) = self.0.pop_front() {
+            if greeting.send(()).is_ok() {
+                return;
+            }
         }
     }
 }
@@ -154,6 +197,9 @@ fn warn_of_strangers(address: &str, credentials: &Credentials) {
         ),
     }
 }
+
+/// What proves to a peer that we have the token, if there is one; or why the peer may not come in.
+type Judged = Result<Option<Secret>, RefusedReason>;
 
 /// Somebody who has said hello and waits for an answer.
 #[derive(Debug)]
@@ -185,83 +231,109 @@ impl Visitor {
 }
 
 impl Door {
-    /// Reads the hello, and asks for what credentials there must be. Nothing comes of a peer that has
-    /// no business here.
+    /// Greets who comes, unless it is sent away meanwhile. Nothing comes of a peer that has no business
+    /// here.
     async fn greet(
         &self,
         stream: TcpStream,
-        permit: OwnedSemaphorePermit,
         roles: &[Role],
+        mut sent_away: oneshot::Receiver<()>,
     ) -> Result<Option<(Hello, Visitor)>, GreetingError> {
         stream.set_nodelay(true)?;
-        let mut stream = self.credentials.accept(stream, self.part).await?;
-        let hello = match read_hello(&mut stream).await {
-            Ok(hello) => hello,
+        let mut stream = rt::select! {
+            biased;
+            accepted = self.credentials.accept(stream, self.part) => accepted?,
+            Ok(()) = &mut sent_away => return Err(GreetingError::Crowded),
+        };
+        let asked = rt::select! {
+            biased;
+            asked = self.ask(&mut stream, roles) => asked,
+            Ok(()) = &mut sent_away => Err(GreetingError::Crowded),
+        };
+        let (hello, judged) = match asked {
+            Ok(asked) => asked,
             Err(error) => {
-                if matches!(error, GreetingError::Hello(HelloError::Version { .. })) {
-                    // Any reply will do: the peer reads the version in its prefix, and no further.
-                    refuse(&mut stream, RefusedReason::WrongRole).await?;
+                if let Some(reason) = error.answer() {
+                    refuse(&mut stream, reason).await?;
                 }
                 return Err(error);
             }
         };
-        let (judged, proof) = self.judge(&mut stream, &hello, roles).await?;
-        if let Some(reason) = judged {
-            self.complain(|| {
-                tracing::warn!(peer = hello.name, role = ?hello.role, %reason, "refused");
-            });
-            refuse(&mut stream, reason).await?;
-            return Ok(None);
-        }
+        let may_come = judged.and_then(|proof| {
+            let permit = Arc::clone(&self.room).try_acquire_owned();
+            permit.map(|permit| (proof, permit)).map_err(|_| RefusedReason::Full)
+        });
+        let (proof, permit) = match may_come {
+            Ok(proof_and_permit) => proof_and_permit,
+            Err(reason) => {
+                self.faults.add(rt::Instant::now());
+                self.log.log(|| {
+                    tracing::warn!(peer = hello.name, role = ?hello.role, %reason, "refused");
+                });
+                refuse(&mut stream, reason).await?;
+                return Ok(None);
+            }
+        };
         let scheme = self.credentials.scheme();
         let peer = Address::new(scheme, stream.peer_addr()?).to_string();
         Ok(Some((hello, Visitor { peer, stream, permit, proof: proof.map(Box::new) })))
     }
 
-    /// Why the peer may not come in, or what proves to it that we have the token.
+    /// Reads the hello, and asks for what credentials there must be.
+    async fn ask(
+        &self,
+        stream: &mut Channel,
+        roles: &[Role],
+    ) -> Result<(Hello, Judged), GreetingError> {
+        let (prefix, body) = conn::read_greeting(stream).await?;
+        let hello = hello::decode_hello(&prefix, &body)?;
+        let judged = self.judge(stream, &hello, roles).await?;
+        Ok((hello, judged))
+    }
+
+    /// Whether the peer may come in.
     async fn judge(
         &self,
         stream: &mut Channel,
         hello: &Hello,
         roles: &[Role],
-    ) -> Result<(Option<RefusedReason>, Option<Secret>), GreetingError> {
+    ) -> Result<Judged, GreetingError> {
         if !roles.contains(&hello.role) {
-            return Ok((Some(RefusedReason::WrongRole), None));
+            return Ok(Err(RefusedReason::WrongRole));
         }
         if !stream.may_come(hello.role) {
-            return Ok((Some(RefusedReason::WrongCertificate), None));
+            return Ok(Err(RefusedReason::WrongCertificate));
         }
-        let Some(token) = self.credentials.token() else { return Ok((None, None)) };
+        let Some(token) = self.credentials.token() else { return Ok(Ok(None)) };
         let challenge = Token::challenge(hello::encode_hello(hello)?)?;
         let reply = hello::encode_reply(&Reply::Challenge { nonce: challenge.nonce })?;
         conn::write_greeting(stream, &reply).await?;
         let (prefix, body) = conn::read_greeting(stream).await?;
         let answer = hello::decode_proof(&prefix, &body)?;
-        Ok(match token.judge(&challenge, &answer) {
-            Some(proof) => (None, Some(proof)),
-            None => (Some(RefusedReason::WrongToken), None),
-        })
+        Ok(token.judge(&challenge, &answer).map(Some).ok_or(RefusedReason::WrongToken))
     }
-
-    /// Writes to the log, but not more often than anybody could read.
-    fn complain(&self, write: impl FnOnce()) {
-        match self.log.pass(rt::Instant::now()) {
-            Some(0) => write(),
-            Some(more) => {
-                write();
-                tracing::warn!(more, "others were refused meanwhile");
-            }
-            None => {}
-        }
-    }
-}
-
-async fn read_hello(stream: &mut Channel) -> Result<Hello, GreetingError> {
-    let (prefix, body) = conn::read_greeting(stream).await?;
-    Ok(hello::decode_hello(&prefix, &body)?)
 }
 
 async fn refuse(stream: &mut Channel, reason: RefusedReason) -> Result<(), GreetingError> {
     let reply = hello::encode_reply(&Reply::Refused { reason })?;
     Ok(conn::write_greeting(stream, &reply).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_says_nothing_gives_way_to_those_who_come_after_it() {
+        let mut hall = Hall::default();
+        let mut slow: Vec<_> = (0..MAX_GREETINGS).map(|_| hall.enter()).collect();
+        // Who has been greeted is in nobody's way.
+        drop(slow.remove(5));
+        drop(hall.enter());
+        assert!(slow.iter_mut().all(|greeting| greeting.try_recv().is_err()));
+        let after = [hall.enter(), hall.enter()];
+        assert_eq!(slow[0].try_recv(), Ok(()));
+        let mut rest = slow.split_off(1).into_iter().chain(after);
+        assert!(rest.all(|mut greeting| greeting.try_recv().is_err()));
+    }
 }

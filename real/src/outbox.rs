@@ -68,6 +68,11 @@ impl Outbox {
         self.wake();
     }
 
+    /// The last frame that was heard, 0 if none.
+    pub(crate) fn received(&self) -> u64 {
+        self.lock().stream.received()
+    }
+
     /// Bytes that were said and that the peer may not have.
     pub(crate) fn kept(&self) -> usize {
         self.lock().stream.kept()

@@ -87,7 +87,8 @@ impl RunningScheduler {
                         contact.map_or_else(|| at.to_owned(), |to| ports::contact(to, at));
                     // If nobody waits any more, the mailbox is closed, and the reactor ends.
                     let _ = listens.send(Ok(address));
-                    Reactor::new(config, ttl).run(listener, mailbox).await;
+                    let reactor = Reactor::new(config, ttl, listener.faults());
+                    reactor.run(listener, mailbox).await;
                 }
                 // As above: nobody to be told.
                 Err(error) => drop(listens.send(Err(error))),

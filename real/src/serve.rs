@@ -15,7 +15,8 @@ use raddle_net::payload::ValueType;
 
 use crate::conn::{ConnError, Connection};
 use crate::executor::panics;
-use crate::rt::oneshot;
+use crate::faults::Faults;
+use crate::rt::{self, oneshot};
 use crate::value::Value;
 
 /// Bytes of a value that is brought. Room is made for what is claimed, and used as it comes.
@@ -66,9 +67,23 @@ enum ServeError {
     TooMany(usize),
 }
 
+impl ServeError {
+    /// Whether the peer was wrong.
+    fn is_fault(&self) -> bool {
+        match self {
+            Self::Connection(error) => error.is_fault(),
+            Self::Encode(_) => false,
+            Self::Messages(_) | Self::Segments(_) | Self::TooMany(_) => true,
+        }
+    }
+}
+
 /// Serves one peer until it closes its connection, or does something wrong.
-pub(crate) async fn serve(holder: &dyn Holder, mut connection: Connection) {
+pub(crate) async fn serve(holder: &dyn Holder, mut connection: Connection, faults: &Faults) {
     if let Err(error) = answer_all(holder, &mut connection).await {
+        if error.is_fault() {
+            faults.add(rt::Instant::now());
+        }
         let peer = connection.peer;
         tracing::debug!(peer, %error, "a connection for values ends");
     }

@@ -23,8 +23,17 @@ struct Count {
 }
 
 impl Throttle {
+    /// Writes to the log, but not more often than anybody could read.
+    pub(crate) fn log(&self, write: impl FnOnce()) {
+        let Some(held_back) = self.pass(Instant::now()) else { return };
+        write();
+        if held_back > 0 {
+            tracing::warn!(held_back, "as many lines like it were not written before it");
+        }
+    }
+
     /// Whether one more line may be written at `now`, and how many were not before it.
-    pub(crate) fn pass(&self, now: Instant) -> Option<u64> {
+    fn pass(&self, now: Instant) -> Option<u64> {
         let mut count = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if count.began.is_none_or(|began| now.saturating_duration_since(began) >= PERIOD) {
             (count.began, count.lines) = (Some(now), 0);

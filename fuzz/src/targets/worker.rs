@@ -384,6 +384,10 @@ impl Driver {
         for Item { key, run } in items {
             self.hear(SchedulerToWorker::Free { key, run });
         }
+        // What it was told to acquire was a lie, and so is that it be freed.
+        if self.closing {
+            self.reconnect();
+        }
         while let Some(&run) = self.bodies.keys().next() {
             self.finish(run, 8);
         }

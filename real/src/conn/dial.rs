@@ -86,18 +86,34 @@ pub(crate) enum ConnectError {
 /// What is wrong with a greeting.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GreetingError {
+    /// So many others came after it that it had to go.
+    #[error("it said no hello while too many others came")]
+    Crowded,
     /// The network failed, or the peer left.
     #[error("it left before it had said hello: {0}")]
     Io(#[from] io::Error),
     /// The peer said something else.
     #[error(transparent)]
     Hello(#[from] HelloError),
+    /// The peer took too long.
+    #[error("it said no hello in time")]
+    Slow,
     /// TLS did not come about.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
 impl GreetingError {
+    /// What the peer is told, if it can understand it.
+    pub(crate) fn answer(&self) -> Option<RefusedReason> {
+        match self {
+            Self::Crowded => Some(RefusedReason::Full),
+            // Any reply will do: the peer reads the version in its prefix, and no further.
+            Self::Hello(HelloError::Version { .. }) => Some(RefusedReason::WrongRole),
+            Self::Hello(_) | Self::Io(_) | Self::Slow | Self::Tls(_) => None,
+        }
+    }
+
     /// The same, of a connection to `address`.
     fn at(self, address: &str) -> ConnectError {
         let address = address.to_owned();
@@ -111,6 +127,8 @@ impl GreetingError {
                 Some(source) => ConnectError::Tls { address, source },
                 None => ConnectError::Unreachable { address, source: error },
             },
+            // Nobody who dials is kept waiting for longer than this.
+            Self::Crowded | Self::Slow => ConnectError::TimedOut { address },
             Self::Tls(source) => ConnectError::Tls { address, source },
         }
     }

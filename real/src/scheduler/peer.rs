@@ -62,6 +62,8 @@ pub(super) struct Break {
     pub(super) reason: String,
     /// The session must not go on.
     pub(super) is_final: bool,
+    /// The peer was wrong, rather than the network.
+    pub(super) is_fault: bool,
 }
 
 /// The words of one frame, by the role of who said them.
@@ -224,8 +226,16 @@ async fn serve(
         }
     };
     let ended = match ended {
-        Ok(()) => Break { reason: "the connection was closed".to_owned(), is_final: false },
-        Err(error) => Break { reason: error.to_string(), is_final: error.ends_session() },
+        Ok(()) => Break {
+            reason: "the connection was closed".to_owned(),
+            is_final: false,
+            is_fault: false,
+        },
+        Err(error) => Break {
+            reason: error.to_string(),
+            is_final: error.ends_session(),
+            is_fault: error.is_fault(),
+        },
     };
     // An error means that the reactor has ended: it need not know.
     let _ = mailbox.send(Mail::Broken(link, ended)).await;

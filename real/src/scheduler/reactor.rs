@@ -9,6 +9,7 @@ mod sessions;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::ready;
+use std::sync::Arc;
 use std::time::Duration;
 
 use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, Scheduler};
@@ -20,9 +21,11 @@ use serde::Serialize;
 use self::inboxes::{Inboxes, Letter};
 use super::peer::{Kind, Link, Mail, Peer, Words};
 use crate::clock;
+use crate::faults::Faults;
 use crate::listener::Listener;
 use crate::rt::{self, mpsc};
 use crate::stream::{Heard, MAX_KEPT_AWAY, Number};
+use crate::throttle::Throttle;
 
 /// Frames that wait for the machine, of all peers together; further ones wait in their sockets.
 const MAILBOX: usize = 64;
@@ -64,6 +67,12 @@ pub(super) struct Reactor {
     peers: BTreeMap<ConnectionId, Peer>,
     /// The same, by their own names.
     sessions: BTreeMap<(Kind, Session), ConnectionId>,
+    /// Who went away before it had said anything, first gone first; some may be back.
+    unheard: VecDeque<ConnectionId>,
+    /// What peers did wrong.
+    faults: Arc<Faults>,
+    /// Of words about peers.
+    log: Throttle,
     followers: BTreeMap<String, Told>,
     /// How those who come are welcomed, by kind.
     welcomes: [Welcome; 2],
@@ -86,7 +95,7 @@ pub(super) struct Reactor {
 
 impl Reactor {
     /// A reactor that nobody talks to.
-    pub(super) fn new(config: Config, ttl: Duration) -> Self {
+    pub(super) fn new(config: Config, ttl: Duration, faults: Arc<Faults>) -> Self {
         let (door, mailbox) = mpsc::channel(MAILBOX);
         let welcome = |grace: Duration| {
             let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
@@ -101,6 +110,9 @@ impl Reactor {
             machine: Scheduler::new(config),
             peers: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            unheard: VecDeque::new(),
+            faults,
+            log: Throttle::default(),
             followers: BTreeMap::new(),
             dirty: VecDeque::new(),
             effects: Vec::new(),
@@ -287,7 +299,7 @@ impl Reactor {
                     }
                     self.say(connection, &message);
                 }
-                Effect::Warn { text } => tracing::warn!("{text}"),
+                Effect::Warn { text } => self.log.log(|| tracing::warn!("{text}")),
             }
         }
         self.effects = effects;

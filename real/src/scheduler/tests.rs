@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use raddle_net::frame::FrameEncoder;
-use raddle_net::hello::{Hello, PREFIX, Role, body_len, encode_hello};
+use raddle_net::hello::{Hello, PREFIX, RefusedReason, Role, body_len, encode_hello};
 use raddle_net::messages::{
     ClientMessage, Query, QueryAnswer, Registration, SchedulerInfo, SchedulerToClient,
     SchedulerToWorker, WorkerMessage,
@@ -90,6 +90,32 @@ fn peers_that_are_wrong_lose_their_connection_and_nobody_else_anything() {
 
         let info = info(&mut good).await;
         assert_eq!((info.workers, info.clients), (vec![], 1));
+        scheduler.close().await;
+    });
+}
+
+/// The answer to a client that comes back to its session.
+async fn back(scheduler: &RunningScheduler, session: u64) -> Result<Connection, ConnectError> {
+    let hello = Hello { epoch: 1, ..hello(Role::Client, session) };
+    let back = conn::connect(scheduler.address(), hello, &Credentials::none()).await;
+    back.map(|(_, connection)| connection)
+}
+
+#[test]
+fn of_those_who_went_before_they_had_said_anything_only_the_last_are_waited_for() {
+    run(async {
+        let scheduler = start().await;
+        let mut good = client(&scheduler, 1).await;
+        for session in 2..302 {
+            drop(client(&scheduler, session).await);
+        }
+        while info(&mut good).await.clients > 1 {
+            rt::yield_now().await;
+        }
+        let first = back(&scheduler, 2).await;
+        let reason = RefusedReason::SessionUnknown;
+        assert!(matches!(first, Err(ConnectError::Refused { reason: r, .. }) if r == reason));
+        assert!(back(&scheduler, 301).await.is_ok());
         scheduler.close().await;
     });
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::*;
 use crate::credentials::{Credentials, Part};
+use crate::faults::Faults;
 use crate::hub::lock;
 use crate::listener::Listener;
 use crate::rt::{self, oneshot};
@@ -72,7 +73,7 @@ fn with_server<F: Future<Output = ()>>(
             let holder = Arc::clone(&holder);
             async move {
                 let connection = visitor.welcome(Welcome::new(0)).await.unwrap();
-                serve::serve(&*holder, connection).await;
+                serve::serve(&*holder, connection, &Faults::default()).await;
             }
         });
         rt::select! {

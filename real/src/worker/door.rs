@@ -62,13 +62,13 @@ async fn keep(
     // As above: then the door is dropped, and so not opened.
     let _ = tell.send(Ok(Door { address, runtime, open }));
     let Ok(shell) = opened.await else { return };
-    let serving = Arc::clone(&shell);
+    let (serving, faults) = (Arc::clone(&shell), listener.faults());
     let accept = listener.serve(&[Role::Data], move |_, visitor| {
-        let shell = Arc::clone(&serving);
+        let (shell, faults) = (Arc::clone(&serving), Arc::clone(&faults));
         async move {
             // An error means that it has gone again.
             if let Ok(connection) = visitor.welcome(Welcome::new(0)).await {
-                shell.until_end(serve::serve(&shell, connection)).await;
+                shell.until_end(serve::serve(&shell, connection, &faults)).await;
             }
         }
     });

@@ -10,6 +10,12 @@ use super::Reactor;
 use crate::listener::Visitor;
 use crate::rt;
 
+/// Sessions at a time, connected or waited for; whoever comes anew beyond is refused.
+const MAX_SESSIONS: usize = 1 << 16;
+/// Of these, those that are waited for and have never said anything; for a further one the first is
+/// given up. A stranger costs a hello, and would be kept for its whole grace.
+const MAX_UNHEARD: usize = 128;
+
 impl Reactor {
     /// Somebody said hello.
     pub(super) fn arrived(&mut self, hello: &Hello, visitor: Visitor) {
@@ -22,8 +28,16 @@ impl Reactor {
         match self.sessions.get(&(kind, hello.session)).copied() {
             Some(connection) => self.returned(connection, kind, hello, visitor),
             None if hello.epoch != 0 => {
-                tracing::info!(peer = hello.name, "one comes back to a session that is over");
-                refuse(visitor);
+                self.log.log(|| {
+                    tracing::info!(peer = hello.name, "one comes back to a session that is over");
+                });
+                refuse(visitor, RefusedReason::SessionUnknown);
+            }
+            None if self.peers.len() >= MAX_SESSIONS => {
+                self.log.log(|| {
+                    tracing::warn!(peer = hello.name, "refused: there are too many sessions");
+                });
+                refuse(visitor, RefusedReason::Full);
             }
             None => self.welcome(kind, hello, visitor),
         }
@@ -55,10 +69,10 @@ impl Reactor {
         let welcome = self.welcomes[kind as usize].clone();
         let attached = peer.attach(connection, visitor, hello.received, welcome, self.door.clone());
         if let Err((error, visitor)) = attached {
-            refuse(visitor);
+            refuse(visitor, RefusedReason::SessionUnknown);
             return self.give_up(connection, error.to_string());
         }
-        tracing::info!(peer = peer.label, "connected again");
+        self.log.log(|| tracing::info!(peer = peer.label, "connected again"));
         self.handle(match kind {
             Kind::Client => Event::ClientResumed { connection },
             Kind::Worker => Event::WorkerResumed { connection },
@@ -73,12 +87,15 @@ impl Reactor {
             return;
         }
         peer.detach();
-        let Break { reason, is_final } = ended;
+        let Break { reason, is_final, is_fault } = ended;
+        if is_fault {
+            self.faults.add(rt::Instant::now());
+        }
         if is_final {
             return self.give_up(connection, reason);
         }
         tracing::debug!(peer = peer.label, reason, "disconnected");
-        let kind = peer.kind;
+        let (kind, heard) = (peer.kind, peer.outbox.received());
         self.handle(match kind {
             Kind::Client => Event::ClientDisconnected { connection },
             Kind::Worker => Event::WorkerDisconnected { connection, reason },
@@ -86,6 +103,22 @@ impl Reactor {
         // If it is waited for, it is still there.
         if let Some(peer) = self.peers.get_mut(&connection) {
             peer.probe(connection, self.door.clone());
+        }
+        if heard == 0 {
+            self.left_unheard(connection);
+        }
+    }
+
+    /// A peer went away before it had said anything.
+    fn left_unheard(&mut self, connection: ConnectionId) {
+        self.unheard.push_back(connection);
+        if self.unheard.len() <= MAX_UNHEARD {
+            return;
+        }
+        let Some(first) = self.unheard.pop_front() else { return };
+        let Some(peer) = self.peers.get(&first) else { return };
+        if !peer.is_linked() && peer.outbox.received() == 0 {
+            self.give_up(first, "it said nothing, and so did too many others".to_owned());
         }
     }
 
@@ -95,7 +128,7 @@ impl Reactor {
         match reason {
             // If it is still there, it finds out when it comes back, and starts anew.
             PeerError::Away | PeerError::DeclaredLost | PeerError::Superseded => {
-                tracing::info!(peer = peer.label, %reason, "a peer is gone");
+                self.log.log(|| tracing::info!(peer = peer.label, %reason, "a peer is gone"));
                 peer.detach();
             }
             PeerError::Left => {
@@ -110,7 +143,10 @@ impl Reactor {
             | PeerError::NotItsRun
             | PeerError::NotItsRole
             | PeerError::UnknownSpec => {
-                tracing::warn!(peer = peer.label, %reason, "a peer is wrong; its session is ended");
+                self.faults.add(rt::Instant::now());
+                self.log.log(|| {
+                    tracing::warn!(peer = peer.label, %reason, "a peer is wrong; its session is ended");
+                });
                 drop(peer.close());
             }
         }
@@ -125,16 +161,16 @@ impl Reactor {
     /// The session of a peer cannot go on.
     pub(super) fn give_up(&mut self, connection: ConnectionId, reason: String) {
         let Some(mut peer) = self.remove(connection) else { return };
-        tracing::warn!(peer = peer.label, reason, "a peer is given up");
+        self.log.log(|| tracing::warn!(peer = peer.label, reason, "a peer is given up"));
         peer.detach();
         self.handle(Event::SessionEnded { connection, reason });
     }
 }
 
-/// Who comes back to a session that is not known must start anew.
-fn refuse(visitor: Visitor) {
+/// Tells somebody why it may not come in.
+fn refuse(visitor: Visitor, reason: RefusedReason) {
     drop(rt::spawn(async move {
-        if let Err(error) = visitor.refuse(RefusedReason::SessionUnknown).await {
+        if let Err(error) = visitor.refuse(reason).await {
             tracing::debug!(%error, "a peer left before it was refused");
         }
     }));
