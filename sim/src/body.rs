@@ -30,7 +30,7 @@ pub struct Body {
 
 /// How a run ends that makes no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// It fails.
     Fail,
     /// It asks to be run again.
@@ -79,7 +79,8 @@ impl Body {
     }
 
     /// What a run of it ends with, but for a value, if so many ended without one before.
-    pub(crate) fn refuses(&self, ended: u32) -> Option<Refusal> {
+    #[must_use]
+    pub fn refuses(&self, ended: u32) -> Option<Refusal> {
         let asks = u32::from(self.reschedules);
         if ended < asks {
             return Some(Refusal::Reschedule);

@@ -11,7 +11,7 @@
 //! | `plan.rs`, `text.rs`, `case.rs` | what happens from outside; as text; as a file with its seed |
 //! | `generate.rs` | a seed becomes a plan |
 //! | `minimise.rs` | a case that fails becomes a small one |
-//! | `body.rs` | what a simulated task does, written in its arguments |
+//! | `body.rs`, `bytes.rs` | what a simulated task does, written in its arguments; values as bytes |
 //! | `memory.rs` | how much memory workers have, and what becomes of who needs more |
 //! | `fields.rs` | where, with what, for how long and how often it may run |
 //! | `world.rs`, `queue.rs` | the clock and the deliveries |
@@ -19,7 +19,7 @@
 //! | `network.rs`, `wire.rs`, `requests.rs` | links, and what stands still; messages as bytes; pulls of values |
 //! | `scheduler.rs`, `worker.rs`, `nested.rs`, `client.rs` | what a driver does around each machine |
 //! | `tier2.rs` | the shell in place of the drivers, on madsim |
-//! | `history.rs` | what clients saw, the same on both tiers |
+//! | `history.rs`, `agree.rs` | what clients saw, the same on every tier |
 //! | `oracle.rs`, `failure.rs` | what each future may hold; what a run comes to |
 //! | `reference.rs` | a naive scheduler, with which the real one must agree |
 //! | `property.rs`, `watch/` | what must hold, by name; the observer that sees whether it does |
@@ -30,9 +30,11 @@
 //! | `coverage.rs`, `probe.rs`, `novelty.rs` | what runs have seen; rare moments; how much may be unseen |
 //! | `profile.rs`, `bulk.rs` | ways to use seeds; large plans |
 
+mod agree;
 mod body;
 mod bulk;
 mod bystander;
+mod bytes;
 mod case;
 mod client;
 mod corrupt;
@@ -71,7 +73,9 @@ mod wish;
 mod worker;
 mod world;
 
-pub use body::Body;
+pub use agree::{difference, without_races};
+pub use body::{Body, Refusal};
+pub use bytes::{pack, unpack};
 pub use case::{Case, policy_name, policy_named};
 pub use coverage::Coverage;
 pub use failure::{Class, Failure, Report};

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use raddle::prelude::*;
 use raddle::{Credentials, Error, Result};
+use raddle_tests::proxy::Proxy;
 use raddle_tests::{add, blob, logged, verify};
 use rustix::process::Signal;
 
-use crate::proxy::Proxy;
 use crate::support::{APP, Program, RADDLE, Scratch, test};
 use crate::wire::Wire;
 

@@ -9,10 +9,10 @@ use raddle_net::messages::{
     ClientMessage, Function, NewTask, Query, Runtime, SchedulerToClient, TaskSpec,
 };
 use raddle_net::names::{Key, Session, SpecId};
+use raddle_tests::proxy::Proxy;
 use raddle_tests::{add, fib, logged};
 use rustix::process::Signal;
 
-use crate::proxy::Proxy;
 use crate::support::{APP, Gate, Program, Scratch, known_tasks, test, threads, until};
 use crate::wire::Wire;
 

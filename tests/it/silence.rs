@@ -5,8 +5,8 @@ use std::time::Duration;
 use raddle::Result;
 use raddle::prelude::*;
 use raddle_tests::add;
+use raddle_tests::proxy::Proxy;
 
-use crate::proxy::Proxy;
 use crate::support::{APP, Gate, Program, test, until};
 
 /// So short that a test can wait for it.

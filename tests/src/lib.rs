@@ -1,6 +1,9 @@
 //! Tasks for the tests. They are in a library so that the test binary, which submits them, and the
 //! worker program (`src/bin/app.rs`), which runs them, are different executables with equal tasks.
 
+pub mod chaos;
+pub mod proxy;
+
 use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::path::PathBuf;

@@ -2,18 +2,11 @@
 //!
 //! It must not know how either tier runs a plan.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use raddle_net::names::Key;
-
 use super::run;
 use super::weather::Weather;
+use crate::agree::{difference, without_races};
 use crate::case::Case;
 use crate::failure::{Failure, Report};
-use crate::fields::Fields;
-use crate::history::{End, History};
-use crate::plan::{Op, Question, TaskDef};
-use crate::wish::Wish;
 use crate::world::Mode;
 
 /// Runs a case on both tiers.
@@ -25,108 +18,8 @@ pub(super) fn run(case: &Case) -> Result<Report, Failure> {
     let case = &without_races(case);
     let des = case.run(Mode::default())?;
     let madsim = run::run(case, &Weather::calm(case.seed))?;
-    let tasks = tasks(case);
-    match difference(&tasks, &des.history, &madsim.history) {
+    match difference(case, &des.history, &madsim.history) {
         None => Ok(madsim),
         Some(difference) => Err(Failure::Changed(difference)),
     }
-}
-
-/// The case without what may end either way: faults, and futures that are called off.
-fn without_races(case: &Case) -> Case {
-    let mut case = case.clone();
-    // Only workers of the first tier have a limit.
-    case.plan.memory.clear();
-    case.plan.ops.retain(|step| match step.op {
-        // Without workers, work may fail for lack of them.
-        Op::Query(_, Question::Rest(..) | Question::Retire(_)) => false,
-        Op::Goodbye(_) | Op::Query(..) | Op::Release(..) | Op::Scatter(..) | Op::Submit(..) => true,
-        Op::Wish(_, Wish::Detach(_) | Wish::Publish(..)) => true,
-        // Who comes too late takes nothing, or retries what has failed, or not yet.
-        Op::Wish(_, Wish::Force(_) | Wish::Retry(_) | Wish::Take(_) | Wish::Unpublish(_)) => false,
-        Op::Ambush(..)
-        | Op::Cancel(..)
-        | Op::Clog(..)
-        | Op::Cut(..)
-        | Op::Join(_)
-        | Op::Kill(_)
-        | Op::Leave(_)
-        | Op::Meddle(_)
-        | Op::Pause(..)
-        | Op::Vanish(_) => false,
-    });
-    for step in &mut case.plan.ops {
-        if let Op::Submit(_, tasks) = &mut step.op {
-            for task in tasks {
-                task.body.poison = false;
-                // What ends by the moment, and what only the first tier has.
-                let Fields { gpu, limit, once, .. } = &mut task.fields;
-                (*gpu, *limit, *once) = (0, 0, false);
-            }
-        }
-    }
-    case
-}
-
-fn tasks(case: &Case) -> BTreeMap<Key, TaskDef> {
-    let mut tasks = BTreeMap::new();
-    for step in &case.plan.ops {
-        if let Op::Submit(_, submitted) = &step.op {
-            // Of several recipes for one key, the first counts.
-            submitted.iter().for_each(|task| {
-                tasks.entry(task.key).or_insert_with(|| task.clone());
-            });
-        }
-    }
-    tasks
-}
-
-fn difference(tasks: &BTreeMap<Key, TaskDef>, des: &History, madsim: &History) -> Option<String> {
-    if des.len() != madsim.len() {
-        return Some(format!("{} clients on tier 1, {} on tier 2", des.len(), madsim.len()));
-    }
-    for (client, (des, madsim)) in des.iter().zip(madsim).enumerate() {
-        let keys: BTreeSet<&Key> = des.keys().chain(madsim.keys()).collect();
-        for key in keys {
-            let (des, madsim) = (des.get(key), madsim.get(key));
-            if !is_same(tasks, *key, des, madsim) {
-                return Some(format!(
-                    "{key} of client {client} is {des:?} on tier 1 and {madsim:?} on tier 2"
-                ));
-            }
-        }
-    }
-    None
-}
-
-/// Of several tasks upstream that fail, any may be the first.
-fn is_same(
-    tasks: &BTreeMap<Key, TaskDef>,
-    key: Key,
-    des: Option<&End>,
-    madsim: Option<&End>,
-) -> bool {
-    if des == madsim {
-        return true;
-    }
-    match (des, madsim) {
-        (Some(End::Error { kind: a, .. }), Some(End::Error { kind: b, .. })) => {
-            a == b && roots(tasks, key) > 1
-        }
-        (_, _) => false,
-    }
-}
-
-/// How many tasks fail that a key depends on.
-fn roots(tasks: &BTreeMap<Key, TaskDef>, key: Key) -> usize {
-    let (mut seen, mut next, mut roots) = (BTreeSet::new(), vec![key], 0);
-    while let Some(key) = next.pop() {
-        if let Some(task) = tasks.get(&key)
-            && seen.insert(key)
-        {
-            roots += usize::from(u32::from(task.body.failures) > task.retries);
-            next.extend(&task.dependencies);
-        }
-    }
-    roots
 }

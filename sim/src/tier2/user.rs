@@ -13,9 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use super::body::{self, pack, unpack};
+use super::body;
 use super::nodes;
 use super::stage::stage;
+use crate::bytes::{pack, unpack};
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::history::End;

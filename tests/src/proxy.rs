@@ -1,7 +1,8 @@
-//! A network between two programs that breaks when the test wants it to.
+//! A network between two programs that breaks, or is slow, when the test wants it to.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use raddle::Result;
 use raddle_core::random::{below, hash};
@@ -10,11 +11,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 /// Passes on what comes to its address, both ways.
+#[derive(Debug)]
 pub struct Proxy {
     address: String,
     network: Arc<Network>,
 }
 
+#[derive(Debug)]
 struct Network {
     target: String,
     /// Connections that break by themselves, after so many bytes each.
@@ -26,12 +29,18 @@ struct Network {
     up: AtomicBool,
     /// Whether what is passed on arrives nowhere, and nobody is told.
     swallows: AtomicBool,
+    /// How long everything that is passed on is held up, in microseconds.
+    delay: AtomicU64,
     cut: Notify,
 }
 
 impl Proxy {
-    /// To `target`. The first `fragile` connections break after about `bytes` bytes, in the middle of
+    /// To `target`, from any free port of this machine. The first `fragile` connections break after about `bytes` bytes, in the middle of
     /// whatever is passed on then.
+    ///
+    /// # Errors
+    ///
+    /// If there is no port.
     pub async fn new(target: &str, fragile: usize, bytes: usize) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = format!("tcp://{}", listener.local_addr()?);
@@ -42,6 +51,7 @@ impl Proxy {
             broken: AtomicUsize::new(0),
             up: AtomicBool::new(true),
             swallows: AtomicBool::new(false),
+            delay: AtomicU64::new(0),
             cut: Notify::new(),
         });
         tokio::spawn(Arc::clone(&network).accept(listener));
@@ -49,11 +59,13 @@ impl Proxy {
     }
 
     /// Where it listens, `tcp://host:port`.
+    #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
     /// How many connections broke by themselves.
+    #[must_use]
     pub fn broken(&self) -> usize {
         self.network.broken.load(Ordering::SeqCst)
     }
@@ -73,6 +85,12 @@ impl Proxy {
     /// machine is switched off.
     pub fn swallow(&self, swallows: bool) {
         self.network.swallows.store(swallows, Ordering::SeqCst);
+    }
+
+    /// From now on everything that is passed on is held up for so long.
+    pub fn slow_down(&self, delay: Duration) {
+        let micros = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        self.network.delay.store(micros, Ordering::SeqCst);
     }
 
     /// Whoever comes now gets through.
@@ -117,6 +135,10 @@ impl Network {
                 read = near.read(&mut there) => (&there[..read?], &mut far),
                 read = far.read(&mut back) => (&back[..read?], &mut near),
             };
+            let delay = self.delay.load(Ordering::SeqCst);
+            if delay > 0 {
+                tokio::time::sleep(Duration::from_micros(delay)).await;
+            }
             mute |= self.swallows.load(Ordering::SeqCst);
             let passed = bytes.len().min(left);
             if !mute {

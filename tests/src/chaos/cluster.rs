@@ -1,0 +1,214 @@
+//! A scheduler and workers as processes, and between them a network that breaks.
+//!
+//! It must not know what befalls them when.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::footprint::Footprint;
+use super::{Outcome, text};
+use crate::proxy::Proxy;
+
+/// Tasks that a worker runs at a time.
+const THREADS: &str = "2";
+
+/// The programs of a cluster.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// It is a scheduler when its first argument is `scheduler`.
+    pub scheduler: PathBuf,
+    /// It is a worker with our tasks when its first argument is `--raddle-worker`.
+    pub worker: PathBuf,
+}
+
+/// A cluster. Dropping it kills it.
+#[derive(Debug)]
+pub struct Cluster {
+    programs: Programs,
+    scheduler: Process,
+    /// Where the scheduler listens.
+    address: String,
+    /// Clients come this way.
+    door: Proxy,
+    workers: Vec<Slot>,
+    /// How often a worker was done harm: it may have been lost as often.
+    harm: AtomicU32,
+}
+
+/// One worker after another, and its way to the scheduler.
+#[derive(Debug)]
+struct Slot {
+    door: Proxy,
+    present: Mutex<Process>,
+    /// Those that were told to leave.
+    leaving: Mutex<Vec<Process>>,
+}
+
+/// A process. Dropping it kills it.
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    /// What it says goes somewhere for as long as it lives.
+    _stdout: Option<BufReader<ChildStdout>>,
+}
+
+impl Cluster {
+    /// Starts a scheduler and so many workers.
+    ///
+    /// # Errors
+    ///
+    /// If a process cannot be started.
+    pub async fn start(programs: Programs, workers: usize) -> Outcome<Self> {
+        let mut command = Command::new(&programs.scheduler);
+        // Whoever stands still for longer is taken for gone.
+        command.args(["scheduler", "--port", "0", "--worker-grace", "1", "--ttl", "2"]);
+        let (scheduler, said) = Process::start(command.stdout(Stdio::piped()))?;
+        let address =
+            said.strip_prefix("scheduler at ").ok_or("the scheduler says something else")?;
+        let door = Proxy::new(address, 0, 0).await.map_err(text)?;
+        let mut slots = Vec::new();
+        for _ in 0..workers {
+            let door = Proxy::new(address, 0, 0).await.map_err(text)?;
+            let present = Mutex::new(programs.work(&door)?);
+            slots.push(Slot { door, present, leaving: Mutex::default() });
+        }
+        let harm = AtomicU32::new(0);
+        let address = address.to_owned();
+        Ok(Self { programs, scheduler, address, door, workers: slots, harm })
+    }
+
+    /// Where the scheduler listens, with nothing on the way.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The way of clients to the scheduler.
+    #[must_use]
+    pub fn door(&self) -> &Proxy {
+        &self.door
+    }
+
+    /// The way of a worker to the scheduler.
+    #[must_use]
+    pub fn worker_door(&self, worker: usize) -> &Proxy {
+        &self.workers[worker].door
+    }
+
+    /// How many workers there are, in turn.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// How often a worker may have been lost.
+    #[must_use]
+    pub fn harm(&self) -> u32 {
+        self.harm.load(Ordering::SeqCst)
+    }
+
+    /// A worker may be lost by what follows.
+    pub fn harms(&self) {
+        self.harm.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// What the scheduler takes.
+    #[must_use]
+    pub fn footprint(&self) -> Option<Footprint> {
+        Footprint::of(self.scheduler.child.id())
+    }
+
+    /// What a worker takes.
+    #[must_use]
+    pub fn worker_footprint(&self, worker: usize) -> Option<Footprint> {
+        Footprint::of(lock(&self.workers[worker].present).child.id())
+    }
+
+    /// Kills a worker, as a lack of memory does.
+    pub fn kill(&self, worker: usize) {
+        self.harms();
+        lock(&self.workers[worker].present).end();
+    }
+
+    /// Starts a worker anew; if the one before is still there, it is told to leave.
+    ///
+    /// # Errors
+    ///
+    /// If a process cannot be started.
+    pub fn restart(&self, worker: usize) -> Outcome<()> {
+        self.harms();
+        let slot = &self.workers[worker];
+        let next = self.programs.work(&slot.door)?;
+        let before = std::mem::replace(&mut *lock(&slot.present), next);
+        before.signal(Signal::TERM);
+        // It may stand still, and nobody else knows it any more.
+        before.signal(Signal::CONT);
+        let mut leaving = lock(&slot.leaving);
+        leaving.retain_mut(|process| !process.has_ended());
+        leaving.push(before);
+        Ok(())
+    }
+
+    /// Has a worker stand still, or go on.
+    pub fn signal(&self, worker: usize, signal: Signal) {
+        self.harms();
+        lock(&self.workers[worker].present).signal(signal);
+    }
+
+    /// Has the scheduler stand still, or go on.
+    pub fn signal_scheduler(&self, signal: Signal) {
+        self.scheduler.signal(signal);
+    }
+}
+
+impl Programs {
+    fn work(&self, door: &Proxy) -> Outcome<Process> {
+        let mut command = Command::new(&self.worker);
+        command.args(["--raddle-worker", door.address(), "--raddle-threads", THREADS]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Process { child: child.spawn().map_err(text)?, _stdout: None })
+    }
+}
+
+impl Process {
+    /// Starts it, and waits for the first line that it says.
+    fn start(command: &mut Command) -> Outcome<(Self, String)> {
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().map_err(text)?;
+        let mut stdout = child.stdout.take().map(BufReader::new);
+        let mut line = String::new();
+        if let Some(stdout) = &mut stdout {
+            stdout.read_line(&mut line).map_err(text)?;
+        }
+        Ok((Self { child, _stdout: stdout }, line.trim_end().to_owned()))
+    }
+
+    /// It may have ended already: then nothing happens.
+    fn signal(&self, signal: Signal) {
+        let _ = kill_process(Pid::from_child(&self.child), signal);
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
+    /// As above.
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

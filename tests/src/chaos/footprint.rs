@@ -1,0 +1,33 @@
+//! What a process takes of its machine.
+//!
+//! It must not know what the process does.
+
+use std::fmt;
+use std::fs;
+
+/// Memory and descriptors of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// Bytes of memory that it uses.
+    pub memory: u64,
+    /// Files and sockets that it has open.
+    pub descriptors: usize,
+}
+
+impl Footprint {
+    /// Of the process of this id; `None` where the operating system does not tell.
+    #[must_use]
+    pub fn of(process: u32) -> Option<Self> {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+        let descriptors = fs::read_dir(format!("/proc/{process}/fd")).ok()?.count();
+        Some(Self { memory: kilobytes << 10, descriptors })
+    }
+}
+
+impl fmt::Display for Footprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} KiB, {} descriptors", self.memory >> 10, self.descriptors)
+    }
+}

@@ -1,0 +1,144 @@
+//! A soak: without faults clients see what they see in the simulation; then round after round under
+//! faults, for a time, and after each few rounds a calm one, after which the cluster takes no more than
+//! before.
+//!
+//! It must not know how a round is played.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use raddle_core::random::hash;
+use tokio::sync::watch;
+
+use super::cluster::{Cluster, Programs};
+use super::footprint::Footprint;
+use super::{Outcome, round, storm};
+
+/// Workers of the cluster.
+const WORKERS: usize = 3;
+/// Seeds on which the tiers must agree.
+const AGREE: u64 = 10;
+/// How long faults follow one another before it is calm again.
+const STORM: Duration = Duration::from_secs(20);
+/// How long what is broken may take to notice: longer than any time to live and grace of the cluster.
+const SETTLES: Duration = Duration::from_secs(4);
+/// Storms after which the cluster has what it needs.
+const WARM: u64 = 2;
+/// Bytes that the scheduler may grow by afterwards: what its allocator does not give back.
+const GROWTH: u64 = 4 << 20;
+/// Descriptors by which it may differ: connections that come and go.
+const DESCRIPTORS: usize = 8;
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub struct Soak {
+    /// For how long.
+    pub time: Duration,
+    /// Of what seed.
+    pub seed: u64,
+    /// With what.
+    pub programs: Programs,
+}
+
+/// What was done.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Rounds that were played under faults.
+    pub rounds: u64,
+    /// Faults.
+    pub faults: u64,
+    /// Futures whose ends were judged.
+    pub futures: u64,
+    /// What the scheduler took after the first storms.
+    pub before: Option<Footprint>,
+    /// What it takes now.
+    pub after: Option<Footprint>,
+}
+
+impl Soak {
+    /// Does it.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that must not be.
+    pub async fn run(&self) -> Outcome<Summary> {
+        let cluster = Cluster::start(self.programs.clone(), WORKERS).await?;
+        for seed in 0..AGREE {
+            let agreed = round::agree(hash(self.seed, 0, seed, 0), &cluster).await;
+            agreed.map_err(|why| format!("without faults, plan {seed}: {why}"))?;
+        }
+        let (start, mut summary) = (Instant::now(), Summary::default());
+        for number in 0.. {
+            self.storm(number, &cluster, &mut summary).await?;
+            let footprint = cluster.footprint();
+            if number < WARM {
+                summary.before = footprint;
+            }
+            summary.after = footprint;
+            if start.elapsed() >= self.time {
+                break;
+            }
+        }
+        summary.is_flat()?;
+        Ok(summary)
+    }
+
+    /// Rounds under faults, and one in the calm after them.
+    async fn storm(&self, number: u64, cluster: &Cluster, summary: &mut Summary) -> Outcome<()> {
+        let (end, over) = watch::channel(false);
+        let seed = |n| hash(self.seed, 1, number, n);
+        let rounds = async {
+            let (start, mut result, mut played) = (Instant::now(), Ok(0), 0);
+            while start.elapsed() < STORM && result.is_ok() {
+                played += 1;
+                result = play(seed(played), false, cluster).await.map(|seen| {
+                    summary.futures += seen;
+                    played
+                });
+            }
+            // The faults hear of it, or are over because one of them could not be done.
+            let _ = end.send(true);
+            result
+        };
+        let rages = storm::rage(cluster, seed(0), over.clone());
+        let rages_too = storm::rage(cluster, !seed(0), over);
+        let (rounds, faults, more) = tokio::join!(rounds, rages, rages_too);
+        summary.rounds += rounds.map_err(|why| format!("in storm {number}: {why}"))?;
+        summary.faults += faults? + more?;
+        tokio::time::sleep(SETTLES).await;
+        let calm = play(!seed(1), true, cluster).await;
+        summary.futures +=
+            calm.map_err(|why| format!("in the calm after storm {number}: {why}"))?;
+        Ok(())
+    }
+}
+
+/// Plays the case of a seed; how many futures were judged.
+async fn play(seed: u64, calm: bool, cluster: &Cluster) -> Outcome<u64> {
+    let case = round::case(seed, calm);
+    let history = round::play(&case, cluster, seed).await;
+    let history = history.map_err(|why| format!("plan {seed}: {why}"))?;
+    Ok(history.iter().map(|seen| seen.len() as u64).sum())
+}
+
+impl Summary {
+    fn is_flat(&self) -> Outcome<()> {
+        let (Some(before), Some(after)) = (self.before, self.after) else { return Ok(()) };
+        let grown = after.memory > before.memory + GROWTH;
+        if grown || after.descriptors > before.descriptors + DESCRIPTORS {
+            return Err(format!("the scheduler took {before}, and now takes {after}"));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rounds, faults, futures, .. } = self;
+        write!(f, "{rounds} rounds, {futures} futures, {faults} faults; the scheduler took ")?;
+        match (self.before, self.after) {
+            (Some(before), Some(after)) => write!(f, "{before}, and then {after}"),
+            (_, _) => f.write_str("what this system does not tell"),
+        }
+    }
+}

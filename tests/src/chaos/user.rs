@@ -1,0 +1,250 @@
+//! The user of a client: does what the plan says with the public face of the library, and has the
+//! oracle judge what it sees.
+//!
+//! It must not know what befalls the cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use raddle::{Call, Client, TaskError, TaskFuture};
+use raddle_core::scheduler::Config;
+use raddle_net::messages::Failure;
+use raddle_net::names::{Key, KeyKind};
+use raddle_sim::{End, Op, Oracle, Question, TaskDef, Verdict, pack, unpack};
+use tokio::time::timeout;
+
+use super::act::{INJECTED, act};
+use super::cluster::Cluster;
+use super::{Outcome, text};
+
+/// A future that takes longer, or an answer, never comes.
+pub(super) const LIMIT: Duration = Duration::from_secs(90);
+
+/// What the users of one round share.
+#[derive(Debug)]
+pub(super) struct Stage {
+    /// Makes keys of this round differ from those of others.
+    pub(super) round: u64,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    oracle: Oracle,
+    /// Keys of the plan, by those that the library gave.
+    keys: BTreeMap<Key, Key>,
+    /// How often the oracle has heard that a worker may have been lost.
+    harm: u32,
+}
+
+/// A client and what its user holds.
+pub(super) struct User {
+    client: Client,
+    stage: Arc<Stage>,
+    held: BTreeMap<Key, Vec<TaskFuture<Vec<u8>>>>,
+    gone: bool,
+}
+
+impl Stage {
+    /// Nothing was submitted yet.
+    pub(super) fn new(round: u64) -> Self {
+        Self { round, known: Mutex::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl User {
+    /// A new client, by way of the door.
+    pub(super) async fn connect(cluster: &Cluster, stage: &Arc<Stage>) -> Outcome<Self> {
+        let tries = async {
+            loop {
+                // Nobody gets through for a while: as a user would, it tries again.
+                if let Ok(client) = Client::connect(cluster.door().address()).await {
+                    return client;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let client = timeout(LIMIT, tries).await.map_err(|_| "nobody can connect")?;
+        Ok(Self { client, stage: Arc::clone(stage), held: BTreeMap::new(), gone: false })
+    }
+
+    /// Does what is the doing of a client; everything else is left out.
+    pub(super) async fn operate(&mut self, op: &Op) {
+        match op {
+            Op::Cancel(_, keys) => {
+                keys.iter().for_each(|key| self.stage.known().oracle.cancelled(*key));
+                let futures: Vec<_> = keys.iter().filter_map(|key| self.future(*key)).collect();
+                self.client.cancel(&futures);
+            }
+            Op::Goodbye(_) => self.leave().await,
+            Op::Query(_, question) => self.ask(*question),
+            Op::Release(_, keys) => keys.iter().for_each(|key| self.release(*key)),
+            Op::Scatter(_, task) => {
+                self.stage.known().oracle.submitted(task);
+                let value = pack(task.body.value([]), task.body.nbytes);
+                let future = self.client.scatter(value);
+                self.hold(task.key, future);
+            }
+            Op::Submit(_, tasks) => self.submit(tasks),
+            Op::Ambush(..)
+            | Op::Clog(..)
+            | Op::Cut(..)
+            | Op::Join(_)
+            | Op::Kill(_)
+            | Op::Leave(_)
+            | Op::Meddle(_)
+            | Op::Pause(..)
+            | Op::Vanish(_)
+            | Op::Wish(..) => {}
+        }
+    }
+
+    fn future(&self, key: Key) -> Option<TaskFuture<Vec<u8>>> {
+        self.held.get(&key).map(|futures| futures[0].clone())
+    }
+
+    /// The answer depends on what happens meanwhile: nobody judges it.
+    fn ask(&self, question: Question) {
+        let client = self.client.clone();
+        match question {
+            Question::Explain(key) => {
+                let Some(future) = self.future(key) else { return };
+                drop(tokio::spawn(async move { drop(client.explain(&future).await) }));
+            }
+            Question::Info => drop(tokio::spawn(async move { drop(client.info().await) })),
+            Question::Copies(..)
+            | Question::Events
+            | Question::Rest(..)
+            | Question::Retire(_)
+            | Question::Say
+            | Question::Workers => {}
+        }
+    }
+
+    fn submit(&mut self, tasks: &[TaskDef]) {
+        let mut ours = BTreeSet::new();
+        for task in tasks {
+            // What the user dropped is no argument.
+            let inputs = task.dependencies.iter().map(|key| self.future(*key));
+            let Some(inputs) = inputs.collect::<Option<Vec<_>>>() else { continue };
+            // A numbered key is never used again.
+            let is_used = matches!(task.key.kind(), KeyKind::Numbered { .. })
+                && self.stage.known().oracle.task(task.key).is_some()
+                && !self.held.contains_key(&task.key);
+            if !is_used && ours.insert(task.key) {
+                self.stage.known().oracle.submitted(task);
+                let future = self.client.submit(self.call(task, inputs));
+                self.hold(task.key, future);
+            }
+        }
+    }
+
+    fn call(&self, task: &TaskDef, inputs: Vec<TaskFuture<Vec<u8>>>) -> Call<Vec<u8>> {
+        let call = act(task.body.encode().to_vec(), inputs);
+        let call = call.retries(task.retries).priority(task.priority);
+        match task.key.kind() {
+            KeyKind::Hashed(_) => call.key(&format!("{}/{}", self.stage.round, task.key)),
+            KeyKind::Numbered { .. } => call,
+        }
+    }
+
+    fn hold(&mut self, key: Key, future: TaskFuture<Vec<u8>>) {
+        self.stage.known().keys.insert(future.key(), key);
+        self.held.entry(key).or_default().push(future);
+    }
+
+    fn release(&mut self, key: Key) {
+        if let Some(futures) = self.held.get_mut(&key) {
+            self.stage.known().oracle.let_go(key);
+            futures.pop();
+        }
+        self.held.retain(|_, futures| !futures.is_empty());
+    }
+
+    /// Awaits everything that is held: what it saw.
+    pub(super) async fn judge_all(&self, cluster: &Cluster) -> Outcome<BTreeMap<Key, End>> {
+        let mut ends = BTreeMap::new();
+        for (key, futures) in &self.held {
+            let Ok(result) = timeout(LIMIT, &futures[0]).await else {
+                let why = timeout(LIMIT, self.client.explain(&futures[0])).await;
+                return Err(format!("{key} hangs: {:?}, {why:?}", futures[0]));
+            };
+            ends.insert(*key, self.judge(*key, result, cluster)?);
+        }
+        Ok(ends)
+    }
+
+    fn judge(&self, key: Key, result: Result<Vec<u8>, TaskError>, on: &Cluster) -> Outcome<End> {
+        let mut known = self.stage.known();
+        while known.harm < on.harm() {
+            known.harm += 1;
+            known.oracle.killed();
+        }
+        let (end, verdict) = match result {
+            Ok(bytes) => {
+                let value = unpack(&bytes).map_err(|why| format!("{key}: {why}"))?;
+                (End::Value(value), known.oracle.judge_value(key, value))
+            }
+            Err(error) => {
+                let (blame, failure) = failure(&error).ok_or_else(|| format!("{key}: {error}"))?;
+                // Of what failed because of another, nobody says which it was.
+                let blame = blame.and_then(|blame| known.keys.get(&blame).copied());
+                let blame = blame.unwrap_or(key);
+                let allowed = Config::default().allowed_failures;
+                let verdict = known.oracle.judge_failure(key, blame, &failure, allowed);
+                let may = || known.oracle.may_fail(key, allowed);
+                let upstream = !matches!(failure, Failure::Failed { .. }) && may();
+                let verdict = if upstream { Verdict::Right } else { verdict };
+                (End::error(blame, &failure), verdict)
+            }
+        };
+        match verdict {
+            Verdict::Right => Ok(end),
+            Verdict::Wrong(why) => Err(why),
+        }
+    }
+
+    /// Lets go of everything, and says goodbye.
+    pub(super) async fn leave(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        held.keys().for_each(|key| self.stage.known().oracle.let_go(*key));
+        self.gone = true;
+        // An error means that the scheduler is gone: others see that.
+        let _ = self.client.close().await;
+    }
+
+    /// Whether it has said goodbye: it sees nothing any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone
+    }
+}
+
+/// How many tasks the scheduler has.
+pub(super) async fn tasks(client: &Client) -> Outcome<u64> {
+    let info = timeout(LIMIT, client.info()).await.map_err(|_| "the scheduler does not answer")?;
+    Ok(info.map_err(text)?.tasks.iter().map(|(_, count)| count).sum())
+}
+
+/// What the machines call this error, and the task that failed first if it is known; nothing of what no
+/// task of a plan may end with.
+fn failure(error: &TaskError) -> Option<(Option<Key>, Failure)> {
+    match error.clone() {
+        TaskError::Cancelled => Some((None, Failure::Cancelled)),
+        TaskError::Failed { message, chain, panic, location, worker, attempts, blame }
+            if message == INJECTED =>
+        {
+            let failure = Failure::Failed { message, chain, panic, location, worker, attempts };
+            Some((Some(blame), failure))
+        }
+        TaskError::Lost { reason } => Some((None, Failure::Lost { reason })),
+        TaskError::WorkerDied { deaths, last_worker } => {
+            Some((None, Failure::WorkerDied { deaths, last_worker }))
+        }
+        _ => None,
+    }
+}
