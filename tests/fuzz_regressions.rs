@@ -140,6 +140,14 @@ fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     for (number, line) in lines.into_iter().enumerate() {
         seeds.push(("command_line", format!("line-{number}"), line.as_bytes().to_vec()));
     }
+    let files = [
+        "json = true\naddress = \"tcp://node:1\"\n[scheduler]\nport = \"9000:9100\"\n---\nscheduler\n--port\n0",
+        "[worker]\nthreads = 4\nresources = \"gpu=1\"\ngrace = 2.5\n---\nworker\ntcp://node:1",
+        "credentials = \"certs\"\n---\n--credentials\nothers\nstatus",
+    ];
+    for (number, file) in files.into_iter().enumerate() {
+        seeds.push(("configuration", format!("file-{number}"), file.as_bytes().to_vec()));
+    }
     for number in 0..24_u64 {
         // Choices without an order: enough of them that something happens.
         let bytes = |length: u64| (0..length).map(|at| chance(number, at)).collect::<Vec<u8>>();

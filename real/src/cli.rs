@@ -19,6 +19,7 @@ mod table;
 mod target;
 mod worker;
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -100,6 +101,21 @@ enum Command {
 pub fn understand<'a>(
     arguments: impl IntoIterator<Item = &'a str>,
 ) -> std::result::Result<(), String> {
+    Cli::try_parse_from(arguments).map(drop).map_err(|error| error.to_string())
+}
+
+/// The same, with what a configuration file with this text says.
+///
+/// # Errors
+///
+/// What is said of the file, or of the arguments.
+#[doc(hidden)]
+pub fn understand_configured<'a>(
+    configuration: &str,
+    arguments: impl IntoIterator<Item = &'a str>,
+) -> std::result::Result<(), String> {
+    let settings = Settings::of(configuration)?;
+    let arguments = settings.apply(arguments.into_iter().map(OsString::from));
     Cli::try_parse_from(arguments).map(drop).map_err(|error| error.to_string())
 }
 

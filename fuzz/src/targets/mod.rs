@@ -20,7 +20,7 @@ mod wire;
 pub mod worker;
 
 pub use client::client_events;
-pub use command_line::command_line;
+pub use command_line::{command_line, configuration};
 pub use graph::graph_submit;
 pub use hello::hello;
 pub use message::{message_decode, message_roundtrip};
@@ -34,10 +34,11 @@ pub use worker::worker_events;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, but for the canary.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("client_events", client_events),
     ("cluster_plan", cluster_plan),
     ("command_line", command_line),
+    ("configuration", configuration),
     ("frame_decode", frame_decode),
     ("frame_roundtrip", frame_roundtrip),
     ("graph_submit", graph_submit),

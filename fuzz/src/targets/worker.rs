@@ -241,6 +241,10 @@ impl Driver {
                 let blame = choices.one_in(3).then(|| self.names.some_key(choices));
                 self.event(Event::Executed { run, outcome: Outcome::Failed { blame, failure } });
             }
+            14 if choices.one_in(2) => {
+                let Some(note) = draw(choices, &self.names) else { return };
+                self.event(Event::Noted { run, note });
+            }
             _ => self.finish(run, choices.number() % 1_000),
         }
     }
@@ -254,6 +258,10 @@ impl Driver {
         self.event(match op {
             8 | 9 => Event::Blocked { run },
             10 | 11 => Event::Unblocked { run },
+            14 => {
+                let Some(note) = draw(choices, &self.names) else { return };
+                Event::Noted { run, note }
+            }
             _ => {
                 let Some(message) = draw(choices, &self.names) else { return };
                 Event::FromRun { run, message }

@@ -123,6 +123,11 @@ impl Settings {
         Ok(Self { file, variable })
     }
 
+    /// What a file with this text says, and an empty environment.
+    pub(super) fn of(text: &str) -> std::result::Result<Self, String> {
+        Ok(Self { file: Some((PathBuf::new(), parse(text)?)), variable: |_| None })
+    }
+
     /// `arguments`, the program's own name first, with what is configured for their command.
     pub(super) fn apply(&self, arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
         let mut all: Vec<_> = arguments.into_iter().collect();
