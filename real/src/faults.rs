@@ -1,5 +1,6 @@
 //! How much of what is wrong a port puts up with: each wrong greeting or frame costs its connection,
-//! and beyond a burst of them newcomers are let in more slowly. Who is in is not slowed down.
+//! and beyond a burst of them newcomers are let in more slowly. Who is in is not slowed down: what
+//! strangers do costs time that is theirs.
 //!
 //! This module must not know what was wrong.
 
@@ -8,10 +9,10 @@ use std::time::Duration;
 
 use crate::rt::Instant;
 
-/// Newcomers wait for so long for each fault: 2,000 faults a second, at most.
-const COST: Duration = Duration::from_micros(500);
+/// Newcomers wait for so long for each fault: 1,000 faults a second, at most.
+const COST: Duration = Duration::from_millis(1);
 /// As much is put up with at once.
-const BURST: Duration = Duration::from_millis(100);
+const BURST: Duration = Duration::from_millis(200);
 /// Nobody waits for longer than this, however many were wrong before.
 const LONGEST: Duration = Duration::from_secs(1);
 

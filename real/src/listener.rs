@@ -144,8 +144,9 @@ impl Listener {
                 match greeted.unwrap_or(Err(GreetingError::Slow)) {
                     Ok(Some((hello, visitor))) => arrived(hello, visitor).await,
                     Ok(None) => {}
-                    // Somebody looked whether anyone listens here.
+                    // Perhaps somebody looked whether anyone listens here; but not so often.
                     Err(GreetingError::Io(error)) if TlsError::of(&error).is_none() => {
+                        door.faults.add(rt::Instant::now());
                         tracing::debug!(%peer, %error, "gone");
                     }
                     Err(error) => {
@@ -321,7 +322,39 @@ async fn refuse(stream: &mut Channel, reason: RefusedReason) -> Result<(), Greet
 
 #[cfg(test)]
 mod tests {
+    use raddle_net::names::Session;
+
     use super::*;
+    use crate::conn::ConnectError;
+
+    #[test]
+    fn where_there_is_no_room_one_is_told_so_and_those_inside_stay() {
+        let test = async {
+            let none = Credentials::none();
+            let mut listener =
+                Listener::bind("127.0.0.1", 0, Part::Scheduler, &none).await.expect("a port");
+            listener.door.room = Arc::new(Semaphore::new(1));
+            let address = listener.address().to_owned();
+            rt::spawn(listener.serve(&[Role::Client], |_, visitor| async move {
+                let mut inside = visitor.welcome(Welcome::new(1)).await.expect("it waits");
+                assert!(matches!(inside.reader.next().await, Ok(None)), "it leaves by itself");
+            }));
+            let come = async |session| {
+                let hello = Hello::new(Role::Client, Session::truncate(session));
+                conn::connect(&address, hello, &none).await
+            };
+            let first = come(1).await.expect("there is room");
+            let reason = come(2).await.map(drop);
+            let full = |reason| matches!(reason, RefusedReason::Full);
+            assert!(matches!(reason, Err(ConnectError::Refused { reason, .. }) if full(reason)));
+            drop(first);
+            // The place is free as soon as the other side has seen that it is.
+            while come(3).await.is_err() {
+                rt::yield_now().await;
+            }
+        };
+        rt::block_on(test).expect("a runtime");
+    }
 
     #[test]
     fn who_says_nothing_gives_way_to_those_who_come_after_it() {

@@ -15,14 +15,13 @@ use super::Outcome;
 use super::cluster::Cluster;
 use super::user::{LIMIT, Stage, User, tasks};
 
-/// Tasks of a round, about.
-const TASKS: u64 = 60;
+/// What plans consist of: the same as those of `cargo sim -- --tier both`.
+const MIX: Mix = Mix { tasks: 120, faults: true, bodies: true, swarm: true };
 
 /// The case of a seed. A calm one has a definite outcome; in another, futures are called off.
 #[must_use]
 pub fn case(seed: u64, calm: bool) -> Case {
-    let mix = Mix { tasks: TASKS, faults: false, bodies: true, swarm: true };
-    let plan = Plan::from_seed(seed, mix);
+    let plan = Plan::from_seed(seed, MIX);
     let whole = Case { story: String::new(), seed, policy: Policy::default(), plant: None, plan };
     let mut case = without_races(&whole);
     // Nobody publishes or detaches: what is left of that is for others to look at.

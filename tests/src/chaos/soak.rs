@@ -17,7 +17,7 @@ use super::{Outcome, round, storm};
 /// Workers of the cluster.
 const WORKERS: usize = 3;
 /// Seeds on which the tiers must agree.
-const AGREE: u64 = 10;
+const AGREE: usize = 10;
 /// How long faults follow one another before it is calm again.
 const STORM: Duration = Duration::from_secs(20);
 /// How long what is broken may take to notice: longer than any time to live and grace of the cluster.
@@ -63,8 +63,8 @@ impl Soak {
     /// The first thing that must not be.
     pub async fn run(&self) -> Outcome<Summary> {
         let cluster = Cluster::start(self.programs.clone(), WORKERS).await?;
-        for seed in 0..AGREE {
-            let agreed = round::agree(hash(self.seed, 0, seed, 0), &cluster).await;
+        for seed in (self.seed..).take(AGREE) {
+            let agreed = round::agree(seed, &cluster).await;
             agreed.map_err(|why| format!("without faults, plan {seed}: {why}"))?;
         }
         let (start, mut summary) = (Instant::now(), Summary::default());

@@ -88,14 +88,14 @@ impl Reactor {
         }
         peer.detach();
         let Break { reason, is_final, is_fault } = ended;
-        if is_fault {
+        let (kind, heard) = (peer.kind, peer.outbox.received());
+        if is_fault || heard == 0 {
             self.faults.add(rt::Instant::now());
         }
         if is_final {
             return self.give_up(connection, reason);
         }
         tracing::debug!(peer = peer.label, reason, "disconnected");
-        let (kind, heard) = (peer.kind, peer.outbox.received());
         self.handle(match kind {
             Kind::Client => Event::ClientDisconnected { connection },
             Kind::Worker => Event::WorkerDisconnected { connection, reason },
