@@ -245,6 +245,13 @@ fn failure(error: &TaskError) -> Option<(Option<Key>, Failure)> {
         TaskError::WorkerDied { deaths, last_worker } => {
             Some((None, Failure::WorkerDied { deaths, last_worker }))
         }
-        _ => None,
+        TaskError::Decode { .. }
+        | TaskError::Disconnected { .. }
+        | TaskError::Exited { .. }
+        | TaskError::Failed { .. }
+        | TaskError::NoWorker { .. }
+        | TaskError::Rejected { .. }
+        | TaskError::TimedOut
+        | _ => None,
     }
 }
