@@ -13,6 +13,8 @@
 //!
 //! None of it knows the machines. Plans and verdicts do not depend on a clock; when things happen does.
 
+use std::time::Duration;
+
 pub mod act;
 pub mod cluster;
 pub mod flood;
@@ -21,6 +23,9 @@ pub mod round;
 pub mod soak;
 pub mod storm;
 mod user;
+
+/// What takes longer never comes.
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// What went wrong, in words.
 pub type Outcome<T> = Result<T, String>;

@@ -9,12 +9,21 @@ use raddle_core::random::{below, hash};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
-/// Passes on what comes to its address, both ways.
+/// Passes on what comes to its address, both ways, until it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     address: String,
     network: Arc<Network>,
+    accepts: JoinHandle<()>,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepts.abort();
+        self.cut();
+    }
 }
 
 #[derive(Debug)]
@@ -54,8 +63,8 @@ impl Proxy {
             delay: AtomicU64::new(0),
             cut: Notify::new(),
         });
-        tokio::spawn(Arc::clone(&network).accept(listener));
-        Ok(Self { address, network })
+        let accepts = tokio::spawn(Arc::clone(&network).accept(listener));
+        Ok(Self { address, network, accepts })
     }
 
     /// Where it listens, `tcp://host:port`.

@@ -1,17 +1,23 @@
-//! A scheduler and workers as processes, and between them a network that breaks.
+//! A scheduler and workers as processes, and between them a network that breaks: on the way from each
+//! worker to the scheduler, and from others to the values of every second worker. The other half is
+//! reached where it listens, so that the scheduler can see that nobody listens any more.
 //!
 //! It must not know what befalls them when.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use raddle::Client;
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::timeout;
 
 use super::footprint::Footprint;
-use super::{Outcome, text};
+use super::{LIMIT, Outcome, text};
 use crate::proxy::Proxy;
 
 /// Tasks that a worker runs at a time.
@@ -53,12 +59,14 @@ struct Slot {
 #[derive(Debug)]
 struct Process {
     child: Child,
+    /// The way to its values, if it breaks.
+    data: Option<Proxy>,
     /// What it says goes somewhere for as long as it lives.
     _stdout: Option<BufReader<ChildStdout>>,
 }
 
 impl Cluster {
-    /// Starts a scheduler and so many workers.
+    /// Starts a scheduler and so many workers; returns when they have joined.
     ///
     /// # Errors
     ///
@@ -74,10 +82,14 @@ impl Cluster {
         let mut slots = Vec::new();
         for _ in 0..workers {
             let door = Proxy::new(address, 0, 0).await.map_err(text)?;
-            let present = Mutex::new(programs.work(&door)?);
+            let present = Mutex::new(programs.work(&door, slots.len()).await?);
             slots.push(Slot { door, present, leaving: Mutex::default() });
         }
         let harm = AtomicU32::new(0);
+        let client = Client::connect(address).await.map_err(text)?;
+        let joined = timeout(LIMIT, client.wait_for_workers(workers)).await;
+        joined.map_err(|_| "not all workers have joined")?.map_err(text)?;
+        client.close().await.map_err(text)?;
         let address = address.to_owned();
         Ok(Self { programs, scheduler, address, door, workers: slots, harm })
     }
@@ -140,10 +152,10 @@ impl Cluster {
     /// # Errors
     ///
     /// If a process cannot be started.
-    pub fn restart(&self, worker: usize) -> Outcome<()> {
+    pub async fn restart(&self, worker: usize) -> Outcome<()> {
         self.harms();
         let slot = &self.workers[worker];
-        let next = self.programs.work(&slot.door)?;
+        let next = self.programs.work(&slot.door, worker).await?;
         let before = std::mem::replace(&mut *lock(&slot.present), next);
         before.signal(Signal::TERM);
         // It may stand still, and nobody else knows it any more.
@@ -152,6 +164,20 @@ impl Cluster {
         leaving.retain_mut(|process| !process.has_ended());
         leaving.push(before);
         Ok(())
+    }
+
+    /// Breaks the connections on which others ask for a worker's values, if they break.
+    pub fn cut_data(&self, worker: usize) {
+        if let Some(data) = &lock(&self.workers[worker].present).data {
+            data.cut();
+        }
+    }
+
+    /// Has everything that is said on those held up for so long.
+    pub fn slow_data_down(&self, worker: usize, delay: Duration) {
+        if let Some(data) = &lock(&self.workers[worker].present).data {
+            data.slow_down(delay);
+        }
     }
 
     /// Has a worker stand still, or go on.
@@ -167,11 +193,23 @@ impl Cluster {
 }
 
 impl Programs {
-    fn work(&self, door: &Proxy) -> Outcome<Process> {
+    /// Starts the worker of this number.
+    async fn work(&self, door: &Proxy, number: usize) -> Outcome<Process> {
         let mut command = Command::new(&self.worker);
         command.args(["--raddle-worker", door.address(), "--raddle-threads", THREADS]);
+        let mut data = None;
+        if number % 2 == 1 {
+            // A port that was free a moment ago.
+            let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+            let at = free.map_err(text)?;
+            let way = Proxy::new(&at.to_string(), 0, 0).await.map_err(text)?;
+            let contact = way.address().trim_start_matches("tcp://");
+            command.args(["--raddle-port", &at.port().to_string()]);
+            command.args(["--raddle-contact-address", contact]);
+            data = Some(way);
+        }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Process { child: child.spawn().map_err(text)?, _stdout: None })
+        Ok(Process { child: child.spawn().map_err(text)?, data, _stdout: None })
     }
 }
 
@@ -184,7 +222,7 @@ impl Process {
         if let Some(stdout) = &mut stdout {
             stdout.read_line(&mut line).map_err(text)?;
         }
-        Ok((Self { child, _stdout: stdout }, line.trim_end().to_owned()))
+        Ok((Self { child, data: None, _stdout: stdout }, line.trim_end().to_owned()))
     }
 
     /// It may have ended already: then nothing happens.

@@ -21,8 +21,7 @@ use serde::Serialize;
 
 use super::cluster::{Cluster, Programs};
 use super::footprint::Footprint;
-use super::user::LIMIT;
-use super::{Outcome, text};
+use super::{LIMIT, Outcome, text};
 use crate::add;
 
 /// The stream of chance that belongs to what is wrong.

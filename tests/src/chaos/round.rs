@@ -11,9 +11,9 @@ use raddle_core::scheduler::Policy;
 use raddle_sim::{Case, History, Mix, Mode, Op, Plan, Step, difference, without_races};
 use tokio::time::{Instant, sleep_until};
 
-use super::Outcome;
 use super::cluster::Cluster;
-use super::user::{LIMIT, Stage, User, tasks};
+use super::user::{Stage, User, tasks};
+use super::{LIMIT, Outcome};
 
 /// What plans consist of: the same as those of `cargo sim -- --tier both`.
 const MIX: Mix = Mix { tasks: 120, faults: true, bodies: true, swarm: true };

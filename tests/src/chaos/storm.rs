@@ -31,6 +31,7 @@ const SLOW: Duration = Duration::from_millis(1_000);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     CutClients,
+    CutData,
     CutWorker,
     HiccupOfScheduler,
     Kill,
@@ -38,12 +39,14 @@ enum Fault {
     OutageOfWorker,
     Restart,
     SlowClients,
+    SlowData,
     SlowWorker,
     Standstill,
 }
 
-const FAULTS: [Fault; 10] = [
+const FAULTS: [Fault; 12] = [
     Fault::CutClients,
+    Fault::CutData,
     Fault::CutWorker,
     Fault::HiccupOfScheduler,
     Fault::Kill,
@@ -51,6 +54,7 @@ const FAULTS: [Fault; 10] = [
     Fault::OutageOfWorker,
     Fault::Restart,
     Fault::SlowClients,
+    Fault::SlowData,
     Fault::SlowWorker,
     Fault::Standstill,
 ];
@@ -87,6 +91,7 @@ async fn strike(
     let (clients, way) = (cluster.door(), cluster.worker_door(worker));
     match fault {
         Fault::CutClients => clients.cut(),
+        Fault::CutData => cluster.cut_data(worker),
         Fault::CutWorker => way.cut(),
         Fault::HiccupOfScheduler => {
             cluster.signal_scheduler(Signal::STOP);
@@ -96,7 +101,7 @@ async fn strike(
         Fault::Kill => {
             cluster.kill(worker);
             sleep(part(OUTAGE)).await;
-            cluster.restart(worker)?;
+            cluster.restart(worker).await?;
         }
         Fault::OutageOfClients => {
             clients.go_down();
@@ -109,11 +114,16 @@ async fn strike(
             sleep(part(OUTAGE)).await;
             way.go_up();
         }
-        Fault::Restart => cluster.restart(worker)?,
+        Fault::Restart => cluster.restart(worker).await?,
         Fault::SlowClients => {
             clients.slow_down(part(DELAY));
             sleep(part(SLOW)).await;
             clients.slow_down(Duration::ZERO);
+        }
+        Fault::SlowData => {
+            cluster.slow_data_down(worker, part(DELAY));
+            sleep(part(SLOW)).await;
+            cluster.slow_data_down(worker, Duration::ZERO);
         }
         Fault::SlowWorker => {
             way.slow_down(part(DELAY));

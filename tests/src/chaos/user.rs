@@ -16,10 +16,7 @@ use tokio::time::timeout;
 
 use super::act::{INJECTED, act};
 use super::cluster::Cluster;
-use super::{Outcome, text};
-
-/// A future that takes longer, or an answer, never comes.
-pub(super) const LIMIT: Duration = Duration::from_secs(90);
+use super::{LIMIT, Outcome, text};
 
 /// What the users of one round share.
 #[derive(Debug)]
