@@ -48,11 +48,11 @@ pub(crate) enum ConnError {
 }
 
 impl ConnError {
-    /// Whether the peer was wrong, rather than the network.
+    /// Whether the peer may have been wrong, rather than the network.
     pub(crate) fn is_fault(&self) -> bool {
         match self {
-            Self::Frame(_) | Self::Session(_) => true,
-            Self::Closed | Self::Io(_) | Self::Silent | Self::Unfinished => false,
+            Self::Frame(_) | Self::Session(_) | Self::Unfinished => true,
+            Self::Closed | Self::Io(_) | Self::Silent => false,
         }
     }
 

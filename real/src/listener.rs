@@ -1,7 +1,8 @@
 //! A door: accepts connections, has each say hello, and hands on those that may come in.
 //!
 //! Each greeting is a task of its own with a time limit, and gives way to those who come after it if
-//! there are too many, so that whoever says nothing holds up nobody. This module must not know what happens behind the door.
+//! there are too many, so that whoever says nothing holds up nobody. This module must not know what
+//! happens behind the door.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -46,6 +47,7 @@ struct Door {
     log: Arc<Throttle>,
     /// What was wrong here.
     faults: Arc<Faults>,
+    /// For those who are in.
     room: Arc<Semaphore>,
 }
 

@@ -73,6 +73,8 @@ pub(super) struct Reactor {
     faults: Arc<Faults>,
     /// Of words about peers.
     log: Throttle,
+    /// Of the machine's own words.
+    warnings: Throttle,
     followers: BTreeMap<String, Told>,
     /// How those who come are welcomed, by kind.
     welcomes: [Welcome; 2],
@@ -113,6 +115,7 @@ impl Reactor {
             unheard: VecDeque::new(),
             faults,
             log: Throttle::default(),
+            warnings: Throttle::default(),
             followers: BTreeMap::new(),
             dirty: VecDeque::new(),
             effects: Vec::new(),
@@ -299,7 +302,7 @@ impl Reactor {
                     }
                     self.say(connection, &message);
                 }
-                Effect::Warn { text } => self.log.log(|| tracing::warn!("{text}")),
+                Effect::Warn { text } => self.warnings.log(|| tracing::warn!("{text}")),
             }
         }
         self.effects = effects;

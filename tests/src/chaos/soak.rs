@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use raddle_core::random::hash;
+use raddle_sim::End;
 use tokio::sync::watch;
 
 use super::cluster::{Cluster, Programs};
@@ -49,6 +50,9 @@ pub struct Summary {
     pub faults: u64,
     /// Futures whose ends were judged.
     pub futures: u64,
+    /// Those that held a value; of the others, somebody called a task off, it was to fail, or its
+    /// workers were lost.
+    pub values: u64,
     /// What the scheduler took after the first storms.
     pub before: Option<Footprint>,
     /// What it takes now.
@@ -91,10 +95,7 @@ impl Soak {
             let (start, mut result, mut played) = (Instant::now(), Ok(0), 0);
             while start.elapsed() < STORM && result.is_ok() {
                 played += 1;
-                result = play(seed(played), false, cluster).await.map(|seen| {
-                    summary.futures += seen;
-                    played
-                });
+                result = summary.play(seed(played), false, cluster).await.map(|()| played);
             }
             // The faults hear of it, or are over because one of them could not be done.
             let _ = end.send(true);
@@ -106,22 +107,23 @@ impl Soak {
         summary.rounds += rounds.map_err(|why| format!("in storm {number}: {why}"))?;
         summary.faults += faults? + more?;
         tokio::time::sleep(SETTLES).await;
-        let calm = play(!seed(1), true, cluster).await;
-        summary.futures +=
-            calm.map_err(|why| format!("in the calm after storm {number}: {why}"))?;
-        Ok(())
+        let calm = summary.play(!seed(1), true, cluster).await;
+        calm.map_err(|why| format!("in the calm after storm {number}: {why}"))
     }
 }
 
-/// Plays the case of a seed; how many futures were judged.
-async fn play(seed: u64, calm: bool, cluster: &Cluster) -> Outcome<u64> {
-    let case = round::case(seed, calm);
-    let history = round::play(&case, cluster, seed).await;
-    let history = history.map_err(|why| format!("plan {seed}: {why}"))?;
-    Ok(history.iter().map(|seen| seen.len() as u64).sum())
-}
-
 impl Summary {
+    /// Plays the case of a seed.
+    async fn play(&mut self, seed: u64, calm: bool, cluster: &Cluster) -> Outcome<()> {
+        let history = round::play(&round::case(seed, calm), cluster, seed).await;
+        let history = history.map_err(|why| format!("plan {seed}: {why}"))?;
+        for end in history.iter().flat_map(|seen| seen.values()) {
+            self.futures += 1;
+            self.values += u64::from(matches!(end, End::Value(_)));
+        }
+        Ok(())
+    }
+
     fn is_flat(&self) -> Outcome<()> {
         let (Some(before), Some(after)) = (self.before, self.after) else { return Ok(()) };
         let grown = after.memory > before.memory + GROWTH;
@@ -134,8 +136,9 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rounds, faults, futures, .. } = self;
-        write!(f, "{rounds} rounds, {futures} futures, {faults} faults; the scheduler took ")?;
+        let Self { rounds, faults, futures, values, .. } = self;
+        write!(f, "{rounds} rounds, {values} values of {futures} futures, {faults} faults; ")?;
+        f.write_str("the scheduler took ")?;
         match (self.before, self.after) {
             (Some(before), Some(after)) => write!(f, "{before}, and then {after}"),
             (_, _) => f.write_str("what this system does not tell"),

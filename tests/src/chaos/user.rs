@@ -10,13 +10,16 @@ use std::time::Duration;
 use raddle::{Call, Client, TaskError, TaskFuture};
 use raddle_core::scheduler::Config;
 use raddle_net::messages::Failure;
-use raddle_net::names::{Key, KeyKind};
+use raddle_net::names::{Key, KeyKind, Session};
 use raddle_sim::{End, Op, Oracle, Question, TaskDef, Verdict, pack, unpack};
 use tokio::time::timeout;
 
 use super::act::{INJECTED, act};
 use super::cluster::Cluster;
 use super::{LIMIT, Outcome, text};
+
+/// A task that no plan has: one that a body submitted.
+const CHILD: Key = Key::numbered(Session::truncate(u64::MAX), u64::MAX);
 
 /// What the users of one round share.
 #[derive(Debug)]
@@ -41,6 +44,21 @@ pub(super) struct User {
     stage: Arc<Stage>,
     held: BTreeMap<Key, Vec<TaskFuture<Vec<u8>>>>,
     gone: bool,
+}
+
+impl Known {
+    /// Of most failures nobody tells which task was the first: then any may be.
+    fn judge_failure(&self, key: Key, blame: Option<Key>, failure: &Failure) -> (End, Verdict) {
+        let allowed = Config::default().allowed_failures;
+        let judge = |blame| self.oracle.judge_failure(key, blame, failure, allowed);
+        let suspects = blame.map_or_else(
+            || self.keys.values().copied().chain([key, CHILD]).collect(),
+            |blame| vec![blame],
+        );
+        let right = suspects.iter().copied().find(|suspect| judge(*suspect) == Verdict::Right);
+        let blame = right.or(blame).unwrap_or(key);
+        (End::error(blame, failure), judge(blame))
+    }
 }
 
 impl Stage {
@@ -189,15 +207,8 @@ impl User {
             }
             Err(error) => {
                 let (blame, failure) = failure(&error).ok_or_else(|| format!("{key}: {error}"))?;
-                // Of what failed because of another, nobody says which it was.
-                let blame = blame.and_then(|blame| known.keys.get(&blame).copied());
-                let blame = blame.unwrap_or(key);
-                let allowed = Config::default().allowed_failures;
-                let verdict = known.oracle.judge_failure(key, blame, &failure, allowed);
-                let may = || known.oracle.may_fail(key, allowed);
-                let upstream = !matches!(failure, Failure::Failed { .. }) && may();
-                let verdict = if upstream { Verdict::Right } else { verdict };
-                (End::error(blame, &failure), verdict)
+                let blame = blame.map(|blame| known.keys.get(&blame).copied().unwrap_or(CHILD));
+                known.judge_failure(key, blame, &failure)
             }
         };
         match verdict {
