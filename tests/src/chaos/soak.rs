@@ -23,7 +23,7 @@ const AGREE: usize = 10;
 const STORM: Duration = Duration::from_secs(20);
 /// How long what is broken may take to notice: longer than any time to live and grace of the cluster.
 const SETTLES: Duration = Duration::from_secs(4);
-/// Storms after which the cluster has what it needs.
+/// Storms after which the cluster has what it needs, and a quarter of the time if that is longer.
 const WARM: u64 = 2;
 /// Bytes that the scheduler may grow by afterwards: what its allocator does not give back.
 const GROWTH: u64 = 4 << 20;
@@ -53,7 +53,7 @@ pub struct Summary {
     /// Those that held a value; of the others, somebody called a task off, it was to fail, or its
     /// workers were lost.
     pub values: u64,
-    /// What the scheduler took after the first storms.
+    /// What the scheduler took after the first storms, a quarter of the time at least.
     pub before: Option<Footprint>,
     /// What it takes now.
     pub after: Option<Footprint>,
@@ -75,7 +75,7 @@ impl Soak {
         for number in 0.. {
             self.storm(number, &cluster, &mut summary).await?;
             let footprint = cluster.footprint();
-            if number < WARM {
+            if number < WARM || start.elapsed() < self.time / 4 {
                 summary.before = footprint;
             }
             summary.after = footprint;
