@@ -419,11 +419,19 @@ impl World {
             Effect::Close { reason } => {
                 self.fail(Failure::Protocol(format!("client closes: {reason}")));
             }
-            Effect::Fetch { key, run, address, .. } => {
+            Effect::Fetch { key, run, address, route, .. } => {
                 let item = Item { key, run };
-                self.ask(Asker::Client(client, item), &address, vec![item]);
+                let asker = Asker::Client(client, item);
+                if !self.is_lost(asker, &address, route) {
+                    self.ask(asker, &address, vec![item]);
+                }
             }
-            Effect::Send { key, run, address } => self.push(client, Item { key, run }, &address),
+            Effect::Send { key, run, address, route } => {
+                let item = Item { key, run };
+                if !self.is_lost(Asker::Sender(client, item), &address, route) {
+                    self.push(client, item, &address);
+                }
+            }
             Effect::Settled { key, settled } => self.settled(client, key, settled),
             Effect::ToScheduler(message) => {
                 let connection = self.clients[client].connection;

@@ -22,6 +22,7 @@ mod keys;
 mod nested;
 mod options;
 mod proxy;
+mod relaying;
 mod retiring;
 mod retrying;
 mod scatter;

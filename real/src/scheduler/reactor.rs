@@ -19,7 +19,9 @@ use serde::Serialize;
 
 use self::inboxes::{Inboxes, Letter};
 use super::peer::{Kind, Link, Mail, Peer, Words};
+use super::relay::Relays;
 use crate::clock;
+use crate::credentials::Credentials;
 use crate::listener::Listener;
 use crate::rt::{self, mpsc};
 use crate::stream::{Heard, MAX_KEPT_AWAY, Number};
@@ -71,6 +73,7 @@ pub(super) struct Reactor {
     door: mpsc::Sender<Mail>,
     mailbox: mpsc::Receiver<Mail>,
     inboxes: Inboxes,
+    relays: Relays,
     /// Peers whose writers are to be woken, in the order in which something was said to them: a run
     /// leaves before what is freed because of it.
     dirty: VecDeque<ConnectionId>,
@@ -86,7 +89,7 @@ pub(super) struct Reactor {
 
 impl Reactor {
     /// A reactor that nobody talks to.
-    pub(super) fn new(config: Config, ttl: Duration) -> Self {
+    pub(super) fn new(config: Config, ttl: Duration, credentials: Credentials) -> Self {
         let (door, mailbox) = mpsc::channel(MAILBOX);
         let welcome = |grace: Duration| {
             let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
@@ -98,6 +101,7 @@ impl Reactor {
             door,
             mailbox,
             inboxes: Inboxes::default(),
+            relays: Relays::new(credentials),
             machine: Scheduler::new(config),
             peers: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -118,7 +122,7 @@ impl Reactor {
         mut commands: mpsc::UnboundedReceiver<Command>,
     ) {
         let door = self.door.clone();
-        let roles = &[Role::Client, Role::Worker];
+        let roles = &[Role::Client, Role::Worker, Role::Relay];
         let listening = rt::spawn(listener.serve(roles, move |hello, visitor| {
             let door = door.clone();
             async move {

@@ -16,6 +16,7 @@ impl Reactor {
         let kind = match hello.role {
             Role::Client => Kind::Client,
             Role::Worker => Kind::Worker,
+            Role::Relay => return self.relay(hello, visitor),
             // The listener lets nobody in who comes for data: there is none here.
             Role::Data => return,
         };
@@ -23,9 +24,20 @@ impl Reactor {
             Some(connection) => self.returned(connection, kind, hello, visitor),
             None if hello.epoch != 0 => {
                 tracing::info!(peer = hello.name, "one comes back to a session that is over");
-                refuse(visitor);
+                refuse(visitor, RefusedReason::SessionUnknown);
             }
             None => self.welcome(kind, hello, visitor),
+        }
+    }
+
+    /// A client wants to be connected with a worker; nobody else is.
+    fn relay(&self, hello: &Hello, visitor: Visitor) {
+        let is_there = self.peers.values().any(|peer| {
+            peer.registered.as_ref().is_some_and(|(_, address)| *address == hello.name)
+        });
+        match is_there {
+            true => self.relays.begin(hello.clone(), visitor),
+            false => refuse(visitor, RefusedReason::NoSuchWorker),
         }
     }
 
@@ -55,7 +67,7 @@ impl Reactor {
         let welcome = self.welcomes[kind as usize].clone();
         let attached = peer.attach(connection, visitor, hello.received, welcome, self.door.clone());
         if let Err((error, visitor)) = attached {
-            refuse(visitor);
+            refuse(visitor, RefusedReason::SessionUnknown);
             return self.give_up(connection, error.to_string());
         }
         tracing::info!(peer = peer.label, "connected again");
@@ -132,9 +144,9 @@ impl Reactor {
 }
 
 /// Who comes back to a session that is not known must start anew.
-fn refuse(visitor: Visitor) {
+fn refuse(visitor: Visitor, reason: RefusedReason) {
     drop(rt::spawn(async move {
-        if let Err(error) = visitor.refuse(RefusedReason::SessionUnknown).await {
+        if let Err(error) = visitor.refuse(reason).await {
             tracing::debug!(%error, "a peer left before it was refused");
         }
     }));
