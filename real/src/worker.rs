@@ -7,6 +7,7 @@ mod door;
 mod execute;
 mod functions;
 mod nested;
+mod parting;
 mod shell;
 #[cfg(test)]
 #[expect(unsafe_code, reason = "the linker's section, where the macros are not of another crate")]
@@ -27,6 +28,7 @@ use raddle_net::names::Session;
 
 use self::core::Words;
 use self::door::Door;
+pub(crate) use self::parting::Parting;
 use self::shell::Shell;
 use crate::address::Address;
 use crate::conn::{self, ConnError, Connection, FrameReader, FrameWriter};
@@ -69,6 +71,8 @@ pub(crate) struct WorkerOptions {
     pub(crate) contact: Option<String>,
     /// Where it is reached, once it is registered.
     pub(crate) at: Arc<Mutex<String>>,
+    /// Said by who wants it to leave in good order.
+    pub(crate) parting: Arc<Parting>,
     /// Called with its address once it is registered.
     pub(crate) joined: Option<fn(&str)>,
 }
@@ -96,6 +100,7 @@ impl WorkerOptions {
             ports: Ports::ANY,
             contact: None,
             at: Arc::default(),
+            parting: Arc::default(),
             joined: None,
         }
     }
@@ -132,6 +137,10 @@ pub(crate) async fn run_worker(options: WorkerOptions) -> Result<()> {
         grace = Duration::from_millis(welcome.grace);
         let ttl = Duration::from_millis(welcome.ttl);
         hello.epoch = welcome.epoch;
+        if incarnation > 1 && options.parting.is_wanted() {
+            // What it was to hand over is gone.
+            return Ok(());
+        }
         match live(&options, door, Line { hello, grace, ttl }, connection).await? {
             Life::Ended => return Ok(()),
             Life::Over(reason) => tracing::warn!(reason, "this worker starts anew"),
@@ -190,6 +199,7 @@ async fn live(
         biased;
         end = converse(options, &shell, &line, connection) => end,
         () = shell.keep_time() => unreachable!("time does not end"),
+        never = options.parting.ask(&shell) => match never {},
     }
 }
 

@@ -285,6 +285,13 @@ impl World {
             Question::Say => Query::LogEvent { topic: TOPIC.to_owned(), text },
             Question::Workers => Query::WaitForWorkers(1),
         };
+        if let Question::Retire(number) = question
+            && let Some(worker) = self.alive(number)
+            && self.chance(u64::from(worker), 2) == 0
+        {
+            // It may be told to end by somebody else at the same time.
+            self.ask_to_leave(worker);
+        }
         self.ask_scheduler(client, query);
     }
 

@@ -56,7 +56,7 @@ impl Client {
     ) {
         let Some((worker, route, failures)) = self.take_pull(key, run) else { return };
         if outcome == FetchOutcome::Unreachable {
-            self.routes.failed(worker, route, now);
+            self.routes.failed(worker, route);
         }
         let Some(future) = self.futures.held(key).filter(|future| future.awaited) else { return };
         if !matches!(&future.state, State::InMemory(place) if place.run == run) {

@@ -16,8 +16,8 @@ use crate::time::{Duration, Instant};
 pub(super) struct Routes {
     /// How long a worker is reached through the scheduler.
     relay_time: Duration,
-    /// Until when: no more than one entry a worker.
-    relayed: BTreeMap<WorkerId, Instant>,
+    /// Until when, once the first has gone that way. One entry a worker at most.
+    relayed: BTreeMap<WorkerId, Option<Instant>>,
 }
 
 impl Routes {
@@ -28,21 +28,19 @@ impl Routes {
 
     /// How to reach `worker`.
     pub(super) fn to(&mut self, worker: WorkerId, now: Instant) -> Route {
-        match self.relayed.get(&worker) {
-            None => Route::Direct,
-            Some(until) if now < *until => Route::Relayed,
-            Some(_) => {
-                self.relayed.remove(&worker);
-                Route::Direct
-            }
+        let Some(until) = self.relayed.get_mut(&worker) else { return Route::Direct };
+        if now < *until.get_or_insert(now + self.relay_time) {
+            return Route::Relayed;
         }
+        self.relayed.remove(&worker);
+        Route::Direct
     }
 
     /// `worker` did not answer by this route: the other one is next.
-    pub(super) fn failed(&mut self, worker: WorkerId, route: Route, now: Instant) {
+    pub(super) fn failed(&mut self, worker: WorkerId, route: Route) {
         match route {
             Route::Direct => {
-                self.relayed.insert(worker, now + self.relay_time);
+                self.relayed.entry(worker).or_insert(None);
             }
             Route::Relayed => {
                 self.relayed.remove(&worker);

@@ -65,7 +65,7 @@ impl Client {
             // The scheduler tells the rest: that it is in memory, or that it is wanted elsewhere.
             SendOutcome::Delivered => return self.transfers.remove(key),
             SendOutcome::Declined => {}
-            SendOutcome::Unreachable => self.routes.failed(worker, route, now),
+            SendOutcome::Unreachable => self.routes.failed(worker, route),
         }
         let failures = failures.saturating_add(1);
         let until = now + self.backoff(failures);

@@ -70,7 +70,7 @@ impl Scheduler {
             Query::Logs(key) => self.logs(key, turn.now),
             Query::Pause { workers, paused } => self.pause(&workers, paused, turn),
             Query::Publish { name, keys } => self.publish(client, name, keys),
-            Query::Retire(workers) => match self.retire(&workers) {
+            Query::Retire(workers) => match self.retire(&workers, turn) {
                 Ok(workers) => {
                     self.wait_for(client, id, Awaited::Gone(workers));
                     return self.answer_waiting(turn);

@@ -186,6 +186,8 @@ axis! {
         Release = "Release",
         /// The same, of too many keys.
         ReleaseWrong = "Release(wrong)",
+        /// [`WorkerMessage::Retire`](raddle_net::messages::WorkerMessage::Retire).
+        Retire = "worker's Retire",
         /// [`ClientMessage::Retry`](raddle_net::messages::ClientMessage::Retry).
         Retry = "Retry",
         /// The same, of too many keys.

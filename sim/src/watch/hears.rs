@@ -308,7 +308,7 @@ impl Watch {
                     return Cause::Stale;
                 }
             }
-            WorkerMessage::Goodbye | WorkerMessage::Register(_) => {}
+            WorkerMessage::Goodbye | WorkerMessage::Register(_) | WorkerMessage::Retire => {}
             WorkerMessage::Started { run, .. } => {
                 if self.current(worker, *run).is_none() {
                     return Cause::Stale;

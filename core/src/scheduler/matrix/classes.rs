@@ -188,6 +188,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Started
             | Word::Submit
             | Word::SubmitWrong
+            | Word::Retire
             | Word::WorkerGoodbye
             | Word::WorkerLocate,
             ClientAway | WorkerAway,
@@ -234,7 +235,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::WorkerLocate,
             Worker,
         ) => BY_KEY,
-        (Word::WorkerGoodbye, Worker) => Handled,
+        (Word::Retire | Word::WorkerGoodbye, Worker) => Handled,
         (Word::FinishedWrong, Worker) => Breach,
         (
             Word::Failed
@@ -242,6 +243,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Finished
             | Word::FromRun
             | Word::Note
+            | Word::Retire
             | Word::Started
             | Word::WorkerGoodbye
             | Word::WorkerLocate,
@@ -265,6 +267,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Query
             | Word::Register
             | Word::Release
+            | Word::Retire
             | Word::SessionEnded
             | Word::Note
             | Word::Started
@@ -301,6 +304,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Register
             | Word::RegisterTaken
             | Word::RegisterWrong
+            | Word::Retire
             | Word::SessionEnded
             | Word::Note
             | Word::Started

@@ -272,7 +272,9 @@ impl Scheduler {
             }
             WorkerMessage::Locate { key, run } => (Report::Locate, *key, *run),
             WorkerMessage::Note { key, run, .. } => (Report::Note, *key, *run),
-            WorkerMessage::Register(_) => return visit(Cell::Peer(Standing::Worker, word)),
+            WorkerMessage::Register(_) | WorkerMessage::Retire => {
+                return visit(Cell::Peer(Standing::Worker, word));
+            }
             WorkerMessage::Started { key, run } => (Report::Started, *key, *run),
         };
         let age = self.age(worker, key, run);
@@ -337,6 +339,7 @@ const fn word_of_worker(message: &WorkerMessage) -> Word {
         WorkerMessage::Locate { .. } => Word::WorkerLocate,
         WorkerMessage::Note { .. } => Word::Note,
         WorkerMessage::Register(_) => Word::Register,
+        WorkerMessage::Retire => Word::Retire,
         WorkerMessage::Started { .. } => Word::Started,
     }
 }
@@ -371,6 +374,7 @@ fn wrong(word: Word) -> Word {
         | Word::RegisterTaken
         | Word::RegisterWrong
         | Word::ReleaseWrong
+        | Word::Retire
         | Word::RetryWrong
         | Word::SessionEnded
         | Word::Note
