@@ -286,6 +286,11 @@ impl Scheduler {
         format!("{none}{}", reasons.concat())
     }
 
+    /// Why no worker may run tasks of the spec of this number now.
+    pub(super) fn why_none_of(&self, spec: SpecId) -> String {
+        self.why_no_worker(self.state.specs().get(spec))
+    }
+
     /// Why no worker may run tasks of this spec now.
     fn why_no_worker(&self, spec: &Spec) -> String {
         let function = &spec.spec.function;

@@ -236,6 +236,8 @@ axis! {
         TickQuiet = "tick × nothing to do for too long",
         /// There was no worker for too long.
         TickNoWorkers = "tick × no worker for too long",
+        /// Tasks have waited for workers that qualify, in vain.
+        TickStarving = "tick × nobody qualifies for too long",
     }
 }
 

@@ -28,6 +28,7 @@ impl Cell {
                 | Occasion::LostDisconnected
                 | Occasion::TickGrace
                 | Occasion::TickNoWorkers
+                | Occasion::TickStarving
                 | Occasion::TickQuiet => Handled,
                 Occasion::LostUnknown | Occasion::TickIdle => Ignored,
             },

@@ -147,6 +147,11 @@ impl Scheduler {
             is_idle = false;
             visit(Cell::Other(Occasion::TickQuiet));
         }
+        let is_over = |(since, _)| since + self.config.unqualified_timeout <= now;
+        if self.starving.longest().is_some_and(is_over) {
+            is_idle = false;
+            visit(Cell::Other(Occasion::TickStarving));
+        }
         if self.no_workers_since.is_some_and(is_given_up) {
             visit(Cell::Other(Occasion::TickNoWorkers));
         } else if is_idle {
