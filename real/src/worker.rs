@@ -69,6 +69,8 @@ pub(crate) struct WorkerOptions {
     pub(crate) ports: Ports,
     /// Where others are told to reach it: a host, or with a port; `None` is where it listens.
     pub(crate) contact: Option<String>,
+    /// How long it looks for a scheduler that is not there.
+    pub(crate) death_timeout: Duration,
     /// Where it is reached, once it is registered.
     pub(crate) at: Arc<Mutex<String>>,
     /// Said by who wants it to leave in good order.
@@ -99,6 +101,7 @@ impl WorkerOptions {
             credentials: Credentials::none(),
             ports: Ports::ANY,
             contact: None,
+            death_timeout: Duration::ZERO,
             at: Arc::default(),
             parting: Arc::default(),
             joined: None,
@@ -118,7 +121,7 @@ impl WorkerOptions {
 /// It cannot listen, or the connection to the scheduler cannot be made, or whoever is there later is
 /// no scheduler any more.
 pub(crate) async fn run_worker(options: WorkerOptions) -> Result<()> {
-    let mut grace = Duration::ZERO;
+    let mut grace = options.death_timeout;
     for incarnation in 1.. {
         let session = Session::truncate(rt::random());
         let mut hello = Hello::new(Role::Worker, session);
@@ -127,14 +130,16 @@ pub(crate) async fn run_worker(options: WorkerOptions) -> Result<()> {
         let (host, credentials) = (options.host.clone(), options.credentials.clone());
         let door = Door::new(host, options.ports, credentials).await?;
         let (welcome, connection) = match incarnation {
-            1 => conn::connect(&options.scheduler, hello.clone(), &options.credentials).await?,
-            // It has just been there: it is worth some patience.
+            1 if options.death_timeout.is_zero() => {
+                conn::connect(&options.scheduler, hello.clone(), &options.credentials).await?
+            }
+            // It has just been there, or is to come: it is worth some patience.
             _ => {
                 let back = redial(&options.scheduler, &hello, &options.credentials, grace).await;
                 back.map_err(gone)?
             }
         };
-        grace = Duration::from_millis(welcome.grace);
+        grace = Duration::from_millis(welcome.grace).max(options.death_timeout);
         let ttl = Duration::from_millis(welcome.ttl);
         hello.epoch = welcome.epoch;
         if incarnation > 1 && options.parting.is_wanted() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use raddle::prelude::*;
 use raddle_tests::{add, total};
 
-use crate::support::{Gate, tasks_in, test, threads, until};
+use crate::support::{Gate, known_tasks, tasks_in, test, threads, until};
 
 /// A task that the worker program does not have.
 #[raddle::task]
@@ -177,6 +177,7 @@ fn a_client_that_wants_too_much_is_refused_more() {
         }
         assert_eq!(modest.submit(add(1, 2)).await?, 3);
         drop(held);
+        until(&modest, |info| known_tasks(info) == 0).await?;
         let again = greedy.submit(add(2, 2));
         assert_eq!(again.await?, 4);
         cluster.close().await

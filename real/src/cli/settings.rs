@@ -61,6 +61,7 @@ const SETTINGS: &[Setting] = &[
     worker("memory-limit"),
     worker("program"),
     worker("grace"),
+    worker("death-timeout"),
 ];
 
 #[derive(Debug, Args)]
