@@ -45,6 +45,9 @@ pub enum Role {
     Data,
     /// A worker comes to the scheduler.
     Worker,
+    /// A client comes to the scheduler for what it would ask of a worker that it cannot reach: whose
+    /// address is this, is the hello's name. What follows the welcome is said by that worker.
+    Relay,
 }
 
 /// Who comes. The first words of the side that dialled.
@@ -175,6 +178,9 @@ pub enum RefusedReason {
     /// Its certificate is for another role.
     #[error("the certificate is not one for this role; use the one that was made for it")]
     WrongCertificate,
+    /// It asked to be connected with a worker that is not there, or does not answer.
+    #[error("it knows no worker that listens there, or does not reach it either")]
+    NoSuchWorker,
 }
 
 /// What a body says.

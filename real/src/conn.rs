@@ -14,7 +14,8 @@ use raddle_net::error::{FrameError, SessionError};
 use raddle_net::frame::{Frame, FrameDecoder, FrameEncoder, FrameOptions};
 
 pub(crate) use self::dial::{
-    CONNECT_LIMIT, ConnectError, GreetingError, connect, read_greeting, refuses, write_greeting,
+    CONNECT_LIMIT, ConnectError, GreetingError, connect, open, read_greeting, refuses,
+    write_greeting,
 };
 use crate::address::{Address, Scheme};
 use crate::credentials::Channel;

@@ -54,8 +54,8 @@ impl Part {
     /// Those who come in a role.
     const fn who_come(role: Role) -> &'static [Self] {
         match role {
-            Role::Client => &[Self::Client],
-            Role::Data => &[Self::Worker, Self::Client],
+            Role::Client | Role::Relay => &[Self::Client],
+            Role::Data => &[Self::Worker, Self::Client, Self::Scheduler],
             Role::Worker => &[Self::Worker],
         }
     }
@@ -64,7 +64,7 @@ impl Part {
     #[cfg(not(madsim))]
     const fn who_is_there(role: Role) -> Self {
         match role {
-            Role::Client | Role::Worker => Self::Scheduler,
+            Role::Client | Role::Relay | Role::Worker => Self::Scheduler,
             Role::Data => Self::Worker,
         }
     }

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use raddle_core::client::{Event, FetchOutcome};
+use raddle_core::client::{Event, FetchOutcome, SendOutcome};
 use raddle_core::time::Instant;
 use raddle_net::messages::{ClientMessage, Failure, Item, Query, QueryAnswer, SchedulerToClient};
 use raddle_net::names::{Key, Session};
@@ -294,9 +294,9 @@ impl Hub {
     }
 
     /// A push ended.
-    pub(crate) fn sent(self: &Arc<Self>, item: Item, delivered: bool) {
+    pub(crate) fn sent(self: &Arc<Self>, item: Item, outcome: SendOutcome) {
         let (now, Item { key, run }) = (clock::now(), item);
-        self.with(|driver, later| driver.say(now, Event::Sent { key, run, delivered }, later));
+        self.with(|driver, later| driver.say(now, Event::Sent { key, run, outcome }, later));
         self.stir();
     }
 

@@ -35,6 +35,8 @@ pub(crate) mod flags {
     pub(crate) const CONTACT_ADDRESS: &str = "--raddle-contact-address";
     /// Followed by how many seconds it may take to leave when it is told to end.
     pub(crate) const GRACE: &str = "--raddle-grace";
+    /// Followed by how many seconds it looks for a scheduler that is not there.
+    pub(crate) const DEATH_TIMEOUT: &str = "--raddle-death-timeout";
     /// Followed by how many bytes of memory it may use, as `4GiB`.
     pub(crate) const MEMORY_LIMIT: &str = "--raddle-memory-limit";
     /// Say nothing on standard output.
@@ -146,6 +148,7 @@ struct Request {
     credentials: Option<String>,
     reach: Reach,
     grace: Option<Duration>,
+    death_timeout: Option<Duration>,
     memory_limit: Option<u64>,
     pipe: bool,
     quiet: bool,
@@ -167,6 +170,7 @@ impl Request {
         let mut ports = variable("RADDLE_WORKER_PORT");
         let mut contact = variable("RADDLE_WORKER_CONTACT_ADDRESS");
         let mut grace = variable("RADDLE_WORKER_GRACE");
+        let mut death_timeout = variable("RADDLE_WORKER_DEATH_TIMEOUT");
         let mut memory_limit = variable("RADDLE_WORKER_MEMORY_LIMIT");
         let mut arguments = arguments.take_while(|argument| argument != "--");
         while let Some(argument) = arguments.next() {
@@ -190,6 +194,7 @@ impl Request {
                 flags::PORT => ports = Some(value()?),
                 flags::CONTACT_ADDRESS => contact = Some(value()?),
                 flags::GRACE => grace = Some(value()?),
+                flags::DEATH_TIMEOUT => death_timeout = Some(value()?),
                 flags::MEMORY_LIMIT => memory_limit = Some(value()?),
                 flags::PIPE => request.pipe = true,
                 flags::QUIET => request.quiet = true,
@@ -204,6 +209,7 @@ impl Request {
         request.reach.ports = ports.map(|text| text.parse()).transpose()?;
         request.memory_limit = memory_limit.map(|text| memory::parse(&text)).transpose()?;
         request.grace = grace.map(|text| parse_seconds(&text)).transpose()?;
+        request.death_timeout = death_timeout.map(|text| parse_seconds(&text)).transpose()?;
         request.reach.contact = contact.map(|text| ports::parse_contact(&text)).transpose()?;
         Ok(Some(request))
     }
@@ -223,6 +229,7 @@ impl Request {
             };
             options.reached(self.reach);
             options.memory_limit = self.memory_limit;
+            options.death_timeout = self.death_timeout.unwrap_or_default();
             options.joined = (!self.quiet).then_some(say_joined);
             let grace = self.grace.unwrap_or(leave::GRACE);
             match self.pipe {

@@ -1,7 +1,7 @@
 //! A worker whose process is told to end leaves in good order, if there is time: it is given nothing
 //! new, its bodies end, and what only it holds goes to others.
 //!
-//! It asks for that as a client does. This module must not know what a worker does otherwise.
+//! This module must not know what a worker does otherwise.
 
 use std::future::Future;
 use std::io;
@@ -9,7 +9,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::Client;
 use crate::error::Result;
 use crate::hub::lock;
 use crate::rt;
@@ -29,8 +28,7 @@ pub(crate) async fn run_until(
     grace: Duration,
     options: WorkerOptions,
 ) -> Result<()> {
-    let at = Arc::clone(&options.at);
-    let (scheduler, credentials) = (options.scheduler.clone(), options.credentials.clone());
+    let (at, parting) = (Arc::clone(&options.at), Arc::clone(&options.parting));
     let mut working = pin!(run_worker(options));
     rt::select! {
         biased;
@@ -39,29 +37,14 @@ pub(crate) async fn run_until(
     }
     let at = lock(&at).clone();
     tracing::info!(worker = at, "this worker leaves");
-    let retire = async {
-        let client = Client::connect_with(&scheduler, &credentials).await?;
-        client.retire_workers(&[&at]).await
-    };
+    parting.want();
     rt::select! {
         biased;
         ended = &mut working => ended,
-        refused = until_refused(retire) => {
-            tracing::warn!(%refused, "this worker ends at once");
-            Ok(())
-        }
         () = rt::sleep(grace) => {
             tracing::warn!("there was no more time: what this worker ran and held is given up");
             Ok(())
         }
         again = rt::told_to_end() => Ok(again?),
-    }
-}
-
-/// Until the answer is no: after a yes, the worker ends by itself.
-async fn until_refused(retire: impl Future<Output = Result<()>>) -> crate::error::Error {
-    match retire.await {
-        Ok(()) => std::future::pending().await,
-        Err(error) => error,
     }
 }

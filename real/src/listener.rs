@@ -217,14 +217,20 @@ pub(crate) struct Visitor {
 
 impl Visitor {
     /// It may come in.
-    pub(crate) async fn welcome(
+    pub(crate) async fn welcome(self, welcome: Welcome) -> Result<Connection, GreetingError> {
+        let (stream, permit) = self.open(welcome).await?;
+        Ok(Connection::new(stream, Some(permit))?)
+    }
+
+    /// It may come in, and does without frames. The permit counts it among those who are here.
+    pub(crate) async fn open(
         mut self,
         mut welcome: Welcome,
-    ) -> Result<Connection, GreetingError> {
+    ) -> Result<(Channel, OwnedSemaphorePermit), GreetingError> {
         welcome.proof = self.proof.map(|proof| *proof);
         let reply = hello::encode_reply(&Reply::Welcome(welcome))?;
         conn::write_greeting(&mut self.stream, &reply).await?;
-        Ok(Connection::new(self.stream, Some(self.permit))?)
+        Ok((self.stream, self.permit))
     }
 
     /// It may not come in.

@@ -49,6 +49,8 @@ pub(crate) struct Program {
     pub(crate) reach: Reach,
     /// How long it may take to leave when it is told to end.
     pub(crate) grace: Duration,
+    /// How long it looks for a scheduler that is not there.
+    pub(crate) death_timeout: Duration,
     /// Bytes of memory that it may use; if none, what its control group or machine allows.
     pub(crate) memory_limit: Option<u64>,
     /// It says nothing on standard output.
@@ -85,6 +87,7 @@ impl Program {
             command.arg(flags::MEMORY_LIMIT).arg(limit.to_string());
         }
         command.arg(flags::GRACE).arg(self.grace.as_secs_f64().to_string());
+        command.arg(flags::DEATH_TIMEOUT).arg(self.death_timeout.as_secs_f64().to_string());
         if self.quiet {
             command.arg(flags::QUIET);
         }
@@ -298,6 +301,7 @@ mod tests {
             credentials: Credentials::none(),
             reach: Reach::default(),
             grace: GRACE,
+            death_timeout: Duration::ZERO,
             memory_limit: None,
             quiet: true,
         }

@@ -6,6 +6,7 @@
 
 mod peer;
 mod reactor;
+mod relay;
 #[cfg(test)]
 mod tests;
 
@@ -87,7 +88,7 @@ impl RunningScheduler {
                         contact.map_or_else(|| at.to_owned(), |to| ports::contact(to, at));
                     // If nobody waits any more, the mailbox is closed, and the reactor ends.
                     let _ = listens.send(Ok(address));
-                    let reactor = Reactor::new(config, ttl, listener.faults());
+                    let reactor = Reactor::new(config, ttl, credentials, listener.faults());
                     reactor.run(listener, mailbox).await;
                 }
                 // As above: nobody to be told.

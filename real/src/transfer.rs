@@ -8,14 +8,14 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use raddle_core::client::FetchOutcome;
+use raddle_core::client::{FetchOutcome, Route, SendOutcome};
 use raddle_net::error::EncodeError;
 use raddle_net::frame::{Frame, FrameEncoder};
-use raddle_net::hello::{Hello, Role};
+use raddle_net::hello::{Hello, RefusedReason, Role};
 use raddle_net::limits::{MAX_SEGMENTS, MAX_UNSOLICITED_SEGMENTS, MAX_VALUE};
 use raddle_net::messages::{Item, ItemReply, PeerReply, PeerRequest};
 use raddle_net::names::Session;
@@ -57,11 +57,31 @@ pub(crate) enum TransferError {
     WrongAnswer(&'static str),
 }
 
+impl TransferError {
+    /// Whether the same is to be tried again, in a while.
+    const fn is_busy(&self) -> bool {
+        match self {
+            Self::Busy
+            | Self::Connect(ConnectError::Refused { reason: RefusedReason::Full, .. }) => true,
+            Self::Connect(_)
+            | Self::Connection(_)
+            | Self::Encode(_)
+            | Self::Ended
+            | Self::Value(_)
+            | Self::WrongAnswer(_) => false,
+        }
+    }
+}
+
 /// The processes that values are pulled from and pushed to. Belongs to one runtime.
 #[derive(Debug)]
 pub(crate) struct Peers {
     session: Session,
     credentials: Credentials,
+    /// Where those are reached who cannot be reached otherwise; empty if nowhere.
+    scheduler: String,
+    /// Who is reached there, and was complained of.
+    relayed: Mutex<BTreeSet<Box<str>>>,
     idle: Mutex<Idle>,
 }
 
@@ -90,14 +110,20 @@ struct Request<'a> {
 impl Peers {
     /// No connections yet, on behalf of `session`.
     pub(crate) fn new(session: Session, credentials: Credentials) -> Self {
-        Self { session, credentials, idle: Mutex::default() }
+        let (scheduler, relayed, idle) = (String::new(), Mutex::default(), Mutex::default());
+        Self { session, credentials, scheduler, relayed, idle }
+    }
+
+    /// The same; who cannot be reached otherwise is reached through this scheduler.
+    pub(crate) fn through(self, scheduler: &str) -> Self {
+        Self { scheduler: scheduler.to_owned(), ..self }
     }
 
     /// Asks the worker at `address` for `items`, which have about `nbytes` bytes together. The
     /// answers are in the order of `items`; `None`: it does not hold that one.
     pub(crate) async fn pull_values(
         &self,
-        address: &str,
+        (address, route): (&str, Route),
         items: &[Item],
         nbytes: u64,
     ) -> Result<Vec<Option<Arc<Value>>>, TransferError> {
@@ -105,7 +131,7 @@ impl Peers {
         for items in items.chunks(MAX_SEGMENTS) {
             let message = &PeerRequest::Get { items: items.to_vec() };
             let request = Request { message, segment: None, expected: budget(nbytes) };
-            let answer = self.ask(address, request).await?;
+            let answer = self.ask(address, route, request).await?;
             read_items(items, answer, &mut values)?;
         }
         Ok(values)
@@ -115,13 +141,13 @@ impl Peers {
     /// expect that value.
     pub(crate) async fn push_value(
         &self,
-        address: &str,
+        (address, route): (&str, Route),
         item: Item,
         value: &Value,
     ) -> Result<bool, TransferError> {
         let message = &PeerRequest::Put { item, value_type: value.value_type() };
         let request = Request { message, segment: Some(value.bytes()?), expected: 0 };
-        match self.ask(address, request).await?.reply {
+        match self.ask(address, route, request).await?.reply {
             PeerReply::Stored => Ok(true),
             PeerReply::Unexpected => Ok(false),
             PeerReply::Busy => Err(TransferError::Busy),
@@ -131,7 +157,15 @@ impl Peers {
 
     /// One request and its answer. A connection that was kept may have been closed meanwhile by the
     /// peer: then a new one is tried.
-    async fn ask(&self, address: &str, request: Request<'_>) -> Result<Answer, TransferError> {
+    async fn ask(
+        &self,
+        address: &str,
+        route: Route,
+        request: Request<'_>,
+    ) -> Result<Answer, TransferError> {
+        if route == Route::Relayed && !self.scheduler.is_empty() {
+            return self.relay(address, &request).await;
+        }
         while let Some(mut line) = self.take(address) {
             if let Ok(answer) = line.exchange(&request).await {
                 self.keep(address, line);
@@ -140,11 +174,31 @@ impl Peers {
         }
         let hello = Hello::new(Role::Data, self.session);
         let (_, connection) = conn::connect(address, hello, &self.credentials).await?;
-        let encoder = FrameEncoder::new(connection.options);
-        let mut line = Line { connection, encoder };
+        let mut line = Line::new(connection);
         let answer = line.exchange(&request).await?;
         self.keep(address, line);
         Ok(answer)
+    }
+
+    /// One request and its answer through the scheduler, which has few such connections: none is kept.
+    async fn relay(&self, address: &str, request: &Request<'_>) -> Result<Answer, TransferError> {
+        let name = address.to_owned();
+        let hello = Hello { name, ..Hello::new(Role::Relay, self.session) };
+        let (_, connection) = conn::connect(&self.scheduler, hello, &self.credentials).await?;
+        self.complain(address);
+        Line::new(connection).exchange(request).await
+    }
+
+    /// Says once of each worker that it is far away.
+    fn complain(&self, address: &str) {
+        let mut relayed = self.relayed.lock().unwrap_or_else(PoisonError::into_inner);
+        if relayed.insert(address.into()) {
+            tracing::warn!(
+                "the worker at {address} cannot be reached from here: what it holds comes through \
+                 the scheduler, which is slow and keeps it from its work; is there a way to that \
+                 address, or another one to start the worker with, by --contact-address?"
+            );
+        }
     }
 
     fn take(&self, address: &str) -> Option<Line> {
@@ -174,6 +228,11 @@ impl Peers {
 }
 
 impl Line {
+    fn new(connection: Connection) -> Self {
+        let encoder = FrameEncoder::new(connection.options);
+        Self { connection, encoder }
+    }
+
     async fn exchange(&mut self, request: &Request<'_>) -> Result<Answer, TransferError> {
         self.encoder.push(request.message)?;
         if let Some(segment) = &request.segment {
@@ -197,17 +256,24 @@ pub(crate) fn pull_ends(
             items.iter().copied().zip(ends).collect()
         }
         Err(error) => {
-            let outcome = match error {
-                TransferError::Busy => FetchOutcome::Busy,
-                TransferError::Connect(_)
-                | TransferError::Connection(_)
-                | TransferError::Encode(_)
-                | TransferError::Ended
-                | TransferError::Value(_)
-                | TransferError::WrongAnswer(_) => FetchOutcome::Unreachable,
+            let outcome = match error.is_busy() {
+                true => FetchOutcome::Busy,
+                false => FetchOutcome::Unreachable,
             };
             tracing::debug!(%error, "values could not be pulled");
             items.iter().map(|item| (*item, Err(outcome))).collect()
+        }
+    }
+}
+
+/// How a push ended, in the words of a client machine.
+pub(crate) fn push_end(pushed: Result<bool, TransferError>) -> SendOutcome {
+    match pushed {
+        Ok(true) => SendOutcome::Delivered,
+        Ok(false) => SendOutcome::Declined,
+        Err(error) => {
+            tracing::debug!(%error, "a value could not be pushed");
+            if error.is_busy() { SendOutcome::Declined } else { SendOutcome::Unreachable }
         }
     }
 }

@@ -7,6 +7,7 @@ mod door;
 mod execute;
 mod functions;
 mod nested;
+mod parting;
 mod shell;
 #[cfg(test)]
 #[expect(unsafe_code, reason = "the linker's section, where the macros are not of another crate")]
@@ -27,6 +28,7 @@ use raddle_net::names::Session;
 
 use self::core::Words;
 use self::door::Door;
+pub(crate) use self::parting::Parting;
 use self::shell::Shell;
 use crate::address::Address;
 use crate::conn::{self, ConnError, Connection, FrameReader, FrameWriter};
@@ -67,8 +69,12 @@ pub(crate) struct WorkerOptions {
     pub(crate) ports: Ports,
     /// Where others are told to reach it: a host, or with a port; `None` is where it listens.
     pub(crate) contact: Option<String>,
+    /// How long it looks for a scheduler that is not there.
+    pub(crate) death_timeout: Duration,
     /// Where it is reached, once it is registered.
     pub(crate) at: Arc<Mutex<String>>,
+    /// Said by who wants it to leave in good order.
+    pub(crate) parting: Arc<Parting>,
     /// Called with its address once it is registered.
     pub(crate) joined: Option<fn(&str)>,
 }
@@ -95,7 +101,9 @@ impl WorkerOptions {
             credentials: Credentials::none(),
             ports: Ports::ANY,
             contact: None,
+            death_timeout: Duration::ZERO,
             at: Arc::default(),
+            parting: Arc::default(),
             joined: None,
         }
     }
@@ -113,7 +121,7 @@ impl WorkerOptions {
 /// It cannot listen, or the connection to the scheduler cannot be made, or whoever is there later is
 /// no scheduler any more.
 pub(crate) async fn run_worker(options: WorkerOptions) -> Result<()> {
-    let mut grace = Duration::ZERO;
+    let mut grace = options.death_timeout;
     for incarnation in 1.. {
         let session = Session::truncate(rt::random());
         let mut hello = Hello::new(Role::Worker, session);
@@ -122,16 +130,22 @@ pub(crate) async fn run_worker(options: WorkerOptions) -> Result<()> {
         let (host, credentials) = (options.host.clone(), options.credentials.clone());
         let door = Door::new(host, options.ports, credentials).await?;
         let (welcome, connection) = match incarnation {
-            1 => conn::connect(&options.scheduler, hello.clone(), &options.credentials).await?,
-            // It has just been there: it is worth some patience.
+            1 if options.death_timeout.is_zero() => {
+                conn::connect(&options.scheduler, hello.clone(), &options.credentials).await?
+            }
+            // It has just been there, or is to come: it is worth some patience.
             _ => {
                 let back = redial(&options.scheduler, &hello, &options.credentials, grace).await;
                 back.map_err(gone)?
             }
         };
-        grace = Duration::from_millis(welcome.grace);
+        grace = Duration::from_millis(welcome.grace).max(options.death_timeout);
         let ttl = Duration::from_millis(welcome.ttl);
         hello.epoch = welcome.epoch;
+        if incarnation > 1 && options.parting.is_wanted() {
+            // What it was to hand over is gone.
+            return Ok(());
+        }
         match live(&options, door, Line { hello, grace, ttl }, connection).await? {
             Life::Ended => return Ok(()),
             Life::Over(reason) => tracing::warn!(reason, "this worker starts anew"),
@@ -190,6 +204,7 @@ async fn live(
         biased;
         end = converse(options, &shell, &line, connection) => end,
         () = shell.keep_time() => unreachable!("time does not end"),
+        never = options.parting.ask(&shell) => match never {},
     }
 }
 

@@ -436,6 +436,7 @@ fn mentioned(word: &SchedulerToWorker) -> Option<(Key, RunId)> {
             Some((*key, *run))
         }
         SchedulerToWorker::Define { .. }
+        | SchedulerToWorker::GiveBack
         | SchedulerToWorker::Leave
         | SchedulerToWorker::Peer { .. }
         | SchedulerToWorker::Registered { .. }

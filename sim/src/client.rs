@@ -285,6 +285,13 @@ impl World {
             Question::Say => Query::LogEvent { topic: TOPIC.to_owned(), text },
             Question::Workers => Query::WaitForWorkers(1),
         };
+        if let Question::Retire(number) = question
+            && let Some(worker) = self.alive(number)
+            && self.chance(u64::from(worker), 2) == 0
+        {
+            // It may be told to end by somebody else at the same time.
+            self.ask_to_leave(worker);
+        }
         self.ask_scheduler(client, query);
     }
 
@@ -419,11 +426,19 @@ impl World {
             Effect::Close { reason } => {
                 self.fail(Failure::Protocol(format!("client closes: {reason}")));
             }
-            Effect::Fetch { key, run, address, .. } => {
+            Effect::Fetch { key, run, address, route, .. } => {
                 let item = Item { key, run };
-                self.ask(Asker::Client(client, item), &address, vec![item]);
+                let asker = Asker::Client(client, item);
+                if !self.is_lost(asker, &address, route) {
+                    self.ask(asker, &address, vec![item]);
+                }
             }
-            Effect::Send { key, run, address } => self.push(client, Item { key, run }, &address),
+            Effect::Send { key, run, address, route } => {
+                let item = Item { key, run };
+                if !self.is_lost(Asker::Sender(client, item), &address, route) {
+                    self.push(client, item, &address);
+                }
+            }
             Effect::Settled { key, settled } => self.settled(client, key, settled),
             Effect::ToScheduler(message) => {
                 let connection = self.clients[client].connection;

@@ -165,6 +165,7 @@ impl World {
                 | WorkerMessage::Locate { .. }
                 | WorkerMessage::Note { .. }
                 | WorkerMessage::Register(_)
+                | WorkerMessage::Retire
                 | WorkerMessage::Started { .. } => {}
             }
         }

@@ -14,6 +14,9 @@ use crate::world::Depth;
 /// The stream of chance that belongs to knobs.
 const KNOBS: u64 = 0x6b6e_6f62;
 
+/// The stream of chance that says who cannot reach whom.
+const FAR: u64 = 0x0066_6172;
+
 /// One of three, by the number of the plan; the first is the usual one, and stands for number 0.
 fn turn<T: Copy>(plan: &Plan, knob: u64, positions: [T; 3]) -> T {
     match plan.knobs {
@@ -39,6 +42,12 @@ pub(crate) fn worker(plan: &Plan, nthreads: u32, depth: Depth) -> WorkerConfig {
     }
 }
 
+/// Whether a client comes to a worker only through the scheduler: of all pairs none, a few, or most.
+pub(crate) fn is_far(plan: &Plan, client: usize, worker: u32) -> bool {
+    let of_eight = turn(plan, 10, [0, 2, 7]);
+    below(hash(plan.knobs, FAR, client as u64, u64::from(worker)), 8) < of_eight
+}
+
 /// How each client of this plan behaves.
 pub(crate) fn client(plan: &Plan, depth: Depth) -> ClientConfig {
     let usual = ClientConfig::default();
@@ -47,6 +56,7 @@ pub(crate) fn client(plan: &Plan, depth: Depth) -> ClientConfig {
         busy_delay: turn(plan, 6, [usual.busy_delay, millis(1), millis(2_000)]),
         min_backoff: turn(plan, 7, [usual.min_backoff, millis(1), millis(2_000)]),
         max_backoff: turn(plan, 8, [usual.max_backoff, millis(10), usual.max_backoff]),
+        relay_time: turn(plan, 9, [usual.relay_time, millis(1), millis(100)]),
         track_touched: depth == Depth::Touched,
     }
 }

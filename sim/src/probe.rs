@@ -52,6 +52,7 @@ probes! {
     DiesServing "a worker dies that a peer gathers from",
     DiesUnheard "a worker dies with words that have not left it",
     FetchBroken "a client asks a holder that dies",
+    Relayed "a client comes to a worker through the scheduler",
     FetchMissing "a client asks for a value that is not there any more",
     ForcedShared "a future that another client waits for is called off by force",
     FreedNested "a body that awaits tasks of its own is called off",
@@ -87,7 +88,7 @@ impl World {
         self.report.coverage.see_probe(probe);
     }
 
-    fn probe_if(&mut self, probe: Probe, is: bool) {
+    pub(crate) fn probe_if(&mut self, probe: Probe, is: bool) {
         if is {
             self.probe(probe);
         }

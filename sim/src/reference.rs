@@ -220,6 +220,7 @@ impl Reference {
                     SchedulerToWorker::Leave => self.empty(*connection),
                     SchedulerToWorker::Acquire(_)
                     | SchedulerToWorker::Define { .. }
+                    | SchedulerToWorker::GiveBack
                     | SchedulerToWorker::Holders { .. }
                     | SchedulerToWorker::Peer { .. }
                     | SchedulerToWorker::Registered { .. }
@@ -518,7 +519,10 @@ impl Reference {
                 }
             }
             // It goes when the scheduler closes.
-            WorkerMessage::Goodbye | WorkerMessage::Note { .. } | WorkerMessage::Register(_) => {}
+            WorkerMessage::Goodbye
+            | WorkerMessage::Note { .. }
+            | WorkerMessage::Register(_)
+            | WorkerMessage::Retire => {}
             WorkerMessage::Started { key, run } => {
                 if let Some(task) = self.current(worker, *key, *run)
                     && let Some(assigned) = &mut task.assigned

@@ -2,15 +2,21 @@
 //!
 //! It must not know how long an answer takes.
 
-use raddle_core::client::{Event as ClientEvent, FetchOutcome};
+use raddle_core::client::{Event as ClientEvent, FetchOutcome, Route, SendOutcome};
+use raddle_core::time::Duration;
 use raddle_core::worker::RequestId;
 use raddle_net::messages::Item;
 use raddle_net::names::{RunId, WorkerId};
 
 use crate::failure::Failure;
 use crate::oracle::Verdict;
+use crate::probe::Probe;
 use crate::property::Property;
-use crate::world::{Node, World};
+use crate::world::{Delivery, Node, World};
+use crate::{fields, knobs};
+
+/// How long it takes to see that there is no way to a worker.
+const UNREACHABLE_AFTER: Duration = Duration::from_millis(3);
 
 /// The answer to a request for values.
 #[derive(Clone, Debug, Hash)]
@@ -49,6 +55,28 @@ impl World {
         request
     }
 
+    /// Whether a client cannot reach a worker by this route: it is told so after a while.
+    pub(crate) fn is_lost(&mut self, asker: Asker, address: &str, route: Route) -> bool {
+        let (Node::Client(client), Some(worker)) = (asker.node(), fields::worker_at(address))
+        else {
+            return false;
+        };
+        let is_far = knobs::is_far(self.plan(), client, worker);
+        match route {
+            Route::Direct if is_far => {
+                let request = self.request(asker, worker);
+                let at = self.now + UNREACHABLE_AFTER;
+                self.at(at, Delivery::Reply(request, Reply::Failed));
+                true
+            }
+            Route::Direct => false,
+            Route::Relayed => {
+                self.probe_if(Probe::Relayed, is_far);
+                false
+            }
+        }
+    }
+
     /// What somebody who is gone had asked for is of no use.
     pub(crate) fn forget_requests(&mut self, gone: Node) {
         let of_it = self.requests.iter().filter(|(_, request)| request.asker.node() == gone);
@@ -84,8 +112,12 @@ impl World {
                 );
             }
             Asker::Sender(client, Item { key, run }) => {
-                let delivered = matches!(reply, Reply::Stored(true));
-                self.client_event(client, ClientEvent::Sent { key, run, delivered });
+                let outcome = match reply {
+                    Reply::Stored(true) => SendOutcome::Delivered,
+                    Reply::Failed => SendOutcome::Unreachable,
+                    Reply::Busy | Reply::Items(_) | Reply::Stored(false) => SendOutcome::Declined,
+                };
+                self.client_event(client, ClientEvent::Sent { key, run, outcome });
             }
             Asker::Worker(worker, peer) => self.gathered(worker, peer, reply),
         }

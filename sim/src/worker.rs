@@ -375,6 +375,11 @@ impl World {
         }
     }
 
+    /// The process is told to end in good order.
+    pub(crate) fn ask_to_leave(&mut self, worker: u32) {
+        self.say(worker, Said::Message(WorkerMessage::Retire));
+    }
+
     pub(crate) fn depart(&mut self, worker: u32) {
         let Some(node) = self.workers.get_mut(&worker) else { return };
         let connection = node.connection;

@@ -1,9 +1,11 @@
 //! Questions about the cluster: who is there, why a task is not done.
 
+use std::time::Duration;
+
 use raddle::prelude::*;
 use raddle_tests::{add, total};
 
-use crate::support::{Gate, tasks_in, test, threads, until};
+use crate::support::{Gate, known_tasks, tasks_in, test, threads, until};
 
 /// A task that the worker program does not have.
 #[raddle::task]
@@ -138,6 +140,46 @@ fn the_whole_state_can_be_written_down() {
         assert_eq!(tasks.len(), 1501);
         assert_eq!(tasks[0]["workers"][0], cluster.workers()[0].as_str());
         assert_eq!(dump["workers"][0]["values"], 1500);
+        cluster.close().await
+    });
+}
+
+#[test]
+fn a_task_that_no_worker_may_run_fails_when_its_time_is_over() {
+    test(async || {
+        let limit = Duration::from_millis(50);
+        let builder = LocalCluster::builder().workers(1).threads_per_worker(1);
+        let cluster = builder.unqualified_timeout(limit).start().await?;
+        let client = cluster.client().await?;
+        let stuck = client.submit(add(1, 2).workers(["nobody"]));
+        let above = client.submit(add(&stuck, 1));
+        for failed in [stuck, above] {
+            let Err(TaskError::NoWorker { reason }) = failed.await else { panic!("it ran") };
+            assert!(reason.contains("it may only run on nobody"), "{reason}");
+        }
+        assert_eq!(client.submit(add(1, 2)).await?, 3);
+        cluster.close().await
+    });
+}
+
+#[test]
+fn a_client_that_wants_too_much_is_refused_more() {
+    test(async || {
+        let builder = LocalCluster::builder().workers(1).threads_per_worker(1);
+        let cluster = builder.max_client_tasks(10).start().await?;
+        let (greedy, modest) = (cluster.client().await?, cluster.client().await?);
+        let mut held = greedy.map(|x| add(x, 1), 0..12_u64);
+        let refused = held.split_off(10);
+        assert_eq!(greedy.gather(&held).await?, (1..11).collect::<Vec<_>>());
+        for refused in refused {
+            let Err(error @ TaskError::Rejected { .. }) = refused.await else { panic!("it ran") };
+            assert!(error.to_string().contains("10 tasks, as many as it may"), "{error}");
+        }
+        assert_eq!(modest.submit(add(1, 2)).await?, 3);
+        drop(held);
+        until(&modest, |info| known_tasks(info) == 0).await?;
+        let again = greedy.submit(add(2, 2));
+        assert_eq!(again.await?, 4);
         cluster.close().await
     });
 }

@@ -22,6 +22,7 @@ mod impostors;
 mod keys;
 mod nested;
 mod options;
+mod relaying;
 mod retiring;
 mod retrying;
 mod scatter;

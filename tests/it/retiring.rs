@@ -4,7 +4,7 @@ use raddle::prelude::*;
 use raddle::{Error, Result};
 use raddle_tests::{add, blob, total};
 
-use crate::support::{APP, Gate, Program, processes, test, threads, until};
+use crate::support::{APP, Gate, Program, processes, tasks_in, test, threads, until};
 
 /// The status of a worker, by its name.
 async fn status(client: &Client, name: &str) -> Result<String> {
@@ -112,6 +112,28 @@ fn a_paused_worker_gets_nothing_new_until_it_is_unpaused() {
         assert_eq!((sum.await?, status(&client, "worker-0").await?), (3, "running".to_owned()));
         let unknown = client.pause_workers(&["worker-9"]).await;
         assert!(matches!(unknown, Err(Error::Unknown(_))), "{unknown:?}");
+        cluster.close().await
+    });
+}
+
+#[test]
+fn what_a_retiring_worker_has_not_begun_runs_elsewhere_at_once() {
+    test(async || {
+        let (cluster, client) = threads(1).await?;
+        let mut gate = Gate::new().await?;
+        let running = client.submit(gate.call(1));
+        gate.entered().await?;
+        let behind = client.submit(add(1, 2));
+        until(&client, |info| tasks_in(info, "processing") == 2).await?;
+        cluster.add_worker().await?;
+        let moves = async {
+            assert_eq!(behind.await?, 3);
+            gate.open();
+            Ok::<u64, Error>(running.await?)
+        };
+        let (retired, ran) = tokio::join!(client.retire_workers(&["worker-0"]), moves);
+        retired?;
+        assert_eq!(ran?, 1, "what had begun went on");
         cluster.close().await
     });
 }

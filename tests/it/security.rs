@@ -1,6 +1,6 @@
 //! Who may come, on real processes: by TLS with certificates of one cluster, or by a token.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use raddle::prelude::*;
 use raddle::{Credentials, Error, Result};
@@ -104,11 +104,26 @@ async fn by_hand(scratch: &Scratch, common: &[&str], parts: bool, scheme: &str) 
     let (code, said) = Program::start(RADDLE, &["status", &address])?.end()?;
     assert_eq!(code, Some(1));
     assert!(said.contains("--credentials"), "{said}");
+    let mut heir = Program::start(RADDLE, &arguments)?;
+    worker_hands_over(&client, worker, scratch.path(&format!("{scheme}-runs"))).await?;
+    assert!(heir.line()?.starts_with(&format!("worker at {scheme}")));
     client.close().await?;
-    for program in [worker, scheduler] {
+    for program in [heir, scheduler] {
         program.signal(Signal::INT)?;
         assert_eq!(program.end()?.0, Some(0));
     }
+    Ok(())
+}
+
+/// A worker with no credentials but its own ends in good order: what only it holds goes to the other.
+async fn worker_hands_over(client: &Client, worker: Program, file: PathBuf) -> Result<()> {
+    let made = client.submit(logged(file.clone(), 5));
+    assert_eq!((&made).await?, 5);
+    client.wait_for_workers(2).await?;
+    worker.signal(Signal::TERM)?;
+    assert_eq!(worker.end()?.0, Some(0));
+    assert_eq!(client.submit(add(&made, 1)).await?, 6);
+    assert_eq!(std::fs::read_to_string(file)?, "5\n", "it was made once");
     Ok(())
 }
 

@@ -346,3 +346,20 @@ fn a_worker_that_is_told_to_end_ends_its_bodies_and_hands_over_what_it_holds() {
         Ok(())
     });
 }
+
+#[test]
+fn a_worker_waits_for_a_scheduler_that_comes_later_but_not_for_ever() {
+    test(async || {
+        // At an address of this machine where nobody else listens.
+        let port = TcpListener::bind("127.0.0.4:0")?.local_addr()?.port().to_string();
+        let address = format!("tcp://127.0.0.4:{port}");
+        let arguments = ["worker", &address, "--threads", "1", "--death-timeout"];
+        let (code, said) = Program::start(RADDLE, &[&arguments[..], &["0.1"]].concat())?.end()?;
+        assert_eq!(code, Some(1));
+        assert!(said.contains("not reached"), "{said}");
+        let mut early = Program::start(RADDLE, &[&arguments[..], &["100"]].concat())?;
+        let (_scheduler, _) = scheduler(&["--host", "127.0.0.4", "--port", &port])?;
+        assert!(early.line()?.starts_with("worker at tcp://127.0.0."));
+        Ok(())
+    });
+}

@@ -130,7 +130,7 @@ impl Client {
             return ensure(is_underway, Violation::Transfer(key));
         };
         let sound = match (&future.state, transfer.phase) {
-            (State::Sending { run, worker }, Phase::Underway { run: sent, worker: to }) => {
+            (State::Sending { run, worker }, Phase::Underway { run: sent, worker: to, .. }) => {
                 (*run, *worker) == (sent, to)
             }
             (State::Sending { worker, .. }, Phase::Waiting { worker: to, .. }) => *worker == to,

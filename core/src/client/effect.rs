@@ -34,6 +34,8 @@ pub enum Effect {
         worker: WorkerId,
         /// Where that worker listens.
         address: Arc<str>,
+        /// How to come there.
+        route: Route,
     },
     /// Push scattered data; end with [`Event::Sent`](super::Event::Sent).
     Send {
@@ -43,6 +45,8 @@ pub enum Effect {
         run: RunId,
         /// Where to.
         address: Arc<str>,
+        /// How to come there.
+        route: Route,
     },
     /// The key has a value, or will have none. Said again whenever that changes.
     Settled {
@@ -58,6 +62,15 @@ pub enum Effect {
         /// The key.
         key: Key,
     },
+}
+
+/// How a value travels between this client and a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Route {
+    /// On a connection of the two.
+    Direct,
+    /// Through the scheduler, which passes on bytes: the last resort.
+    Relayed,
 }
 
 /// How a future ended.

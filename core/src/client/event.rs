@@ -79,8 +79,8 @@ pub enum Event {
         key: Key,
         /// The run it was sent as.
         run: RunId,
-        /// Whether the worker has it.
-        delivered: bool,
+        /// How it ended.
+        outcome: SendOutcome,
     },
     /// New tasks, all of one call; each after those it depends on.
     Submit {
@@ -115,6 +115,17 @@ pub enum FetchOutcome {
     Found,
     /// The worker does not hold it.
     Missing,
+    /// The worker did not answer.
+    Unreachable,
+}
+
+/// How a send ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SendOutcome {
+    /// The worker has the value.
+    Delivered,
+    /// The worker does not want it, or not now.
+    Declined,
     /// The worker did not answer.
     Unreachable,
 }

@@ -2,14 +2,15 @@
 //!
 //! A worker that is busy is asked again after a while. One that does not have the value, or does
 //! not answer, is reported to the scheduler, which then names a holder: another one is asked at
-//! once, the same one after a back-off. This module must not know how values are pulled.
+//! once, the same one after a back-off, and by another route if it did not answer. This module must
+//! not know how values are pulled.
 
 use std::sync::Arc;
 
 use raddle_net::messages::ClientMessage;
 use raddle_net::names::{Key, RunId, WorkerId};
 
-use super::effect::Effect;
+use super::effect::{Effect, Route};
 use super::event::FetchOutcome;
 use super::futures::{Place, State};
 use super::transfers::{Phase, Transfer};
@@ -21,7 +22,7 @@ use crate::time::Instant;
 const QUICK_TRIES: u32 = 4;
 
 impl Client {
-    pub(super) fn on_await(&mut self, key: Key, out: &mut Vec<Effect>) {
+    pub(super) fn on_await(&mut self, now: Instant, key: Key, out: &mut Vec<Effect>) {
         let Some(future) = self.futures.held(key) else { return };
         match &future.state {
             State::Erred { .. } | State::InMemory(Place { inline: true, .. }) | State::Released => {
@@ -30,18 +31,19 @@ impl Client {
             State::InMemory(Place { inline: false, .. }) => {
                 future.awaited = true;
                 if self.transfers.get(key).is_none() {
-                    self.fetch(key, 0, out);
+                    self.fetch(now, key, 0, out);
                 }
             }
         }
     }
 
     /// Pulls the value of a key that is in memory, after so many failures in a row.
-    pub(super) fn fetch(&mut self, key: Key, failures: u32, out: &mut Vec<Effect>) {
+    pub(super) fn fetch(&mut self, now: Instant, key: Key, failures: u32, out: &mut Vec<Effect>) {
         let Some(Place { run, nbytes, worker, .. }) = self.place(key) else { return };
         let address = self.peers.get(&worker).expect("a holder's address is known").clone();
-        self.transfers.set(key, failures, Phase::Underway { run, worker });
-        out.push(Effect::Fetch { key, run, nbytes, worker, address });
+        let route = self.routes.to(worker, now);
+        self.transfers.set(key, failures, Phase::Underway { run, worker, route });
+        out.push(Effect::Fetch { key, run, nbytes, worker, address, route });
     }
 
     pub(super) fn on_fetched(
@@ -52,7 +54,10 @@ impl Client {
         outcome: FetchOutcome,
         out: &mut Vec<Effect>,
     ) {
-        let Some((worker, failures)) = self.take_pull(key, run) else { return };
+        let Some((worker, route, failures)) = self.take_pull(key, run) else { return };
+        if outcome == FetchOutcome::Unreachable {
+            self.routes.failed(worker, route);
+        }
         let Some(future) = self.futures.held(key).filter(|future| future.awaited) else { return };
         if !matches!(&future.state, State::InMemory(place) if place.run == run) {
             // The value of another run is not what is waited for.
@@ -72,16 +77,16 @@ impl Client {
         }
     }
 
-    /// Ends the pull that is under way for the value of `run`: whom it asked, and how many had
+    /// Ends the pull that is under way for the value of `run`: whom it asked, how, and how many had
     /// failed before. `None` if there is none: nobody asked.
-    fn take_pull(&mut self, key: Key, run: RunId) -> Option<(WorkerId, u32)> {
+    fn take_pull(&mut self, key: Key, run: RunId) -> Option<(WorkerId, Route, u32)> {
         let Transfer { failures, phase } = self.transfers.get(key)?;
         match phase {
-            Phase::Underway { run: asked, worker }
+            Phase::Underway { run: asked, worker, route }
                 if asked == run && self.timer(key) == Timer::Fetch(key) =>
             {
                 self.transfers.remove(key);
-                Some((worker, failures))
+                Some((worker, route, failures))
             }
             Phase::Locating { .. } | Phase::Underway { .. } | Phase::Waiting { .. } => None,
         }
@@ -105,7 +110,7 @@ impl Client {
     pub(super) fn pursue(&mut self, now: Instant, key: Key, out: &mut Vec<Effect>) {
         let Some(Place { worker, .. }) = self.place(key) else { return };
         let Some(Transfer { failures, phase }) = self.transfers.get(key) else {
-            return self.fetch(key, 0, out);
+            return self.fetch(now, key, 0, out);
         };
         let is_another = |failed| worker != failed && failures <= QUICK_TRIES;
         match phase {
@@ -114,7 +119,7 @@ impl Client {
                 self.transfers.set(key, failures, Phase::Waiting { until, worker });
             }
             Phase::Waiting { worker: failed, .. } if !is_another(failed) => {}
-            Phase::Locating { .. } | Phase::Waiting { .. } => self.fetch(key, failures, out),
+            Phase::Locating { .. } | Phase::Waiting { .. } => self.fetch(now, key, failures, out),
             Phase::Underway { .. } => {}
         }
     }

@@ -11,6 +11,7 @@ mod fetch;
 mod futures;
 mod order;
 mod outbox;
+mod routes;
 mod send;
 mod settle;
 mod specs;
@@ -27,11 +28,12 @@ use std::sync::Arc;
 use raddle_net::messages::{ClientMessage, Failure, Query, SchedulerToClient, TaskSpec};
 use raddle_net::names::{Key, WorkerId};
 
-pub use self::effect::{Effect, PeerError, Settled};
-pub use self::event::{Event, FetchOutcome, Task};
+pub use self::effect::{Effect, PeerError, Route, Settled};
+pub use self::event::{Event, FetchOutcome, SendOutcome, Task};
 use self::futures::{Futures, Place, State};
 pub use self::order::{Graph, static_order};
 use self::outbox::Outbox;
+use self::routes::Routes;
 use self::transfers::Transfers;
 pub use self::violation::Violation;
 use crate::time::{Duration, Instant};
@@ -45,6 +47,9 @@ pub struct Config {
     pub min_backoff: Duration,
     /// The longest time between two tries of a transfer.
     pub max_backoff: Duration,
+    /// How long values of a worker that did not answer come through the scheduler, until it is asked
+    /// itself again.
+    pub relay_time: Duration,
     /// Whether it is remembered what each event touched, for
     /// [`check_touched`](Client::check_touched). For tests and simulation.
     pub track_touched: bool,
@@ -56,6 +61,7 @@ impl Default for Config {
             busy_delay: Duration::from_millis(100),
             min_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(5),
+            relay_time: Duration::from_secs(60),
             track_touched: false,
         }
     }
@@ -82,6 +88,7 @@ pub struct Client {
     peers: BTreeMap<WorkerId, Arc<str>>,
     /// The spec of scattered data.
     receive: Arc<TaskSpec>,
+    routes: Routes,
     transfers: Transfers,
 }
 
@@ -95,6 +102,7 @@ impl Client {
             outbox: Outbox::default(),
             peers: BTreeMap::new(),
             receive: submit::receive(),
+            routes: Routes::new(config.relay_time),
             transfers: Transfers::new(config.track_touched),
             config,
         }
@@ -107,7 +115,7 @@ impl Client {
         self.transfers.begin_event();
         match event {
             Event::Adopt { keys } => self.on_adopt(&keys, out),
-            Event::Await { key } => self.on_await(key, out),
+            Event::Await { key } => self.on_await(now, key, out),
             Event::Cancel { keys, force } => self.on_cancel(keys, force),
             Event::Detach { keys } => self.on_detach(keys),
             Event::Disconnected { reason } => self.on_disconnected(reason, out),
@@ -130,7 +138,7 @@ impl Client {
             Event::Release { key } => self.on_release(key),
             Event::Retry { keys } => self.on_retry(keys, out),
             Event::Scatter { key } => self.on_scatter(key, out),
-            Event::Sent { key, run, delivered } => self.on_sent(now, key, run, delivered),
+            Event::Sent { key, run, outcome } => self.on_sent(now, key, run, outcome),
             Event::Submit { tasks } => self.on_submit(tasks, out),
             Event::Tick => self.on_tick(now, out),
         }
@@ -154,7 +162,9 @@ impl Client {
             }
             SchedulerToClient::Recomputing { key } => self.on_recomputing(key, out),
             SchedulerToClient::Released { keys } => self.outbox.released(&keys),
-            SchedulerToClient::Send { key, run, worker } => self.on_send(key, run, worker, out),
+            SchedulerToClient::Send { key, run, worker } => {
+                self.on_send(now, key, run, worker, out)
+            }
         }
     }
 
@@ -162,8 +172,8 @@ impl Client {
     fn on_tick(&mut self, now: Instant, out: &mut Vec<Effect>) {
         while let Some((key, failures)) = self.transfers.pop_due(now) {
             match self.timer(key) {
-                Timer::Fetch(key) => self.fetch(key, failures, out),
-                Timer::Send(key) => self.send(key, failures, out),
+                Timer::Fetch(key) => self.fetch(now, key, failures, out),
+                Timer::Send(key) => self.send(now, key, failures, out),
             }
         }
     }

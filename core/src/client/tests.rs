@@ -156,7 +156,16 @@ fn fetch(number: u64, counter: u64, worker: u32) -> Effect {
         nbytes: 8,
         worker: WorkerId(worker),
         address: Arc::from(format!("tcp://w{worker}")),
+        route: Route::Direct,
     }
+}
+
+/// The same transfer through the scheduler.
+fn relayed(mut effect: Effect) -> Effect {
+    if let Effect::Fetch { route, .. } | Effect::Send { route, .. } = &mut effect {
+        *route = Route::Relayed;
+    }
+    effect
 }
 
 fn define(id: u32, spec: TaskSpec) -> ClientMessage {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use raddle_net::names::{Key, RunId, WorkerId};
 
+use super::effect::Route;
 use crate::time::Instant;
 use crate::touched::Log;
 
@@ -32,6 +33,8 @@ pub(super) enum Phase {
         run: RunId,
         /// The other end.
         worker: WorkerId,
+        /// How it goes there.
+        route: Route,
     },
     /// Time.
     Waiting {

@@ -77,9 +77,21 @@ impl Scheduler {
         }
         match policy::place(&self.config, &self.state, task) {
             Placement::Assign(worker) => self.become_processing(task, worker, turn),
+            Placement::TooLarge { needed, largest } => {
+                let reason = format!(
+                    "its inputs have {needed} bytes together, and no worker may use more than \
+                     {largest}: split them, or start a worker with more memory"
+                );
+                let failure = Arc::new(Failure::NoWorker { reason });
+                turn.recommend(task, Goal::Erred { blame: self.key(task), failure });
+            }
             Placement::NoWorker => {
+                let is_new = self.kind(task) != Kind::NoWorker;
                 if self.state.set(task, TaskState::NoWorker).kind() == Kind::Waiting {
                     self.warn_if_unknown(task, turn);
+                }
+                if is_new {
+                    self.starves(task, turn.now);
                 }
             }
             Placement::Queue => {

@@ -34,6 +34,7 @@ impl Scheduler {
         ensure(self.topics.are_sound(), Violation::Topics)?;
         self.check_copies()?;
         self.check_retiring()?;
+        self.check_starving()?;
         self.check_watch()
     }
 

@@ -146,6 +146,7 @@ const fn worker_cause(message: &WorkerMessage) -> &'static str {
         WorkerMessage::Locate { .. } => "a worker missed a value",
         WorkerMessage::Note { .. } => "a run made a note",
         WorkerMessage::Register(_) => "a worker registered",
+        WorkerMessage::Retire => "a worker asked to leave",
         WorkerMessage::Started { .. } => "a run started",
     }
 }

@@ -70,7 +70,7 @@ impl Scheduler {
             Query::Logs(key) => self.logs(key, turn.now),
             Query::Pause { workers, paused } => self.pause(&workers, paused, turn),
             Query::Publish { name, keys } => self.publish(client, name, keys),
-            Query::Retire(workers) => match self.retire(&workers) {
+            Query::Retire(workers) => match self.retire(&workers, turn) {
                 Ok(workers) => {
                     self.wait_for(client, id, Awaited::Gone(workers));
                     return self.answer_waiting(turn);
@@ -284,6 +284,11 @@ impl Scheduler {
         let reasons: Vec<_> = reasons.take(NAMES).map(|reason| format!("; {reason}")).collect();
         let none = if here { "none is given anything" } else { "none is connected" };
         format!("{none}{}", reasons.concat())
+    }
+
+    /// Why no worker may run tasks of the spec of this number now.
+    pub(super) fn why_none_of(&self, spec: SpecId) -> String {
+        self.why_no_worker(self.state.specs().get(spec))
     }
 
     /// Why no worker may run tasks of this spec now.

@@ -186,6 +186,8 @@ axis! {
         Release = "Release",
         /// The same, of too many keys.
         ReleaseWrong = "Release(wrong)",
+        /// [`WorkerMessage::Retire`](raddle_net::messages::WorkerMessage::Retire).
+        Retire = "worker's Retire",
         /// [`ClientMessage::Retry`](raddle_net::messages::ClientMessage::Retry).
         Retry = "Retry",
         /// The same, of too many keys.
@@ -234,6 +236,8 @@ axis! {
         TickQuiet = "tick × nothing to do for too long",
         /// There was no worker for too long.
         TickNoWorkers = "tick × no worker for too long",
+        /// Tasks have waited for workers that qualify, in vain.
+        TickStarving = "tick × nobody qualifies for too long",
     }
 }
 

@@ -28,6 +28,7 @@ mod release;
 mod retire;
 mod send;
 mod session;
+mod starving;
 mod state;
 mod survey;
 #[cfg(test)]
@@ -50,6 +51,7 @@ use copies::Copies;
 use datasets::Dataset;
 use explain::WaitingQuery;
 use session::Grace;
+use starving::Starving;
 use state::State;
 use topics::Topics;
 use turn::{Turn, Work};
@@ -63,6 +65,11 @@ pub struct Config {
     pub epoch: u32,
     /// How long work waits in a cluster without any worker before it fails.
     pub no_workers_timeout: Duration,
+    /// How long tasks wait for a worker that qualifies while there are others, before they fail; 0: as
+    /// long as it takes.
+    pub unqualified_timeout: Duration,
+    /// Tasks that a client may want at a time: further new ones are rejected.
+    pub max_client_tasks: usize,
     /// How long the cluster may have nothing to do, and hear nothing of a client, until it ends; 0: as
     /// long as it likes.
     pub idle_timeout: Duration,
@@ -85,6 +92,8 @@ impl Default for Config {
             allowed_failures: 3,
             epoch: 1,
             no_workers_timeout: Duration::from_secs(30),
+            unqualified_timeout: Duration::ZERO,
+            max_client_tasks: 1 << 24,
             idle_timeout: Duration::ZERO,
             policy: Policy::EarliestStart,
             seed: 0,
@@ -105,6 +114,8 @@ pub struct Scheduler {
     /// Who is waited for.
     graces: BTreeMap<ConnectionId, Grace>,
     no_workers_since: Option<Instant>,
+    /// Specs of which tasks are ready, and for which no worker qualifies, if that matters.
+    starving: Starving,
     /// Since when there is nothing to do, if that matters.
     idle_since: Option<Instant>,
     waiting_queries: Vec<WaitingQuery>,
@@ -140,6 +151,7 @@ impl Scheduler {
             run_clients: BTreeMap::new(),
             graces: BTreeMap::new(),
             no_workers_since: None,
+            starving: Starving::default(),
             idle_since: (!config.idle_timeout.is_zero()).then_some(Instant::ZERO),
             waiting_queries: Vec::new(),
             copies: Copies::default(),
@@ -166,6 +178,7 @@ impl Scheduler {
         self.settle_copies(&mut turn);
         self.work = turn.end();
         self.watch_for_workers(now);
+        self.watch_the_starving(now);
         self.watch_for_work(now, is_word);
     }
 

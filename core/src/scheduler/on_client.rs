@@ -9,7 +9,7 @@ use raddle_net::messages::{ClientMessage, Failure, NewTask, SchedulerToClient, T
 use raddle_net::names::{Key, Priority, Session, SpecId, WorkerId};
 use smallvec::SmallVec;
 
-use super::effect::PeerError;
+use super::effect::{Effect, PeerError};
 use super::event::ConnectionId;
 use super::on_worker::judge_resources;
 use super::state::{Channel, Client, ClientId, Kind, Task, TaskId, TaskState};
@@ -170,6 +170,7 @@ impl Scheduler {
         match self.state.find(new.key) {
             Some(task) if self.is_same(task, spec, &new) => self.want_again(client, task, turn),
             Some(_) => self.reject(client, new.key, turn),
+            None if self.wants_too_much(client, turn) => self.refuse(client, new.key, turn),
             None => self.create(client, spec, priority, new, turn),
         }
     }
@@ -198,6 +199,36 @@ impl Scheduler {
     fn reject(&self, client: ClientId, key: Key, turn: &mut Turn<'_>) {
         let reason = format!(
             "the key {key} already names another task: use another key, or release the first one"
+        );
+        let failure = Arc::new(Failure::Rejected { reason });
+        self.to_client(client, SchedulerToClient::Erred { key, blame: key, failure }, turn);
+    }
+
+    /// Whether a client wants as many tasks as it may. It is worth a word, once.
+    fn wants_too_much(&mut self, client: ClientId, turn: &mut Turn<'_>) -> bool {
+        let limit = self.config.max_client_tasks;
+        let Some(known) = self.state.client(client) else { return false };
+        if known.wants.len() < limit {
+            return false;
+        }
+        if !known.is_warned {
+            let name = &known.name;
+            let text = format!(
+                "client `{name}` wants {limit} tasks, as many as it may: further ones are rejected"
+            );
+            turn.out.push(Effect::Warn { text });
+            if let Some(known) = self.state.client_mut(client) {
+                known.is_warned = true;
+            }
+        }
+        true
+    }
+
+    /// A task of a client that wants too many.
+    fn refuse(&self, client: ClientId, key: Key, turn: &mut Turn<'_>) {
+        let limit = self.config.max_client_tasks;
+        let reason = format!(
+            "its client wants {limit} tasks, as many as it may: drop futures before it submits more"
         );
         let failure = Arc::new(Failure::Rejected { reason });
         self.to_client(client, SchedulerToClient::Erred { key, blame: key, failure }, turn);

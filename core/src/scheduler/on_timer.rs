@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use raddle_net::messages::Failure;
+use raddle_net::names::SpecId;
 
 use super::Scheduler;
 use super::effect::{Effect, PeerError};
@@ -21,8 +22,12 @@ impl Scheduler {
         let no_workers = self
             .no_workers_since
             .map(|since| (since + self.config.no_workers_timeout, Timer::NoWorkers));
+        let starving = self
+            .starving
+            .longest()
+            .map(|(since, spec)| (since + self.config.unqualified_timeout, Timer::Starving(spec)));
         let idle = self.idle_since.map(|since| (since + self.config.idle_timeout, Timer::Idle));
-        grace.into_iter().chain(no_workers).chain(idle).min()
+        grace.into_iter().chain(no_workers).chain(starving).chain(idle).min()
     }
 
     /// Something is due, or nothing is: a tick that comes early does nothing.
@@ -37,6 +42,7 @@ impl Scheduler {
                     turn.out.push(Effect::End);
                 }
                 Timer::NoWorkers => self.give_up_on_workers(turn),
+                Timer::Starving(spec) => self.give_up_on(spec, turn),
             }
             self.settle(turn);
         }
@@ -99,4 +105,6 @@ pub enum Timer {
     Idle,
     /// There has been work, and no worker, for long enough.
     NoWorkers,
+    /// There have been tasks of this spec, and workers for others only, for long enough.
+    Starving(SpecId),
 }

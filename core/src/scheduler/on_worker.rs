@@ -124,6 +124,7 @@ impl Scheduler {
                 self.on_note(worker, (key, run), note, turn);
             }
             WorkerMessage::Register(_) => return Err(PeerError::NotRegistered),
+            WorkerMessage::Retire => self.retire_one(worker, turn),
             WorkerMessage::Started { key, run } => {
                 self.judge(worker, key, run)?;
                 if let Some(task) = self.current(worker, key, run) {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use raddle_net::messages::QueryAnswer;
+use raddle_net::messages::{QueryAnswer, SchedulerToWorker};
 use raddle_net::names::WorkerId;
 
 use super::Scheduler;
@@ -43,14 +43,27 @@ impl Scheduler {
     }
 
     /// These workers are to leave. All of them, or none if one is not known.
-    pub(super) fn retire(&mut self, names: &[String]) -> Result<BTreeSet<WorkerId>, QueryAnswer> {
+    pub(super) fn retire(
+        &mut self,
+        names: &[String],
+        turn: &mut Turn<'_>,
+    ) -> Result<BTreeSet<WorkerId>, QueryAnswer> {
         let workers = self.named(names)?;
         for &worker in &workers {
-            if self.state.worker(worker).is_some_and(Worker::stays) {
-                self.begin_retirement(worker);
-            }
+            self.retire_one(worker, turn);
         }
         Ok(workers)
+    }
+
+    /// This worker is to leave. What it has not begun is for others.
+    pub(super) fn retire_one(&mut self, worker: WorkerId, turn: &mut Turn<'_>) {
+        if !self.state.worker(worker).is_some_and(Worker::stays) {
+            return;
+        }
+        self.begin_retirement(worker);
+        if self.state.index().load(worker).is_some_and(|load| load.processing.len() > 0) {
+            self.to_worker(worker, SchedulerToWorker::GiveBack, turn);
+        }
     }
 
     /// The workers of these names or addresses; or which of them there is not.

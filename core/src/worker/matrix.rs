@@ -150,6 +150,8 @@ axis! {
         Free = "Free",
         /// The same, of another key.
         FreeWrong = "Free(wrong)",
+        /// [`GiveBack`](raddle_net::messages::SchedulerToWorker::GiveBack).
+        GiveBack = "GiveBack",
         /// [`Holders`](raddle_net::messages::SchedulerToWorker::Holders).
         Holders = "Holders",
         /// The same, of another key, or too many.

@@ -44,7 +44,9 @@ impl Worker {
             }
             SchedulerToWorker::Peer { id: _, address } => Session::judge_address(address),
             SchedulerToWorker::Registered { worker } => self.session.judge_id(*worker),
-            SchedulerToWorker::Leave | SchedulerToWorker::ToRun { .. } => Ok(()),
+            SchedulerToWorker::GiveBack
+            | SchedulerToWorker::Leave
+            | SchedulerToWorker::ToRun { .. } => Ok(()),
         }
     }
 
@@ -56,6 +58,7 @@ impl Worker {
             SchedulerToWorker::Compute(compute) => self.on_compute(compute, turn),
             SchedulerToWorker::Define { id, spec } => self.session.define(id, spec),
             SchedulerToWorker::Free { key: _, run } => self.free(run, turn),
+            SchedulerToWorker::GiveBack => self.give_back(turn),
             SchedulerToWorker::Holders { key: _, run, workers } => {
                 self.on_holders(run, workers, turn);
             }

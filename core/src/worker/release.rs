@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use raddle_net::messages::{Failure, WorkerMessage};
-use raddle_net::names::{RunId, WorkerId};
+use raddle_net::names::{Key, RunId, WorkerId};
 use smallvec::SmallVec;
 
 use super::Worker;
 use super::effect::Effect;
 use super::session::Session;
-use super::state::{Datum, DatumKind, Intent, RunKind, RunState};
+use super::state::{Datum, DatumKind, Intent, Run, RunKind, RunState};
 use super::turn::{DatumGoal, RunGoal, Turn};
 
 impl Worker {
@@ -18,6 +18,23 @@ impl Worker {
         if self.state.run_kind(run) == RunKind::Gone {
             self.step_datum(run, DatumGoal::Free, turn);
         } else {
+            self.step_run(run, RunGoal::Free, turn);
+        }
+    }
+
+    /// Others are to run what was not begun here. An announced run may count as begun already, and what
+    /// must run at most once may be assigned but once.
+    pub(super) fn give_back(&mut self, turn: &mut Turn<'_>) {
+        let may_go = |run: &Run| {
+            let is_idle = matches!(run.state(), RunState::Ready | RunState::Waiting { .. });
+            is_idle && !run.announce && !run.spec.options.at_most_once
+        };
+        let runs = self.state.runs().iter().filter(|(_, run)| may_go(run));
+        let runs: Vec<(RunId, Key)> = runs.map(|(id, run)| (id, run.key)).collect();
+        for (run, key) in runs {
+            let failure = Arc::new(Failure::Reschedule);
+            let message = WorkerMessage::Failed { key, run, blame: None, failure };
+            turn.out.push(Effect::ToScheduler(message));
             self.step_run(run, RunGoal::Free, turn);
         }
     }

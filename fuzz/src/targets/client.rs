@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use raddle_core::client::{Client, Config, Effect, Event, FetchOutcome, Task};
+use raddle_core::client::{Client, Config, Effect, Event, FetchOutcome, SendOutcome, Task};
 use raddle_core::time::{Duration, Instant};
 use raddle_net::messages::{ClientMessage, Failure, SchedulerToClient, TaskSpec};
 use raddle_net::names::{Key, RunId, WorkerId};
@@ -104,7 +104,12 @@ impl User {
                 let sent = self.sends.get(at).copied();
                 let stray = || (self.names.some_key(choices), self.names.run(None, choices));
                 let (key, run) = sent.unwrap_or_else(stray);
-                self.event(Event::Sent { key, run, delivered: !choices.one_in(3) });
+                let outcome = match (choices.one_in(3), choices.one_in(2)) {
+                    (false, _) => SendOutcome::Delivered,
+                    (true, false) => SendOutcome::Declined,
+                    (true, true) => SendOutcome::Unreachable,
+                };
+                self.event(Event::Sent { key, run, outcome });
             }
             27 => {
                 if let Some(query) = draw(choices, &self.names) {
@@ -252,7 +257,7 @@ impl User {
             self.event(Event::Fetched { key, run, outcome: FetchOutcome::Busy });
         }
         for (key, run) in std::mem::take(&mut self.sends) {
-            self.event(Event::Sent { key, run, delivered: true });
+            self.event(Event::Sent { key, run, outcome: SendOutcome::Delivered });
         }
         self.event(Event::Flush);
         let keys = std::mem::take(&mut self.listener.unanswered);

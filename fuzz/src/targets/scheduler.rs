@@ -365,6 +365,7 @@ impl Play {
                 }
                 SchedulerToWorker::Acquire(_)
                 | SchedulerToWorker::Define { .. }
+                | SchedulerToWorker::GiveBack
                 | SchedulerToWorker::Holders { .. }
                 | SchedulerToWorker::Leave
                 | SchedulerToWorker::Peer { .. }

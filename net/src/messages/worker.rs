@@ -92,6 +92,10 @@ pub enum SchedulerToWorker {
         /// What it is told.
         message: SchedulerToClient,
     },
+    /// Others can do what this worker has not begun: it fails each such run by
+    /// [`Failure::Reschedule`], but for those that are announced, that must run at most once, or that
+    /// a client sends.
+    GiveBack,
 }
 
 /// One run of a task, assigned to a worker.
@@ -200,6 +204,9 @@ pub enum WorkerMessage {
         /// What it says.
         message: ClientMessage,
     },
+    /// This worker is to leave, once it has nothing that others need: as if a client had said so by
+    /// [`Query::Retire`](super::Query::Retire).
+    Retire,
 }
 
 /// What a run says about itself, for people.

@@ -73,6 +73,7 @@ pub fn scheduler_to_worker() -> impl Strategy<Value = SchedulerToWorker> {
         (worker(), text()).prop_map(|(id, address)| SchedulerToWorker::Peer { id, address }),
         input().prop_map(SchedulerToWorker::Acquire),
         Just(SchedulerToWorker::Leave),
+        Just(SchedulerToWorker::GiveBack),
         compute().prop_map(SchedulerToWorker::Compute),
         (key(), run()).prop_map(|(key, run)| SchedulerToWorker::Free { key, run }),
         (key(), run(), vec(worker(), 0..9)).prop_map(|(key, run, workers)| {
@@ -87,6 +88,7 @@ pub fn scheduler_to_worker() -> impl Strategy<Value = SchedulerToWorker> {
 pub fn worker_message() -> impl Strategy<Value = WorkerMessage> {
     prop_oneof![
         Just(WorkerMessage::Goodbye),
+        Just(WorkerMessage::Retire),
         registration().prop_map(WorkerMessage::Register),
         (key(), run(), any::<u64>(), any::<u64>(), option::of(small_value())).prop_map(
             |(key, run, nbytes, duration, value)| WorkerMessage::Finished {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use raddle_core::scheduler::Config;
 
 use super::say;
 use crate::credentials::Credentials;
@@ -36,6 +37,16 @@ pub(super) struct SchedulerArgs {
     /// Seconds of silence after which a connection counts as broken; 0: never
     #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = parse_seconds)]
     ttl: Duration,
+    /// Seconds that tasks wait while there is no worker at all, until they fail
+    #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = parse_seconds)]
+    no_workers_timeout: Duration,
+    /// Seconds that tasks wait for a worker that may run them while there are others, until they fail;
+    /// 0: as long as it takes
+    #[arg(long, default_value = "0", value_name = "SECONDS", value_parser = parse_seconds)]
+    unqualified_timeout: Duration,
+    /// Tasks that a client may want at a time; further ones are rejected
+    #[arg(long, default_value_t = Config::default().max_client_tasks, value_name = "TASKS")]
+    max_client_tasks: usize,
     /// Seconds without work and without a word of a client after which the cluster ends; 0: never
     #[arg(long, default_value = "0", value_name = "SECONDS", value_parser = parse_seconds)]
     idle_timeout: Duration,
@@ -48,6 +59,9 @@ pub(super) async fn run(args: SchedulerArgs) -> Result<i32> {
     options.credentials = Credentials::of_process()?;
     options.config.worker_grace = args.worker_grace;
     options.config.client_grace = args.client_grace;
+    options.config.no_workers_timeout = args.no_workers_timeout;
+    options.config.unqualified_timeout = args.unqualified_timeout;
+    options.config.max_client_tasks = args.max_client_tasks;
     options.config.idle_timeout = args.idle_timeout;
     options.ttl = args.ttl;
     let mut scheduler = RunningScheduler::start(options).await?;

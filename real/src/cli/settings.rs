@@ -47,6 +47,11 @@ const SETTINGS: &[Setting] = &[
     scheduler("contact-address"),
     scheduler("worker-grace"),
     scheduler("client-grace"),
+    scheduler("ttl"),
+    scheduler("no-workers-timeout"),
+    scheduler("unqualified-timeout"),
+    scheduler("max-client-tasks"),
+    scheduler("idle-timeout"),
     worker("host"),
     worker("port"),
     worker("contact-address"),
@@ -56,6 +61,7 @@ const SETTINGS: &[Setting] = &[
     worker("memory-limit"),
     worker("program"),
     worker("grace"),
+    worker("death-timeout"),
 ];
 
 #[derive(Debug, Args)]

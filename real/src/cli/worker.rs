@@ -37,6 +37,9 @@ pub(super) struct WorkerArgs {
     /// holds goes to others
     #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = init::parse_seconds)]
     grace: Duration,
+    /// Seconds that it looks for a scheduler that is not there, at its start or later; then it ends
+    #[arg(long, default_value = "0", value_name = "SECONDS", value_parser = init::parse_seconds)]
+    death_timeout: Duration,
     /// Tasks to run at a time; as many as there are cores, if not given
     #[arg(long, value_parser = init::parse_threads)]
     threads: Option<usize>,
@@ -77,7 +80,7 @@ impl WorkerArgs {
 
     fn program(self, path: PathBuf, scheduler: String) -> Result<Program> {
         let (reach, credentials) = (self.reach(), Credentials::of_process()?);
-        let Self { threads, resources, name, grace, memory_limit, .. } = self;
+        let Self { threads, resources, name, grace, death_timeout, memory_limit, .. } = self;
         Ok(Program {
             path,
             scheduler,
@@ -87,6 +90,7 @@ impl WorkerArgs {
             credentials,
             reach,
             grace,
+            death_timeout,
             memory_limit,
             quiet: false,
         })
@@ -100,6 +104,7 @@ async fn serve(args: WorkerArgs, scheduler: String) -> Result<()> {
     options.credentials = Credentials::of_process()?;
     options.reached(reach);
     options.memory_limit = args.memory_limit;
+    options.death_timeout = args.death_timeout;
     options.joined = Some(init::say_joined);
     leave::run_until(rt::told_to_end(), args.grace, options).await
 }

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use raddle_core::client::Route;
 use raddle_net::hello::{Hello, Role, Welcome};
 use raddle_net::limits::ACK_BYTES;
 use raddle_net::messages::{ClientMessage, Item, SchedulerToClient};
-use raddle_net::names::{Session, WorkerId};
+use raddle_net::names::Session;
 
 use super::lanes::Lanes;
 use super::pulls::Pulls;
@@ -25,7 +26,7 @@ use crate::pulse::beats;
 use crate::redial::redial;
 use crate::rt::{self, Handle, Notify, oneshot};
 use crate::stream::{Heard, Number, Stream};
-use crate::transfer::Peers;
+use crate::transfer::{Peers, push_end};
 use crate::value::Value;
 
 /// How long after a first refusal the scheduler is tried again; each next pause is twice as long.
@@ -74,7 +75,7 @@ async fn carry(
         }
     };
     let (welcome, connection) = connection;
-    let carrier = Arc::new(Carrier::new(session, credentials.clone()));
+    let carrier = Arc::new(Carrier::new(session, &address, credentials.clone()));
     let link: Arc<dyn Link> = Arc::clone(&carrier) as Arc<dyn Link>;
     let hub = Hub::new(session, link);
     let weak = Arc::downgrade(&hub);
@@ -297,8 +298,8 @@ struct Carrier {
 
 impl Carrier {
     /// Must be made on the thread that carries.
-    fn new(session: Session, credentials: Credentials) -> Self {
-        let peers = Arc::new(Peers::new(session, credentials));
+    fn new(session: Session, scheduler: &str, credentials: Credentials) -> Self {
+        let peers = Arc::new(Peers::new(session, credentials).through(scheduler));
         Self {
             notify: Notify::new(),
             is_held_up: AtomicBool::new(false),
@@ -359,22 +360,19 @@ impl Link for Carrier {
         self.notify.notify_one();
     }
 
-    fn pull(&self, hub: &Arc<Hub>, item: Item, nbytes: u64, _: WorkerId, address: Arc<str>) {
-        if self.pulls.add(&address, item, nbytes) {
+    fn pull(&self, hub: &Arc<Hub>, item: Item, nbytes: u64, address: Arc<str>, route: Route) {
+        let way = (address, route);
+        if self.pulls.add(&way, item, nbytes) {
             let (pulls, hub) = (Arc::clone(&self.pulls), Arc::clone(hub));
-            self.runtime.spawn(async move { pulls.run(&hub, &address).await });
+            self.runtime.spawn(async move { pulls.run(&hub, &way).await });
         }
     }
 
-    fn push(&self, hub: &Arc<Hub>, item: Item, value: Arc<Value>, address: Arc<str>) {
+    fn push(&self, hub: &Arc<Hub>, item: Item, value: Arc<Value>, address: Arc<str>, route: Route) {
         let (peers, hub) = (Arc::clone(&self.peers), Arc::clone(hub));
         self.runtime.spawn(async move {
-            let delivered =
-                peers.push_value(&address, item, &value).await.unwrap_or_else(|error| {
-                    tracing::debug!(%error, key = %item.key, "a value could not be pushed");
-                    false
-                });
-            hub.sent(item, delivered);
+            let pushed = peers.push_value((&address, route), item, &value).await;
+            hub.sent(item, push_end(pushed));
         });
     }
 

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
+use raddle_core::client::Route;
 use raddle_net::messages::Item;
 
 use crate::hub::{Hub, lock};
@@ -15,12 +16,15 @@ const MAX_ITEMS: usize = 256;
 /// Bytes of one request, unless its first value alone has more.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// What is still to be pulled, by the address of the worker. A worker is here as long as somebody
+/// What is still to be pulled, by the address of the worker and the way there. A worker is here as long as somebody
 /// pulls from it.
 pub(super) struct Pulls {
     peers: Arc<Peers>,
-    queues: Mutex<BTreeMap<Arc<str>, Queue>>,
+    queues: Mutex<BTreeMap<Way, Queue>>,
 }
+
+/// A worker, and how to come there.
+pub(super) type Way = (Arc<str>, Route);
 
 /// Items with their sizes in bytes.
 type Queue = VecDeque<(Item, u64)>;
@@ -32,25 +36,25 @@ impl Pulls {
     }
 
     /// One more. `true`: nobody pulls from that worker; [`Self::run`] must be.
-    pub(super) fn add(&self, address: &Arc<str>, item: Item, nbytes: u64) -> bool {
+    pub(super) fn add(&self, way: &Way, item: Item, nbytes: u64) -> bool {
         let mut queues = lock(&self.queues);
-        let new = !queues.contains_key(address);
-        queues.entry(Arc::clone(address)).or_default().push_back((item, nbytes));
+        let new = !queues.contains_key(way);
+        queues.entry(way.clone()).or_default().push_back((item, nbytes));
         new
     }
 
     /// Pulls from one worker until nothing is left.
-    pub(super) async fn run(&self, hub: &Arc<Hub>, address: &Arc<str>) {
-        while let Some((items, nbytes)) = self.next(address) {
-            let pulled = self.peers.pull_values(address, &items, nbytes).await;
+    pub(super) async fn run(&self, hub: &Arc<Hub>, way: &Way) {
+        while let Some((items, nbytes)) = self.next(way) {
+            let pulled = self.peers.pull_values((&way.0, way.1), &items, nbytes).await;
             hub.fetched(pull_ends(&items, pulled));
         }
     }
 
     /// The next request, and its bytes together.
-    fn next(&self, address: &Arc<str>) -> Option<(Vec<Item>, u64)> {
+    fn next(&self, way: &Way) -> Option<(Vec<Item>, u64)> {
         let mut queues = lock(&self.queues);
-        let queue = queues.get_mut(address)?;
+        let queue = queues.get_mut(way)?;
         let (mut items, mut total) = (Vec::new(), 0_u64);
         while let Some(&(item, nbytes)) = queue.front() {
             let sum = total.saturating_add(nbytes);
@@ -62,7 +66,7 @@ impl Pulls {
             total = sum;
         }
         if items.is_empty() {
-            queues.remove(address);
+            queues.remove(way);
             return None;
         }
         Some((items, total))

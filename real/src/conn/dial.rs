@@ -140,6 +140,18 @@ pub(crate) async fn connect(
     hello: Hello,
     credentials: &Credentials,
 ) -> Result<(Welcome, Connection), ConnectError> {
+    let (welcome, stream) = open(address, hello, credentials).await?;
+    let connection = Connection::new(stream, None)
+        .map_err(|source| ConnectError::Unreachable { address: address.to_owned(), source })?;
+    Ok((welcome, connection))
+}
+
+/// As [`connect`], for those who do without frames.
+pub(crate) async fn open(
+    address: &str,
+    hello: Hello,
+    credentials: &Credentials,
+) -> Result<(Welcome, Channel), ConnectError> {
     let dialled = rt::within(CONNECT_LIMIT, dial(address, &hello, credentials)).await;
     dialled.unwrap_or_else(|| Err(ConnectError::TimedOut { address: address.to_owned() }))
 }
@@ -148,7 +160,7 @@ async fn dial(
     address: &str,
     hello: &Hello,
     credentials: &Credentials,
-) -> Result<(Welcome, Connection), ConnectError> {
+) -> Result<(Welcome, Channel), ConnectError> {
     let target = address::parse(address)?;
     let unreachable = |source| ConnectError::Unreachable { address: address.to_owned(), source };
     let stream = TcpStream::connect((target.host.as_str(), target.port));
@@ -173,8 +185,7 @@ async fn dial(
                       and was it started with the same credentials?";
         return Err(ConnectError::Token { address: address.to_owned(), reason });
     }
-    let connection = Connection::new(stream, None).map_err(unreachable)?;
-    Ok((welcome, connection))
+    Ok((welcome, stream))
 }
 
 /// Says `words`, and hears the reply.

@@ -20,10 +20,12 @@ async fn comes(
 ) -> Result<String, String> {
     let listener = Listener::bind("127.0.0.1", 0, part, asks).await.map_err(|e| e.to_string())?;
     let address = listener.address().to_owned();
-    let serve =
-        listener.serve(&[Role::Client, Role::Data, Role::Worker], |_, visitor| async move {
+    let serve = listener.serve(
+        &[Role::Client, Role::Data, Role::Worker, Role::Relay],
+        |_, visitor| async move {
             drop(visitor.welcome(Welcome::new(1)).await);
-        });
+        },
+    );
     let hello = Hello::new(role, Session::truncate(5));
     rt::select! {
         biased;
@@ -67,6 +69,11 @@ fn who_has_the_certificate_for_a_role_may_come_in_it_and_in_no_other() {
         let client = some_of(&all, &own);
         assert!(comes(Role::Client, &client, Part::Scheduler, &all).await.is_ok());
         assert!(comes(Role::Data, &client, Part::Worker, &all).await.is_ok());
+        assert!(comes(Role::Relay, &client, Part::Scheduler, &all).await.is_ok());
+        let own = ["ca.pem", "scheduler.pem", "scheduler.key", "token"].map(|name| (name, name));
+        let scheduler = some_of(&all, &own);
+        assert!(comes(Role::Data, &scheduler, Part::Worker, &all).await.is_ok(), "for a client");
+        assert!(comes(Role::Relay, &scheduler, Part::Scheduler, &all).await.is_err());
         let error = comes(Role::Worker, &client, Part::Scheduler, &all).await.unwrap_err();
         assert!(error.contains("no certificate for what this process does here: worker.pem"));
         let feigned =

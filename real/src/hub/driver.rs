@@ -7,10 +7,12 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
-use raddle_core::client::{Client as Machine, Config, Effect, Event, FetchOutcome, Settled, Task};
+use raddle_core::client::{
+    Client as Machine, Config, Effect, Event, FetchOutcome, Route, Settled, Task,
+};
 use raddle_core::time::Instant;
 use raddle_net::messages::{ClientMessage, Failure, Item, QueryAnswer};
-use raddle_net::names::{Key, Session, WorkerId};
+use raddle_net::names::{Key, Session};
 use raddle_net::payload::Blob;
 
 use super::slot::{FutureHandle, Slot};
@@ -53,8 +55,8 @@ pub(super) struct Driver {
 #[derive(Default)]
 pub(super) struct Later {
     pub(super) woken: Vec<Waker>,
-    pub(super) pulls: Vec<(Item, u64, WorkerId, Arc<str>)>,
-    pub(super) pushes: Vec<(Item, Arc<Value>, Arc<str>)>,
+    pub(super) pulls: Vec<(Item, u64, Arc<str>, Route)>,
+    pub(super) pushes: Vec<(Item, Arc<Value>, Arc<str>, Route)>,
     pub(super) answers: Vec<(oneshot::Sender<QueryAnswer>, QueryAnswer)>,
     /// Slots and values that may have lost their last other handle meanwhile. Their destructors are
     /// somebody else's code, and a slot's wakes the link.
@@ -284,13 +286,13 @@ impl Driver {
                 later.answers.extend(sender.map(|sender| (sender, answer)));
             }
             Effect::Close { reason } => later.close = Some(reason.to_string()),
-            Effect::Fetch { key, run, nbytes, worker, address } => {
-                later.pulls.push((Item { key, run }, nbytes, worker, address));
+            Effect::Fetch { key, run, nbytes, worker: _, address, route } => {
+                later.pulls.push((Item { key, run }, nbytes, address, route));
             }
-            Effect::Send { key, run, address } => {
+            Effect::Send { key, run, address, route } => {
                 // There, unless the key has settled.
                 let value = self.scattered.get(&key).map(Arc::clone);
-                later.pushes.extend(value.map(|value| (Item { key, run }, value, address)));
+                later.pushes.extend(value.map(|value| (Item { key, run }, value, address, route)));
             }
             Effect::Settled { key, settled } => {
                 later.values.extend(self.scattered.remove(&key));
@@ -340,11 +342,11 @@ fn name_taken(key: Key) -> String {
 impl Later {
     /// Does it. The hub's lock must not be held.
     pub(super) fn run(self, hub: &Arc<Hub>) {
-        for (item, nbytes, worker, address) in self.pulls {
-            hub.link.pull(hub, item, nbytes, worker, address);
+        for (item, nbytes, address, route) in self.pulls {
+            hub.link.pull(hub, item, nbytes, address, route);
         }
-        for (item, value, address) in self.pushes {
-            hub.link.push(hub, item, value, address);
+        for (item, value, address, route) in self.pushes {
+            hub.link.push(hub, item, value, address, route);
         }
         for (sender, answer) in self.answers {
             // Nobody waits for the answer any more.

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
+use raddle_core::client::Route;
 use raddle_net::messages::{ClientMessage, Item};
-use raddle_net::names::WorkerId;
 
 use super::Hub;
 use crate::value::Value;
@@ -15,12 +15,12 @@ pub(crate) trait Link: Send + Sync {
     /// There is something for [`Hub::flush`]. Said once; the next time only after a flush.
     fn wake(&self);
 
-    /// Get the value of `item` (`nbytes` bytes, held by `worker`, which listens at `address`); end
-    /// with [`Hub::fetched`].
-    fn pull(&self, hub: &Arc<Hub>, item: Item, nbytes: u64, worker: WorkerId, address: Arc<str>);
+    /// Get the value of `item` (`nbytes` bytes) from the worker that listens at `address`, by this
+    /// route; end with [`Hub::fetched`].
+    fn pull(&self, hub: &Arc<Hub>, item: Item, nbytes: u64, address: Arc<str>, route: Route);
 
-    /// Bring the scattered `value` to the worker at `address`; end with [`Hub::sent`].
-    fn push(&self, hub: &Arc<Hub>, item: Item, value: Arc<Value>, address: Arc<str>);
+    /// Bring the scattered `value` to the worker at `address`, by this route; end with [`Hub::sent`].
+    fn push(&self, hub: &Arc<Hub>, item: Item, value: Arc<Value>, address: Arc<str>, route: Route);
 
     /// The hub is gone, or closed by its user; these are its last words. Nothing follows them.
     fn farewell(&self, last: Vec<ClientMessage>);
@@ -42,9 +42,9 @@ pub(crate) struct Nowhere;
 impl Link for Nowhere {
     fn wake(&self) {}
 
-    fn pull(&self, _: &Arc<Hub>, _: Item, _: u64, _: WorkerId, _: Arc<str>) {}
+    fn pull(&self, _: &Arc<Hub>, _: Item, _: u64, _: Arc<str>, _: Route) {}
 
-    fn push(&self, _: &Arc<Hub>, _: Item, _: Arc<Value>, _: Arc<str>) {}
+    fn push(&self, _: &Arc<Hub>, _: Item, _: Arc<Value>, _: Arc<str>, _: Route) {}
 
     fn farewell(&self, _: Vec<ClientMessage>) {}
 }

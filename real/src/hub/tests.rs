@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU32;
 use std::task::Wake;
 
 use futures::Stream;
+use raddle_core::client::Route;
 use raddle_net::names::{RunId, WorkerId};
 
 use super::*;
@@ -141,7 +142,7 @@ fn scattered_data_is_kept_until_its_key_settles() {
             let worker = WorkerId(1);
             hub.received([SchedulerToClient::Send { key, run: item.run, worker }]);
             assert_eq!(lock(&link.pushes).drain(..).collect::<Vec<_>>(), [(item, WORKER.into())]);
-            hub.sent(item, true);
+            hub.sent(item, SendOutcome::Delivered);
             assert_eq!(lock(&hub.driver).scattered.len(), 1);
         }
         hub.received([match is_lost {
@@ -388,11 +389,11 @@ impl Link for Script {
         self.woken.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn pull(&self, _: &Arc<Hub>, item: Item, nbytes: u64, _: WorkerId, address: Arc<str>) {
+    fn pull(&self, _: &Arc<Hub>, item: Item, nbytes: u64, address: Arc<str>, _: Route) {
         lock(&self.pulls).push((item, nbytes, address));
     }
 
-    fn push(&self, _: &Arc<Hub>, item: Item, _: Arc<Value>, address: Arc<str>) {
+    fn push(&self, _: &Arc<Hub>, item: Item, _: Arc<Value>, address: Arc<str>, _: Route) {
         lock(&self.pushes).push((item, address));
     }
 

@@ -123,6 +123,22 @@ impl LocalClusterBuilder {
         self
     }
 
+    /// How long a task waits for a worker that may run it while there are others: as long as it takes,
+    /// unless this says otherwise (0 says so, too). Then it fails with
+    /// [`TaskError::NoWorker`](crate::TaskError::NoWorker), which says why none may. Without any worker
+    /// at all that takes 30 s.
+    pub const fn unqualified_timeout(mut self, limit: Duration) -> Self {
+        self.scheduler.config.unqualified_timeout = limit;
+        self
+    }
+
+    /// How many tasks a client may want at a time: 16,777,216, unless this says otherwise. Further ones
+    /// fail with [`TaskError::Rejected`](crate::TaskError::Rejected); other clients do not notice.
+    pub const fn max_client_tasks(mut self, tasks: usize) -> Self {
+        self.scheduler.config.max_client_tasks = tasks;
+        self
+    }
+
     /// What processes of the cluster and its clients show one another, and with it whether they speak
     /// by TLS: [`Credentials::temporary`] for this process alone, or a folder that others have, too.
     /// None, unless this says otherwise.

@@ -99,6 +99,7 @@ impl Slot {
                     credentials: settings.scheduler.credentials.clone(),
                     reach: Reach::default(),
                     grace: leave::GRACE,
+                    death_timeout: Duration::ZERO,
                     memory_limit: None,
                     quiet: true,
                 };

@@ -20,7 +20,9 @@ use serde::Serialize;
 
 use self::inboxes::{Inboxes, Letter};
 use super::peer::{Kind, Link, Mail, Peer, Words};
+use super::relay::Relays;
 use crate::clock;
+use crate::credentials::Credentials;
 use crate::faults::Faults;
 use crate::listener::Listener;
 use crate::rt::{self, mpsc};
@@ -82,6 +84,7 @@ pub(super) struct Reactor {
     door: mpsc::Sender<Mail>,
     mailbox: mpsc::Receiver<Mail>,
     inboxes: Inboxes,
+    relays: Relays,
     /// Peers whose writers are to be woken, in the order in which something was said to them: a run
     /// leaves before what is freed because of it.
     dirty: VecDeque<ConnectionId>,
@@ -97,7 +100,12 @@ pub(super) struct Reactor {
 
 impl Reactor {
     /// A reactor that nobody talks to.
-    pub(super) fn new(config: Config, ttl: Duration, faults: Arc<Faults>) -> Self {
+    pub(super) fn new(
+        config: Config,
+        ttl: Duration,
+        credentials: Credentials,
+        faults: Arc<Faults>,
+    ) -> Self {
         let (door, mailbox) = mpsc::channel(MAILBOX);
         let welcome = |grace: Duration| {
             let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
@@ -109,6 +117,7 @@ impl Reactor {
             door,
             mailbox,
             inboxes: Inboxes::default(),
+            relays: Relays::new(credentials),
             machine: Scheduler::new(config),
             peers: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -133,7 +142,7 @@ impl Reactor {
         mut commands: mpsc::UnboundedReceiver<Command>,
     ) {
         let door = self.door.clone();
-        let roles = &[Role::Client, Role::Worker];
+        let roles = &[Role::Client, Role::Worker, Role::Relay];
         let listening = rt::spawn(listener.serve(roles, move |hello, visitor| {
             let door = door.clone();
             async move {

@@ -88,6 +88,11 @@ fn peers_that_are_wrong_lose_their_connection_and_nobody_else_anything() {
             conn::connect(scheduler.address(), hello(Role::Data, 3), &Credentials::none()).await;
         assert!(matches!(data, Err(ConnectError::Refused { .. })), "{data:?}");
 
+        let nobody = Hello { name: "tcp://127.0.0.1:1".into(), ..hello(Role::Relay, 4) };
+        let relay = conn::connect(scheduler.address(), nobody, &Credentials::none()).await;
+        let Err(ConnectError::Refused { reason, .. }) = relay else { panic!("{relay:?}") };
+        assert_eq!(reason, RefusedReason::NoSuchWorker, "it dials workers, and nobody else");
+
         let info = info(&mut good).await;
         assert_eq!((info.workers, info.clients), (vec![], 1));
         scheduler.close().await;

@@ -101,7 +101,7 @@ fn values_come_in_the_order_asked_and_those_not_held_are_missing() {
     let holder = holder(vec![answer], &[]);
     with_server(&holder, async |peers, address| {
         let items = [item(1), item(2), item(3)];
-        let pulled = peers.pull_values(&address, &items, 3 << 20).await.unwrap();
+        let pulled = peers.pull_values((&address, Route::Direct), &items, 3 << 20).await.unwrap();
         let [first, second, third] = <[_; 3]>::try_from(pulled).unwrap();
         assert_eq!(first.unwrap().take::<Vec<u8>>().unwrap(), large);
         assert!(second.is_none());
@@ -114,10 +114,10 @@ fn values_come_in_the_order_asked_and_those_not_held_are_missing() {
 fn a_peer_may_be_busy_and_its_connection_is_kept() {
     let holder = holder(vec![Answer::Busy, values(vec![Some(Value::new(5_u64))])], &[]);
     with_server(&holder, async |peers, address| {
-        let busy = peers.pull_values(&address, &[item(1)], 8).await;
+        let busy = peers.pull_values((&address, Route::Direct), &[item(1)], 8).await;
         assert!(matches!(busy, Err(TransferError::Busy)), "{busy:?}");
         assert_eq!(lock(&peers.idle).count, 1);
-        let mut pulled = peers.pull_values(&address, &[item(1)], 8).await.unwrap();
+        let mut pulled = peers.pull_values((&address, Route::Direct), &[item(1)], 8).await.unwrap();
         assert_eq!(pulled.pop().unwrap().unwrap().take::<u64>().unwrap(), 5);
         assert_eq!(lock(&peers.idle).count, 1);
     });
@@ -128,9 +128,9 @@ fn a_peer_may_be_busy_and_its_connection_is_kept() {
 fn a_kept_connection_that_was_closed_is_replaced_and_a_new_one_is_not() {
     let holder = holder(vec![values(vec![None])], &[]);
     with_server(&holder, async |peers, address| {
-        assert!(peers.pull_values(&address, &[item(1)], 8).await.is_ok());
+        assert!(peers.pull_values((&address, Route::Direct), &[item(1)], 8).await.is_ok());
         // The script is at its end: the kept connection ends, and so does the new one.
-        let gone = peers.pull_values(&address, &[item(2)], 8).await;
+        let gone = peers.pull_values((&address, Route::Direct), &[item(2)], 8).await;
         assert!(matches!(gone, Err(TransferError::Ended)), "{gone:?}");
         assert_eq!(lock(&peers.idle).count, 0);
     });
@@ -159,7 +159,8 @@ fn a_value_that_cannot_be_put_into_bytes_is_missing() {
     let holder =
         holder(vec![values(vec![Some(Value::new(Unwilling)), Some(Value::new(1_u8))])], &[]);
     with_server(&holder, async |peers, address| {
-        let pulled = peers.pull_values(&address, &[item(1), item(2)], 8).await.unwrap();
+        let pulled =
+            peers.pull_values((&address, Route::Direct), &[item(1), item(2)], 8).await.unwrap();
         let there: Vec<_> = pulled.iter().map(Option::is_some).collect();
         assert_eq!(there, [false, true]);
     });
@@ -170,8 +171,8 @@ fn a_value_is_brought_and_taken_or_not() {
     let holder = holder(Vec::new(), &[true, false]);
     with_server(&holder, async |peers, address| {
         let value = Value::new(vec![1_u8; 2 << 20]);
-        assert!(peers.push_value(&address, item(1), &value).await.unwrap());
-        assert!(!peers.push_value(&address, item(2), &value).await.unwrap());
+        assert!(peers.push_value((&address, Route::Direct), item(1), &value).await.unwrap());
+        assert!(!peers.push_value((&address, Route::Direct), item(2), &value).await.unwrap());
     });
     let expected = ["received 1, 2097152 bytes", "received 2, 2097152 bytes"];
     assert_eq!(*lock(&holder.heard), expected);
@@ -185,7 +186,7 @@ fn nobody_at_the_address_is_an_error_of_the_connection() {
             Listener::bind("127.0.0.1", 0, Part::Worker, &Credentials::none()).await.unwrap();
         let address = listener.address().to_owned();
         drop(listener);
-        peers.pull_values(&address, &[item(1)], 0).await
+        peers.pull_values((&address, Route::Direct), &[item(1)], 0).await
     });
     let error = pulled.unwrap();
     assert!(matches!(error, Err(TransferError::Connect(_))), "{error:?}");

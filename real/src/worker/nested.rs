@@ -5,15 +5,15 @@
 
 use std::sync::{Arc, Weak};
 
-use raddle_core::client::FetchOutcome;
+use raddle_core::client::{FetchOutcome, Route};
 use raddle_core::worker::Event;
 use raddle_net::messages::{ClientMessage, Item};
-use raddle_net::names::{RunId, WorkerId};
+use raddle_net::names::RunId;
 
 use super::shell::Shell;
 use crate::context::Run;
 use crate::hub::{Hub, Link};
-use crate::transfer::{self, TransferError};
+use crate::transfer;
 use crate::value::Value;
 
 /// Carries the words of one run.
@@ -39,7 +39,7 @@ impl Link for RunLink {
         }
     }
 
-    fn pull(&self, hub: &Arc<Hub>, item: Item, nbytes: u64, _: WorkerId, address: Arc<str>) {
+    fn pull(&self, hub: &Arc<Hub>, item: Item, nbytes: u64, address: Arc<str>, route: Route) {
         if let Some(value) = self.shell.held(item.run) {
             hub.fetched([(item, Ok(value))]);
             return;
@@ -51,16 +51,16 @@ impl Link for RunLink {
         let (shell, hub) = (Arc::clone(&self.shell), Arc::clone(hub));
         self.shell.spawn(async move {
             let items = [item];
-            let pulled = shell.peers.pull_values(&address, &items, nbytes).await;
+            let pulled = shell.peers.pull_values((&address, route), &items, nbytes).await;
             hub.fetched(transfer::pull_ends(&items, pulled));
         });
     }
 
-    fn push(&self, hub: &Arc<Hub>, item: Item, value: Arc<Value>, address: Arc<str>) {
+    fn push(&self, hub: &Arc<Hub>, item: Item, value: Arc<Value>, address: Arc<str>, route: Route) {
         let (shell, hub) = (Arc::clone(&self.shell), Arc::clone(hub));
         self.shell.spawn(async move {
-            let pushed = shell.peers.push_value(&address, item, &value).await;
-            hub.sent(item, delivered(pushed));
+            let pushed = shell.peers.push_value((&address, route), item, &value).await;
+            hub.sent(item, transfer::push_end(pushed));
         });
     }
 
@@ -78,11 +78,4 @@ impl Link for RunLink {
     fn unblocked(&self) {
         self.shell.tell(Event::Unblocked { run: self.id });
     }
-}
-
-fn delivered(pushed: Result<bool, TransferError>) -> bool {
-    pushed.unwrap_or_else(|error| {
-        tracing::debug!(%error, "a value could not be pushed");
-        false
-    })
 }

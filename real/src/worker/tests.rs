@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
+use raddle_core::client::Route;
 use raddle_net::frame::FrameEncoder;
 use raddle_net::hello::Welcome;
 use raddle_net::messages::{
@@ -251,14 +252,18 @@ fn a_value_is_served_until_it_is_freed() {
         let first = scheduler.compute(twice(21)).await;
         assert_eq!(scheduler.finished(first).await, 42);
         let peers = Peers::new(Session::truncate(9), Credentials::none());
-        let pulled = peers.pull_values(&scheduler.address, &[first], 8).await.unwrap();
+        let pulled =
+            peers.pull_values((&scheduler.address, Route::Direct), &[first], 8).await.unwrap();
         let [Some(value)] = <[_; 1]>::try_from(pulled).unwrap() else { panic!("missing") };
         assert_eq!(value.take::<u64>().unwrap(), 42);
 
         scheduler.say([SchedulerToWorker::Free { key: first.key, run: first.run }]).await;
         let second = scheduler.compute(twice(1)).await;
         assert_eq!(scheduler.finished(second).await, 2);
-        let pulled = peers.pull_values(&scheduler.address, &[first, second], 16).await.unwrap();
+        let pulled = peers
+            .pull_values((&scheduler.address, Route::Direct), &[first, second], 16)
+            .await
+            .unwrap();
         let there: Vec<_> = pulled.iter().map(Option::is_some).collect();
         assert_eq!(there, [false, true]);
     });
@@ -352,6 +357,6 @@ fn a_dropped_worker_leaves_its_scheduler_and_tells_the_bodies_that_run() {
     });
     assert_eq!(gave_up.recv_timeout(Duration::from_secs(60)), Ok(item.run));
     let peers = Peers::new(Session::truncate(9), Credentials::none());
-    let pulled = rt::block_on(peers.pull_values(&address, &[item], 8)).unwrap();
+    let pulled = rt::block_on(peers.pull_values((&address, Route::Direct), &[item], 8)).unwrap();
     assert!(pulled.is_err(), "{pulled:?}");
 }

@@ -6,6 +6,7 @@
 use std::mem;
 use std::sync::{Arc, MutexGuard};
 
+use raddle_core::client::Route;
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::{Effect, Event, Execute, GatherOutcome, Outcome, RequestId};
 use raddle_net::messages::{Failure, Item, Note, SchedulerToClient, WorkerMessage};
@@ -334,7 +335,8 @@ impl Later {
         for Gather { peer, address, items, nbytes } in self.gathers {
             let gathering = Arc::clone(shell);
             shell.spawn(async move {
-                let pulled = gathering.peers.pull_values(&address, &items, nbytes).await;
+                let pulled =
+                    gathering.peers.pull_values((&address, Route::Direct), &items, nbytes).await;
                 let mut turn = gathering.turn();
                 turn.gathered(peer, &items, pulled);
                 turn.end();

@@ -4,7 +4,7 @@
 
 use raddle_core::time::Instant;
 use raddle_core::worker::{Effect, Event};
-use raddle_net::messages::SchedulerToWorker;
+use raddle_net::messages::{SchedulerToWorker, WorkerMessage};
 use raddle_net::names::RunId;
 
 use super::{Breach, Watch, breach, ensure};
@@ -24,11 +24,7 @@ impl Watch {
                 }
             }
             Event::FromScheduler(SchedulerToWorker::Free { run, .. }) => {
-                let log = self.workers.entry(worker).or_default();
-                log.flushing.remove(run);
-                if let Some((priority, _)) = log.priorities.remove(run) {
-                    log.waiting.remove(&(priority, *run));
-                }
+                self.starts_no_more(worker, *run);
             }
             Event::Disconnected => self.worker_begins(worker),
             Event::Flushed { run } => {
@@ -45,6 +41,15 @@ impl Watch {
             | Event::Served { .. }
             | Event::Tick
             | Event::Unblocked { .. } => {}
+        }
+    }
+
+    /// A run that may wait at a worker is not there any more.
+    fn starts_no_more(&mut self, worker: u32, run: RunId) {
+        let log = self.workers.entry(worker).or_default();
+        log.flushing.remove(&run);
+        if let Some((priority, _)) = log.priorities.remove(&run) {
+            log.waiting.remove(&(priority, run));
         }
     }
 
@@ -90,7 +95,13 @@ impl Watch {
                 | Effect::ServeBusy { .. }
                 | Effect::Stop { .. }
                 | Effect::ToRun { .. } => {}
-                Effect::ToScheduler(message) => self.ends(now, worker, message)?,
+                Effect::ToScheduler(message) => {
+                    if let WorkerMessage::Failed { run, .. } = message {
+                        // It may have been given back.
+                        self.starts_no_more(worker, *run);
+                    }
+                    self.ends(now, worker, message)?;
+                }
             }
         }
         Ok(())

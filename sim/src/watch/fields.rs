@@ -137,6 +137,7 @@ impl Watch {
             | WorkerMessage::Locate { .. }
             | WorkerMessage::Note { .. }
             | WorkerMessage::Register(_)
+            | WorkerMessage::Retire
             | WorkerMessage::Started { .. } => return Ok(()),
         };
         let limit = self.limit(run);

@@ -272,9 +272,11 @@ impl Watch {
                 let Some(task) = self.current(worker, *run) else { return Cause::Stale };
                 self.end(*run, RunState::Over);
                 self.disturbances += 1;
+                // A run that is given back was not begun.
+                let has_run = self.run(*run).is_some_and(|log| log.executed);
                 let log = self.task_mut(task);
                 let asks = **failure == Failure::Reschedule && !log.options.at_most_once;
-                log.reschedules += u32::from(asks);
+                log.reschedules += u32::from(asks && has_run);
                 log.failures += u32::from(blame.is_none() && !asks);
             }
             // What a worker holds that was told to leave does not count.
@@ -308,7 +310,7 @@ impl Watch {
                     return Cause::Stale;
                 }
             }
-            WorkerMessage::Goodbye | WorkerMessage::Register(_) => {}
+            WorkerMessage::Goodbye | WorkerMessage::Register(_) | WorkerMessage::Retire => {}
             WorkerMessage::Started { run, .. } => {
                 if self.current(worker, *run).is_none() {
                     return Cause::Stale;

@@ -35,6 +35,7 @@ impl Watch {
                 self.told(Who::Run(run.counter), message, heard, machine)
             }
             SchedulerToWorker::Define { .. }
+            | SchedulerToWorker::GiveBack
             | SchedulerToWorker::Holders { .. }
             | SchedulerToWorker::Peer { .. } => Ok(()),
         }

@@ -71,7 +71,7 @@ fn the_scheduler_hears_of_a_worker_that_does_not_have_the_value() {
 fn a_worker_that_is_named_again_is_asked_again_later_and_later() {
     let mut bench = fetching();
     for expected in [100, 200, 400, 800, 1600, 3200, 5000, 5000] {
-        assert_eq!(bench.on(fetched(1, FetchOutcome::Unreachable)), []);
+        assert_eq!(bench.on(fetched(1, FetchOutcome::Missing)), []);
         assert_eq!(bench.flush(), [locate(1)]);
         assert_eq!(bench.hear(in_memory(0, 1, 1)), []);
         assert_eq!(bench.hear(in_memory(0, 1, 1)), []);
@@ -79,9 +79,41 @@ fn a_worker_that_is_named_again_is_asked_again_later_and_later() {
     }
     bench.on(fetched(1, FetchOutcome::Found));
     bench.on(wait());
-    bench.on(fetched(1, FetchOutcome::Unreachable));
+    bench.on(fetched(1, FetchOutcome::Missing));
     bench.hear(in_memory(0, 1, 1));
     assert_eq!(bench.tick().0, 100, "a success ends the row");
+}
+
+/// Worker 1 did not answer, and the scheduler names it again: the time of the next pull, and how.
+fn asked_again(bench: &mut Bench) -> (u128, Vec<Effect>) {
+    assert_eq!(bench.on(fetched(1, FetchOutcome::Unreachable)), []);
+    assert_eq!(bench.flush(), [locate(1)]);
+    assert_eq!(bench.hear(in_memory(0, 1, 1)), []);
+    let (after, _, effects) = bench.tick();
+    (after, effects)
+}
+
+#[test]
+fn a_worker_that_does_not_answer_is_asked_by_the_other_route() {
+    let mut bench = fetching();
+    assert_eq!(asked_again(&mut bench), (100, vec![relayed(fetch(0, 1, 1))]));
+    assert_eq!(asked_again(&mut bench), (200, vec![fetch(0, 1, 1)]));
+    assert_eq!(asked_again(&mut bench), (400, vec![relayed(fetch(0, 1, 1))]));
+    assert_eq!(bench.on(fetched(1, FetchOutcome::Missing)), []);
+    assert_eq!(bench.hear(in_memory(0, 1, 1)), []);
+    assert_eq!(bench.tick().2, [relayed(fetch(0, 1, 1))], "it answered");
+    assert_eq!(bench.on(fetched(1, FetchOutcome::Found)), []);
+}
+
+#[test]
+fn what_came_through_the_scheduler_comes_so_for_a_while() {
+    let mut bench = fetching();
+    asked_again(&mut bench);
+    bench.on(fetched(1, FetchOutcome::Found));
+    assert_eq!(bench.on(wait()), [relayed(fetch(0, 1, 1))], "at once");
+    bench.on(fetched(1, FetchOutcome::Found));
+    bench.now = bench.now + Duration::from_secs(60);
+    assert_eq!(bench.on(wait()), [fetch(0, 1, 1)], "there may be a way by now");
 }
 
 #[test]

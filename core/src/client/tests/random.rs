@@ -54,6 +54,11 @@ fn event() -> impl Strategy<Value = Event> {
         Just(FetchOutcome::Missing),
         Just(FetchOutcome::Unreachable),
     ];
+    let sent = prop_oneof![
+        Just(SendOutcome::Delivered),
+        Just(SendOutcome::Declined),
+        Just(SendOutcome::Unreachable),
+    ];
     prop_oneof![
         8 => message().prop_map(Event::FromScheduler),
         5 => tasks().prop_map(|tasks| Event::Submit { tasks }),
@@ -65,8 +70,8 @@ fn event() -> impl Strategy<Value = Event> {
         4 => (keys(), 1..4_u64, outcome).prop_map(|(number, counter, outcome)| {
             Event::Fetched { key: key(number), run: run(counter), outcome }
         }),
-        3 => (keys(), 1..4_u64, any::<bool>()).prop_map(|(number, counter, delivered)| {
-            Event::Sent { key: key(number), run: run(counter), delivered }
+        3 => (keys(), 1..4_u64, sent).prop_map(|(number, counter, outcome)| {
+            Event::Sent { key: key(number), run: run(counter), outcome }
         }),
         1 => prop::collection::vec(keys().prop_map(key), 0..3)
             .prop_map(|keys| Event::Cancel { keys, force: false }),

@@ -8,11 +8,12 @@ fn told(counter: u64, worker: u32) -> SchedulerToClient {
 
 fn send(counter: u64, worker: u32) -> Effect {
     let address = Arc::from(format!("tcp://w{worker}"));
-    Effect::Send { key: key(0), run: run(counter), address }
+    Effect::Send { key: key(0), run: run(counter), address, route: Route::Direct }
 }
 
 fn sent(counter: u64, delivered: bool) -> Event {
-    Event::Sent { key: key(0), run: run(counter), delivered }
+    let outcome = if delivered { SendOutcome::Delivered } else { SendOutcome::Declined };
+    Event::Sent { key: key(0), run: run(counter), outcome }
 }
 
 /// A bench where key 0 is scattered and is being pushed to worker 1, as run 1.
@@ -44,6 +45,20 @@ fn a_push_that_fails_is_repeated() {
         assert_eq!(bench.tick(), (expected, Timer::Send(key(0)), vec![send(1, 1)]));
     }
     assert_eq!(bench.flush(), []);
+}
+
+#[test]
+fn a_push_to_a_worker_that_does_not_answer_is_repeated_by_the_other_route() {
+    let mut bench = sending();
+    for next in [relayed(send(1, 1)), send(1, 1), relayed(send(1, 1))] {
+        let (key, run) = (key(0), run(1));
+        let outcome = SendOutcome::Unreachable;
+        assert_eq!(bench.on(Event::Sent { key, run, outcome }), []);
+        assert_eq!(bench.tick().2, [next]);
+    }
+    bench.on(sent(1, false));
+    assert_eq!(bench.tick().2, [relayed(send(1, 1))], "it answered");
+    assert_eq!(bench.on(sent(1, true)), []);
 }
 
 #[test]

@@ -119,7 +119,10 @@ fn without_its_scheduler_whatever_is_pending_errs() {
     for message in [in_memory(0, 3, 1), in_memory(0, 3, 9), recomputing(1), erred(1, 1, "y")] {
         assert_eq!(bench.hear(message), []);
     }
-    assert_eq!(bench.on(Event::Sent { key: key(5), run: run(2), delivered: false }), []);
+    assert_eq!(
+        bench.on(Event::Sent { key: key(5), run: run(2), outcome: SendOutcome::Declined }),
+        []
+    );
     assert_eq!(bench.on(Event::Cancel { keys: vec![key(0)], force: false }), []);
     assert_eq!(bench.on(Event::Query { id: 1, query: Query::Info }), []);
     for number in [0, 0, 1, 2, 4, 5, 6, 7] {

@@ -28,6 +28,7 @@ impl Cell {
                 | Occasion::LostDisconnected
                 | Occasion::TickGrace
                 | Occasion::TickNoWorkers
+                | Occasion::TickStarving
                 | Occasion::TickQuiet => Handled,
                 Occasion::LostUnknown | Occasion::TickIdle => Ignored,
             },
@@ -188,6 +189,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Started
             | Word::Submit
             | Word::SubmitWrong
+            | Word::Retire
             | Word::WorkerGoodbye
             | Word::WorkerLocate,
             ClientAway | WorkerAway,
@@ -234,7 +236,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::WorkerLocate,
             Worker,
         ) => BY_KEY,
-        (Word::WorkerGoodbye, Worker) => Handled,
+        (Word::Retire | Word::WorkerGoodbye, Worker) => Handled,
         (Word::FinishedWrong, Worker) => Breach,
         (
             Word::Failed
@@ -242,6 +244,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Finished
             | Word::FromRun
             | Word::Note
+            | Word::Retire
             | Word::Started
             | Word::WorkerGoodbye
             | Word::WorkerLocate,
@@ -265,6 +268,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Query
             | Word::Register
             | Word::Release
+            | Word::Retire
             | Word::SessionEnded
             | Word::Note
             | Word::Started
@@ -301,6 +305,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Register
             | Word::RegisterTaken
             | Word::RegisterWrong
+            | Word::Retire
             | Word::SessionEnded
             | Word::Note
             | Word::Started

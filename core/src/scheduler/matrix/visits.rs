@@ -147,6 +147,11 @@ impl Scheduler {
             is_idle = false;
             visit(Cell::Other(Occasion::TickQuiet));
         }
+        let is_over = |(since, _)| since + self.config.unqualified_timeout <= now;
+        if self.starving.longest().is_some_and(is_over) {
+            is_idle = false;
+            visit(Cell::Other(Occasion::TickStarving));
+        }
         if self.no_workers_since.is_some_and(is_given_up) {
             visit(Cell::Other(Occasion::TickNoWorkers));
         } else if is_idle {
@@ -272,7 +277,9 @@ impl Scheduler {
             }
             WorkerMessage::Locate { key, run } => (Report::Locate, *key, *run),
             WorkerMessage::Note { key, run, .. } => (Report::Note, *key, *run),
-            WorkerMessage::Register(_) => return visit(Cell::Peer(Standing::Worker, word)),
+            WorkerMessage::Register(_) | WorkerMessage::Retire => {
+                return visit(Cell::Peer(Standing::Worker, word));
+            }
             WorkerMessage::Started { key, run } => (Report::Started, *key, *run),
         };
         let age = self.age(worker, key, run);
@@ -337,6 +344,7 @@ const fn word_of_worker(message: &WorkerMessage) -> Word {
         WorkerMessage::Locate { .. } => Word::WorkerLocate,
         WorkerMessage::Note { .. } => Word::Note,
         WorkerMessage::Register(_) => Word::Register,
+        WorkerMessage::Retire => Word::Retire,
         WorkerMessage::Started { .. } => Word::Started,
     }
 }
@@ -371,6 +379,7 @@ fn wrong(word: Word) -> Word {
         | Word::RegisterTaken
         | Word::RegisterWrong
         | Word::ReleaseWrong
+        | Word::Retire
         | Word::RetryWrong
         | Word::SessionEnded
         | Word::Note

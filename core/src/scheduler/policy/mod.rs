@@ -3,6 +3,7 @@
 //! The mechanism is right under any of them: the random one exists to prove it.
 
 mod follow;
+mod memory;
 mod place;
 mod random;
 
@@ -32,6 +33,13 @@ pub enum Placement {
     Assign(WorkerId),
     /// No connected worker qualifies.
     NoWorker,
+    /// Its inputs do not fit into the memory of any worker.
+    TooLarge {
+        /// Their bytes together.
+        needed: u64,
+        /// What the largest worker may use.
+        largest: u64,
+    },
     /// It is assigned when its turn comes and a worker has room.
     Queue,
 }
@@ -40,6 +48,9 @@ pub enum Placement {
 pub fn place(config: &Config, state: &State, task: TaskId) -> Placement {
     if state.spec_of(task).qualified.is_empty() {
         return Placement::NoWorker;
+    }
+    if let Some((needed, largest)) = memory::excess(state, task) {
+        return Placement::TooLarge { needed, largest };
     }
     // What is taken is only known when its turn comes.
     if state.spec_of(task).needs_resources() {

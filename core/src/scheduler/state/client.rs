@@ -30,6 +30,8 @@ pub struct Client {
     pub submission: Option<(u64, u64)>,
     /// How deep its tasks are nested: 0 for a process, one more than its own task's for a run.
     pub depth: i16,
+    /// It wants too much, and that was said.
+    pub is_warned: bool,
 }
 
 impl Client {
@@ -43,6 +45,7 @@ impl Client {
             peers: BTreeSet::new(),
             submission: None,
             depth,
+            is_warned: false,
         }
     }
 }

@@ -272,6 +272,17 @@ impl Index {
         self.queued.values().flat_map(Ranked::iter)
     }
 
+    /// Every task of this spec that has all its inputs and is not assigned, in no order.
+    pub fn ready(&self, spec: SpecId) -> impl Iterator<Item = TaskId> + '_ {
+        let queued = self.queued.get(&spec).into_iter().flat_map(Ranked::iter);
+        queued.chain(self.no_worker(spec))
+    }
+
+    /// Specs of such tasks, perhaps twice.
+    pub fn ready_specs(&self) -> impl Iterator<Item = SpecId> + '_ {
+        self.queued.keys().chain(self.no_worker.keys()).copied()
+    }
+
     /// Every task of this spec for which no worker qualified, in order.
     pub fn no_worker(&self, spec: SpecId) -> impl Iterator<Item = TaskId> + '_ {
         self.no_worker.get(&spec).into_iter().flatten().map(|&(_, id)| id)

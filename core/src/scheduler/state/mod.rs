@@ -56,6 +56,8 @@ pub struct State {
     runs: u64,
     submissions: u64,
     workers_seen: u32,
+    /// How often it has changed who can be given tasks.
+    shifts: u64,
     clients_seen: u32,
 }
 
@@ -75,6 +77,7 @@ impl State {
             runs: 0,
             submissions: 0,
             workers_seen: 0,
+            shifts: 0,
             clients_seen: 0,
         }
     }
@@ -117,6 +120,11 @@ impl State {
     /// Every registered worker, by id.
     pub fn workers(&self) -> impl ExactSizeIterator<Item = &Worker> {
         self.workers.values()
+    }
+
+    /// How often it has changed who can be given tasks.
+    pub fn shifts(&self) -> u64 {
+        self.shifts
     }
 
     /// A client.
@@ -399,6 +407,7 @@ impl State {
         self.workers_seen += 1;
         let worker = make(WorkerId(self.workers_seen));
         let id = worker.id;
+        self.shifts += 1;
         self.index.open(id, worker.nthreads);
         let gained = self.specs.worker_joined(&worker);
         self.story.tell_worker(id, &worker.name, &worker.address, "registered");
@@ -422,6 +431,7 @@ impl State {
                 self.story.tell_worker(id, &worker.name, &worker.address, "away");
             }
             self.touched.moved.note(id);
+            self.shifts += u64::from(worker.is_open());
             worker.presence = presence;
             self.index.close(id);
             self.specs.worker_left(id);
@@ -447,6 +457,7 @@ impl State {
 
     fn open_or_close(&mut self, id: WorkerId) -> Vec<SpecId> {
         self.touched.moved.note(id);
+        self.shifts += 1;
         let worker = &self.workers[&id];
         if worker.is_open() {
             self.index.open(id, worker.nthreads);

@@ -157,3 +157,80 @@ fn a_cluster_without_work_waits_for_nobody() {
     cluster.drop_worker(1);
     assert_eq!(cluster.scheduler.next_deadline(), None);
 }
+
+/// A cluster with a limit of ten seconds for tasks that none of its workers may run.
+fn impatient(threads: &[u32]) -> Cluster {
+    let unqualified_timeout = Duration::from_secs(10);
+    let (client_grace, worker_grace) = (Duration::ZERO, Duration::ZERO);
+    let config = Config { unqualified_timeout, client_grace, worker_grace, ..Config::default() };
+    Cluster::with(config, threads)
+}
+
+fn given_up(why: &str) -> Arc<Failure> {
+    let reason = format!("it has waited for one for 10 s: {why}");
+    Arc::new(Failure::NoWorker { reason })
+}
+
+const W2_ALONE: &str = "it may only run on w2, which are not connected or do not offer it";
+
+#[test]
+fn a_task_that_no_worker_may_run_fails_after_a_while_if_there_is_a_limit() {
+    let mut cluster = impatient(&[1]);
+    cluster.submit(ANN, &[task_of(ONLY_W2, 1, &[]), task_of(ONLY_W2, 2, &[1]), task(3, &[])]);
+    let deadline = Instant::ZERO + Duration::from_secs(10);
+    let timer = Timer::Starving(ONLY_W2);
+    assert_eq!(cluster.scheduler.next_deadline(), Some((deadline, timer)));
+    cluster.now = Instant::ZERO + Duration::from_secs(9);
+    assert_eq!(cluster.handle(Event::Tick), vec![], "it is early");
+    let failure = given_up(W2_ALONE);
+    let out = cluster.tick_at_deadline();
+    assert_eq!(out, vec![tells(ANN, erred(1, 1, &failure)), tells(ANN, erred(2, 1, &failure))]);
+    assert_eq!(cluster.scheduler.next_deadline(), None);
+}
+
+#[test]
+fn a_worker_that_comes_in_time_runs_it() {
+    let mut cluster = impatient(&[1]);
+    cluster.submit(ANN, &[task_of(ONLY_W2, 1, &[])]);
+    cluster.now = Instant::ZERO + Duration::from_secs(9);
+    let run = Compute { spec: ONLY_W2, ..run_of(1, 1, &[]) };
+    assert_eq!(cluster.join(2, 1).last(), Some(&compute(2, run)));
+    assert_eq!(cluster.scheduler.next_deadline(), None);
+}
+
+#[test]
+fn the_limit_begins_anew_with_what_comes_later_and_when_the_last_worker_goes() {
+    let mut cluster = impatient(&[1, 1]);
+    let after = |seconds| Instant::ZERO + Duration::from_secs(seconds);
+    let queued: Vec<_> = (1..4).map(|number| task_of(ONLY_W2, number, &[])).collect();
+    cluster.submit(ANN, &queued);
+    assert_eq!(cluster.scheduler.next_deadline(), None, "it waits for its turn");
+    cluster.now = after(100);
+    cluster.drop_worker(2);
+    let timer = Timer::Starving(ONLY_W2);
+    assert_eq!(cluster.scheduler.next_deadline(), Some((after(110), timer)));
+    cluster.release(ANN, &[1, 2, 3]);
+    cluster.now = after(105);
+    cluster.submit(ANN, &[task_of(ONLY_W2, 4, &[])]);
+    assert_eq!(cluster.scheduler.next_deadline(), Some((after(115), timer)));
+    assert_eq!(cluster.tick_at_deadline(), vec![tells(ANN, erred(4, 4, &given_up(W2_ALONE)))]);
+}
+
+#[test]
+fn inputs_that_fit_into_no_worker_fail_their_task_before_it_is_sent() {
+    let mut cluster = Cluster::of(&[1]);
+    let inputs = [1, 2, 3];
+    cluster.submit(ANN, &inputs.map(|number| task(number, &[])));
+    for number in inputs {
+        let (key, run, nbytes) = (key(number), run_id(number), 400 << 20);
+        let (duration, value) = (20_000_000, None);
+        cluster.reports(1, WorkerMessage::Finished { key, run, nbytes, duration, value });
+    }
+    let two = cluster.submit(ANN, &[task(4, &[1, 2, 1])]);
+    assert!(matches!(two[..], [.., Effect::ToWorker { .. }]), "{two:?}");
+    let reason = "its inputs have 1258291200 bytes together, and no worker may use more than \
+                  1073741824: split them, or start a worker with more memory";
+    let failure = Arc::new(Failure::NoWorker { reason: reason.to_owned() });
+    let out = cluster.submit(ANN, &[task(5, &inputs)]);
+    assert_eq!(out, vec![tells(ANN, erred(5, 5, &failure))]);
+}

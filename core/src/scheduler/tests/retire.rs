@@ -25,6 +25,16 @@ pub fn copied(worker: u32, task: u64, run: u64, source: u32) -> Vec<Effect> {
     vec![peer(worker, source), told(worker, SchedulerToWorker::Acquire(input))]
 }
 
+fn give_back(worker: u32) -> Effect {
+    told(worker, SchedulerToWorker::GiveBack)
+}
+
+/// The worker has not begun this run.
+fn gives_back(cluster: &mut Cluster, worker: u32, task: u64, run: u64) -> Vec<Effect> {
+    let (key, run, failure) = (key(task), run_id(run), Arc::new(Failure::Reschedule));
+    cluster.reports(worker, WorkerMessage::Failed { key, run, blame: None, failure })
+}
+
 fn left(cluster: &mut Cluster, worker: u32) -> Vec<Effect> {
     cluster.reports(worker, WorkerMessage::Goodbye)
 }
@@ -94,7 +104,7 @@ fn it_leaves_when_what_only_it_holds_is_released() {
 fn it_ends_what_it_runs_and_is_given_nothing_new() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[])]);
-    assert_eq!(retire(&mut cluster, 1), vec![]);
+    assert_eq!(retire(&mut cluster, 1), vec![give_back(1)]);
     assert_eq!(note(&cluster, 1), ("retiring".to_owned(), "1 tasks are to end".to_owned()));
     assert_eq!(cluster.submit(ANN, &[task(2, &[])]), vec![]);
     let why = "1-2 waits for a worker: none is given anything; worker w1 is retiring";
@@ -104,6 +114,31 @@ fn it_ends_what_it_runs_and_is_given_nothing_new() {
     let made = [news, copied(2, 1, 1, 1)].concat();
     assert_eq!(cluster.finish(1, 1, 1), made);
     assert_eq!(cluster.fetch(2, 1, 1), vec![leave(1)]);
+}
+
+#[test]
+fn what_it_has_not_begun_is_for_others() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[]), task(2, &[])]);
+    cluster.join(2, 1);
+    assert_eq!(retire(&mut cluster, 1), vec![give_back(1)]);
+    let moved = vec![define(2, PLAIN), compute(2, run_of(2, 3, &[]))];
+    assert_eq!(gives_back(&mut cluster, 1, 2, 2), moved);
+    assert_eq!(gives_back(&mut cluster, 1, 2, 2), vec![], "said twice");
+    assert_eq!(note(&cluster, 1), ("retiring".to_owned(), "1 tasks are to end".to_owned()));
+    let news = vec![tells(ANN, introduced(1)), tells(ANN, in_memory(1, 1, 1))];
+    assert_eq!(cluster.finish(1, 1, 1), [news, copied(2, 1, 1, 1)].concat());
+    assert_eq!(cluster.fetch(2, 1, 1), vec![leave(1)]);
+}
+
+#[test]
+fn a_worker_may_ask_for_it_itself() {
+    let mut cluster = Cluster::of(&[1, 1]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    assert_eq!(cluster.reports(1, WorkerMessage::Retire), vec![give_back(1)]);
+    assert_eq!(cluster.reports(1, WorkerMessage::Retire), vec![], "it is retiring");
+    assert_eq!(gives_back(&mut cluster, 1, 1, 1)[2..], [leave(1)]);
+    assert_eq!(cluster.reports(2, WorkerMessage::Retire), vec![give_back(2)]);
 }
 
 #[test]

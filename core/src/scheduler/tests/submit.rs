@@ -166,3 +166,26 @@ fn the_same_recipe_with_other_options_is_the_same_task_and_the_first_decides() {
     let both = vec![tells(ANN, erred(1, 1, &failure)), tells(BOB, erred(1, 1, &failure))];
     assert_eq!(cluster.fail(1, 1, 1), both);
 }
+
+#[test]
+fn a_client_that_wants_too_much_is_refused_more_and_others_are_not() {
+    let config = Config { max_client_tasks: 2, ..Config::default() };
+    let mut cluster = Cluster::with(config, &[]);
+    cluster.submit(ANN, &[task(1, &[]), task(2, &[])]);
+    let refused = |number| {
+        let reason = "its client wants 2 tasks, as many as it may: drop futures before it submits \
+                      more";
+        tells(
+            ANN,
+            erred(number, number, &Arc::new(Failure::Rejected { reason: reason.to_owned() })),
+        )
+    };
+    let text = "client `client` wants 2 tasks, as many as it may: further ones are rejected";
+    let warning = Effect::Warn { text: text.to_owned() };
+    assert_eq!(cluster.submit(ANN, &[task(3, &[])]), vec![warning, refused(3)]);
+    assert_eq!(cluster.submit(ANN, &[task(4, &[])]), vec![refused(4)], "it was said");
+    assert_eq!(cluster.submit(ANN, &[task(2, &[])]), vec![], "it wants that already");
+    assert_eq!(cluster.submit(BOB, &[task(3, &[])]), vec![]);
+    cluster.release(ANN, &[1]);
+    assert_eq!(cluster.submit(ANN, &[task(4, &[])]), vec![]);
+}

@@ -156,6 +156,7 @@ const fn of_word(how: Standing, what: Word) -> Class {
             | Word::Compute
             | Word::Define
             | Word::Free
+            | Word::GiveBack
             | Word::Holders
             | Word::Leave
             | Word::Peer
@@ -184,7 +185,9 @@ const fn of_word(how: Standing, what: Word) -> Class {
             | Word::PeerWrong,
             Newcomer | Registered,
         ) => Breach,
-        (Word::Define | Word::Leave | Word::Peer, Newcomer | Registered) => Handled,
+        (Word::Define | Word::GiveBack | Word::Leave | Word::Peer, Newcomer | Registered) => {
+            Handled
+        }
         (Word::DefineAgain, Newcomer | Registered) => Ignored,
         (Word::Registered, Newcomer) => Handled,
         (Word::RegisteredAgain, Registered) => Ignored,

@@ -130,7 +130,9 @@ impl Worker {
             SchedulerToWorker::Holders { run, .. } => {
                 visit(Cell::Datum(self.datum_row(*run), DatumEvent::Hold));
             }
-            SchedulerToWorker::Leave | SchedulerToWorker::Peer { .. } => {
+            SchedulerToWorker::GiveBack
+            | SchedulerToWorker::Leave
+            | SchedulerToWorker::Peer { .. } => {
                 visit(Cell::Scheduler(how, word));
             }
             SchedulerToWorker::Registered { .. } => {
@@ -183,6 +185,7 @@ const fn words(message: &SchedulerToWorker) -> (Word, Word) {
         SchedulerToWorker::Peer { .. } => (Word::Peer, Word::PeerWrong),
         SchedulerToWorker::Registered { .. } => (Word::Registered, Word::RegisteredWrong),
         // There is nothing in it that could be wrong.
+        SchedulerToWorker::GiveBack => (Word::GiveBack, Word::GiveBack),
         SchedulerToWorker::Leave => (Word::Leave, Word::Leave),
         // What is said to a run that is not here is late, never wrong.
         SchedulerToWorker::ToRun { .. } => (Word::ToRun, Word::ToRun),

@@ -389,7 +389,7 @@ impl Driver {
             WorkerMessage::Fetched { run, .. } => assert!(self.store.contains(run)),
             WorkerMessage::Goodbye => {}
             WorkerMessage::Locate { run, .. } => assert!(!self.store.contains(run)),
-            WorkerMessage::Register(_) => panic!("the driver registers"),
+            WorkerMessage::Register(_) | WorkerMessage::Retire => panic!("the driver says so"),
         }
     }
 

@@ -22,6 +22,7 @@ impl Reactor {
         let kind = match hello.role {
             Role::Client => Kind::Client,
             Role::Worker => Kind::Worker,
+            Role::Relay => return self.relay(hello, visitor),
             // The listener lets nobody in who comes for data: there is none here.
             Role::Data => return,
         };
@@ -40,6 +41,17 @@ impl Reactor {
                 refuse(visitor, RefusedReason::Full);
             }
             None => self.welcome(kind, hello, visitor),
+        }
+    }
+
+    /// A client wants to be connected with a worker; nobody else is.
+    fn relay(&self, hello: &Hello, visitor: Visitor) {
+        let is_there = self.peers.values().any(|peer| {
+            peer.registered.as_ref().is_some_and(|(_, address)| *address == hello.name)
+        });
+        match is_there {
+            true => self.relays.begin(hello.clone(), visitor),
+            false => refuse(visitor, RefusedReason::NoSuchWorker),
         }
     }
 

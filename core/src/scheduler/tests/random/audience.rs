@@ -225,6 +225,7 @@ impl Worker {
                 self.values.remove(&(*key, *run));
                 self.acquires.remove(&(*key, *run));
             }
+            SchedulerToWorker::GiveBack => prop_assert!(!self.leaves, "it has nothing"),
             SchedulerToWorker::Leave => {
                 prop_assert!(self.runs.is_empty() && !self.leaves, "it is not done");
                 // They count no more.

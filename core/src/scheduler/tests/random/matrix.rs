@@ -71,8 +71,9 @@ fn cells_are_numbered_in_order() {
 }
 
 /// Cells that plays seldom come to. Tests of single events do.
-const FAR: [Cell; 11] = [
+const FAR: [Cell; 12] = [
     Cell::Other(Occasion::TickQuiet),
+    Cell::Other(Occasion::TickStarving),
     Cell::Key(Row::Queued, Matter::ReleaseUnwanted),
     Cell::Peer(Standing::Client, Word::QueryWrong),
     Cell::Peer(Standing::Run, Word::QueryWrong),

@@ -92,7 +92,7 @@ impl Play<'_> {
         }
         let registrations = [registration(1, 1), registration(50, 1), registration(50, 0)];
         messages.extend(registrations.map(WorkerMessage::Register));
-        messages.push(WorkerMessage::Goodbye);
+        messages.extend([WorkerMessage::Goodbye, WorkerMessage::Retire]);
         messages
     }
 

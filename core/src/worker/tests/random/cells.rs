@@ -120,6 +120,7 @@ impl Driver {
         [
             SchedulerToWorker::Acquire(compute.inputs[0].clone()),
             SchedulerToWorker::Acquire(Input { key: other, ..compute.inputs[0].clone() }),
+            SchedulerToWorker::GiveBack,
             SchedulerToWorker::Leave,
             SchedulerToWorker::Compute(Compute { run: id, ..compute.clone() }),
             SchedulerToWorker::Compute(compute),
