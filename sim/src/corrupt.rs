@@ -164,6 +164,7 @@ impl World {
                 | WorkerMessage::Goodbye
                 | WorkerMessage::Locate { .. }
                 | WorkerMessage::Note { .. }
+                | WorkerMessage::Recalled { .. }
                 | WorkerMessage::Register(_)
                 | WorkerMessage::Started { .. } => {}
             }

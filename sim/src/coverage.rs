@@ -177,14 +177,16 @@ kinds! {
         WorkerConnected WorkerDisconnected WorkerLost WorkerResumed;
     "scheduler effect" SchedulerEffect: Close End ToClient ToWorker Warn;
     "scheduler → client" SchedulerToClient: Peer InMemory Erred Recomputing Released Send Answer;
-    "scheduler → worker" SchedulerToWorker: Registered Define Peer Acquire Compute Free Holders Leave ToRun;
+    "scheduler → worker" SchedulerToWorker: Registered Define Peer Acquire Compute Free Holders Leave
+        Recall ToRun;
     "worker event" WorkerEvent:
         Asked Blocked Disconnected Executed Flushed FromRun FromScheduler Gathered Noted Received
         Served Tick Unblocked;
     "worker effect" WorkerEffect:
         Accept Close Execute Flush Forget Gather Leave Reject Resume Serve ServeBusy Stop ToRun
         ToScheduler;
-    "worker → scheduler" WorkerMessage: Register Finished Failed Started Fetched Goodbye Locate Note FromRun;
+    "worker → scheduler" WorkerMessage: Register Finished Failed Started Fetched Goodbye Locate Note
+        FromRun Recalled;
     "failure" TaskFailure:
         Cancelled Decode Disconnected Exited Failed Lost NoWorker Rejected Reschedule TimedOut WorkerDied;
 }

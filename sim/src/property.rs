@@ -138,6 +138,8 @@ properties! {
         "A worker is told to leave only when it has nothing to do, and nothing that nobody else holds.",
     Copies "s41-copies" Event
         "A worker is told to copy only what others hold and it does not.",
+    Recalls "s46-recalls" Event
+        "A worker is asked back only what it was given and has not ended, once a run.",
     Limits "s42-limits" Event
         "A body that has not ended when its time is over fails by that and nothing else, and no other one does.",
     Once "s43-once" Event

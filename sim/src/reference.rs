@@ -222,6 +222,7 @@ impl Reference {
                     | SchedulerToWorker::Define { .. }
                     | SchedulerToWorker::Holders { .. }
                     | SchedulerToWorker::Peer { .. }
+                    | SchedulerToWorker::Recall { .. }
                     | SchedulerToWorker::Registered { .. }
                     | SchedulerToWorker::ToRun { .. } => {}
                 },
@@ -517,6 +518,14 @@ impl Reference {
                     self.lose_replica(*key, worker);
                 }
             }
+            // It had not begun.
+            WorkerMessage::Recalled { key, run, returned: true } => {
+                if let Some(task) = self.current(worker, *key, *run) {
+                    task.attempts -= 1;
+                    self.set(*key, Fact::Nothing);
+                }
+            }
+            WorkerMessage::Recalled { returned: false, .. } => {}
             // It goes when the scheduler closes.
             WorkerMessage::Goodbye | WorkerMessage::Note { .. } | WorkerMessage::Register(_) => {}
             WorkerMessage::Started { key, run } => {

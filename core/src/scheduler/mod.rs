@@ -24,6 +24,7 @@ mod on_timer;
 mod on_worker;
 mod policy;
 mod queries;
+mod recall;
 mod release;
 mod retire;
 mod send;
@@ -49,6 +50,7 @@ use crate::time::{Duration, Instant};
 use copies::Copies;
 use datasets::Dataset;
 use explain::WaitingQuery;
+use recall::Recalls;
 use session::Grace;
 use state::State;
 use topics::Topics;
@@ -102,6 +104,8 @@ pub struct Scheduler {
     state: State,
     peers: BTreeMap<ConnectionId, Peer>,
     run_clients: BTreeMap<RunId, ClientId>,
+    /// Runs that are asked back.
+    recalls: Recalls,
     /// Who is waited for.
     graces: BTreeMap<ConnectionId, Grace>,
     no_workers_since: Option<Instant>,
@@ -138,6 +142,7 @@ impl Scheduler {
             state: State::new(config.epoch, config.track_touched),
             peers: BTreeMap::new(),
             run_clients: BTreeMap::new(),
+            recalls: Recalls::default(),
             graces: BTreeMap::new(),
             no_workers_since: None,
             idle_since: (!config.idle_timeout.is_zero()).then_some(Instant::ZERO),
@@ -163,6 +168,7 @@ impl Scheduler {
         self.dispatch(event, &mut turn);
         self.settle(&mut turn);
         self.fill(&mut turn);
+        self.steal(&mut turn);
         self.settle_copies(&mut turn);
         self.work = turn.end();
         self.watch_for_workers(now);

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::Worker;
 use super::effect::Effect;
 use super::session::Session;
-use super::state::{Datum, DatumKind, Intent, RunKind, RunState};
+use super::state::{Datum, DatumKind, Intent, Run, RunKind, RunState};
 use super::turn::{DatumGoal, RunGoal, Turn};
 
 impl Worker {
@@ -29,6 +29,24 @@ impl Worker {
             self.step_datum(input, DatumGoal::Unneed, turn);
         }
         self.step_datum(run, DatumGoal::Break, turn);
+    }
+
+    /// The scheduler has it back: nothing of it was done, and nothing is left of it.
+    pub(super) fn give_back(&mut self, run: RunId, turn: &mut Turn<'_>) {
+        self.answer_recall(run, true, turn);
+        self.become_gone(run, turn);
+    }
+
+    /// It is too late to give it back: its body was entered, or it has none.
+    pub(super) fn keep(&self, run: RunId, turn: &mut Turn<'_>) {
+        if self.state.run(run).is_some_and(Run::is_wanted) {
+            self.answer_recall(run, false, turn);
+        }
+    }
+
+    fn answer_recall(&self, run: RunId, returned: bool, turn: &mut Turn<'_>) {
+        let key = self.state.run(run).expect("its kind was looked at").key;
+        turn.out.push(Effect::ToScheduler(WorkerMessage::Recalled { key, run, returned }));
     }
 
     /// The body goes on until it ends, and keeps its slot if it has one. It is told once.

@@ -268,6 +268,7 @@ impl Play {
                 let Some(&(key, run)) = self.names.runs.get(fetched) else { return };
                 WorkerMessage::Fetched { key, run }
             }
+            16 => WorkerMessage::Recalled { key, run, returned: choices.one_in(2) },
             14 => {
                 let Some(mut message) = draw(choices, &self.names) else { return };
                 if choices.one_in(16) {
@@ -368,6 +369,7 @@ impl Play {
                 | SchedulerToWorker::Holders { .. }
                 | SchedulerToWorker::Leave
                 | SchedulerToWorker::Peer { .. }
+                | SchedulerToWorker::Recall { .. }
                 | SchedulerToWorker::ToRun { .. } => {}
             },
             Effect::End | Effect::ToClient { .. } | Effect::Warn { .. } => {}

@@ -212,7 +212,8 @@ impl Driver {
         let pick = choices.below(16);
         let Some(&(key, run)) = self.names.runs.iter().rev().nth(pick) else { return };
         self.hear(match op {
-            20 | 21 => SchedulerToWorker::Free { key, run },
+            20 => SchedulerToWorker::Free { key, run },
+            21 => SchedulerToWorker::Recall { key, run },
             _ => {
                 let holders = choices.byte();
                 let workers = (1..=WORKERS).filter(|id| holders >> id & 1 == 1);

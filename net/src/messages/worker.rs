@@ -82,6 +82,14 @@ pub enum SchedulerToWorker {
         /// Who holds it.
         workers: SmallVec<[WorkerId; 2]>,
     },
+    /// Give this run back if its body is not entered, as if it had never been given out. The worker
+    /// answers with [`WorkerMessage::Recalled`], unless the run has ended, or is freed.
+    Recall {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+    },
     /// Nothing here is needed any more: say [`WorkerMessage::Goodbye`], and end. Nothing else follows
     /// that matters.
     Leave,
@@ -179,6 +187,15 @@ pub enum WorkerMessage {
         key: Key,
         /// The run that made it.
         run: RunId,
+    },
+    /// The answer to a [`SchedulerToWorker::Recall`].
+    Recalled {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+        /// Whether the run is given back: its body was not entered, and never will be.
+        returned: bool,
     },
     /// The worker leaves on purpose, with all that it has: nobody waits for it.
     Goodbye,

@@ -309,6 +309,14 @@ impl Watch {
                 }
             }
             WorkerMessage::Goodbye | WorkerMessage::Register(_) => {}
+            WorkerMessage::Recalled { run, returned, .. } => {
+                let Some(task) = self.current(worker, *run) else { return Cause::Stale };
+                if *returned {
+                    self.end(*run, RunState::Over);
+                    let log = self.task_mut(task);
+                    (log.given, log.begun) = (log.given - 1, log.begun - 1);
+                }
+            }
             WorkerMessage::Started { run, .. } => {
                 if self.current(worker, *run).is_none() {
                     return Cause::Stale;

@@ -6,7 +6,9 @@ use raddle_net::names::WorkerId;
 
 use super::Placement;
 use super::follow::together;
+use super::steal::{Moves, may_move};
 use crate::random;
+use crate::scheduler::recall::Recalls;
 use crate::scheduler::state::{Kind, State, TaskId};
 
 /// Assigned or queued, by chance.
@@ -42,6 +44,31 @@ pub(super) fn copy_to(
     let order = u64::from(state.task(task).priority.order);
     let chosen = random::below(bits(seed ^ order, state, 4), without.len().max(1) as u64);
     without.get(usize::try_from(chosen).ok()?).copied()
+}
+
+/// Now and then one of the tasks that a worker has, for any other.
+pub(super) fn steal(seed: u64, state: &State, recalls: &Recalls) -> Moves {
+    let mut moves = Moves::new();
+    let bits = bits(seed, state, 5);
+    if random::below(bits, 4) > 0 {
+        return moves;
+    }
+    let mut open: Vec<WorkerId> = state.index().by_load().collect();
+    open.sort_unstable();
+    let of = |n: u64| {
+        open.get(random::below(bits.rotate_left(16 * n as u32), open.len().max(1) as u64) as usize)
+    };
+    let (Some(victim), Some(thief)) = (of(1), of(2)) else { return moves };
+    let tasks =
+        state.index().load(*victim).into_iter().flat_map(|load| load.processing.iter_back());
+    moves.extend(
+        tasks
+            .take(2)
+            .filter(|task| may_move(state, recalls, *task, *thief))
+            .map(|task| (task, *thief))
+            .take(1),
+    );
+    moves
 }
 
 fn any(seed: u64, state: &State, task: TaskId) -> Option<WorkerId> {

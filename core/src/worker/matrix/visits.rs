@@ -133,6 +133,9 @@ impl Worker {
             SchedulerToWorker::Leave | SchedulerToWorker::Peer { .. } => {
                 visit(Cell::Scheduler(how, word));
             }
+            SchedulerToWorker::Recall { run, .. } => {
+                visit(Cell::Run(self.run_row(*run), RunEvent::Recall));
+            }
             SchedulerToWorker::Registered { .. } => {
                 let known = self.session.me.is_some();
                 visit(Cell::Scheduler(how, if known { Word::RegisteredAgain } else { word }));
@@ -181,6 +184,7 @@ const fn words(message: &SchedulerToWorker) -> (Word, Word) {
         SchedulerToWorker::Free { .. } => (Word::Free, Word::FreeWrong),
         SchedulerToWorker::Holders { .. } => (Word::Holders, Word::HoldersWrong),
         SchedulerToWorker::Peer { .. } => (Word::Peer, Word::PeerWrong),
+        SchedulerToWorker::Recall { .. } => (Word::Recall, Word::RecallWrong),
         SchedulerToWorker::Registered { .. } => (Word::Registered, Word::RegisteredWrong),
         // There is nothing in it that could be wrong.
         SchedulerToWorker::Leave => (Word::Leave, Word::Leave),

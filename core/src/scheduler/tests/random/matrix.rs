@@ -71,7 +71,7 @@ fn cells_are_numbered_in_order() {
 }
 
 /// Cells that plays seldom come to. Tests of single events do.
-const FAR: [Cell; 11] = [
+const FAR: [Cell; 12] = [
     Cell::Other(Occasion::TickQuiet),
     Cell::Key(Row::Queued, Matter::ReleaseUnwanted),
     Cell::Peer(Standing::Client, Word::QueryWrong),
@@ -82,6 +82,7 @@ const FAR: [Cell; 11] = [
     Cell::Run(Row::NoWorker, Report::FromRun, Age::Stale),
     Cell::Run(Row::NoWorker, Report::Locate, Age::Stale),
     Cell::Run(Row::NoWorker, Report::Note, Age::Stale),
+    Cell::Run(Row::NoWorker, Report::Recalled, Age::Stale),
     Cell::Run(Row::NoWorker, Report::Started, Age::Stale),
 ];
 
