@@ -154,6 +154,9 @@ impl World {
                 WorkerMessage::Register(registration) if plant == Plant::DoubleResources => {
                     registration.resources.iter_mut().for_each(|(_, amount)| *amount *= 2);
                 }
+                WorkerMessage::Recalled { returned, .. } if plant == Plant::FalseReturn => {
+                    *returned = true;
+                }
                 WorkerMessage::Failed { run, .. } if self.memory.takers.contains(run) => {
                     self.memory.taken.insert(*connection);
                 }

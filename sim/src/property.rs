@@ -138,8 +138,6 @@ properties! {
         "A worker is told to leave only when it has nothing to do, and nothing that nobody else holds.",
     Copies "s41-copies" Event
         "A worker is told to copy only what others hold and it does not.",
-    Recalls "s46-recalls" Event
-        "A worker is asked back only what it was given and has not ended, once a run.",
     Limits "s42-limits" Event
         "A body that has not ended when its time is over fails by that and nothing else, and no other one does.",
     Once "s43-once" Event
@@ -148,6 +146,8 @@ properties! {
         "Whoever waits for what is called off by force hears so at once.",
     Published "s45-published" Event
         "What is published is known by its name until it is unpublished, whoever goes.",
+    Recalls "s46-recalls" Event
+        "A worker is asked back only what it was given and has not ended, once a run.",
     Settles "l1-settles" Quiescence
         "When nothing happens any more, everything that is wanted has settled.",
     WakeUp "l2-wake-up" Quiescence

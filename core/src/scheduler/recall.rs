@@ -81,10 +81,17 @@ impl Recalls {
 
 impl Scheduler {
     /// Asks for what idle workers would begin sooner than those who have it. At the end of each
-    /// event, when nothing is left to be given out.
+    /// event, when nothing is left to be given out; until nobody gains any more, so that an event
+    /// that changes nothing moves nothing.
     pub(super) fn steal(&mut self, turn: &mut Turn<'_>) {
-        for (task, thief) in policy::steal(&self.config, &self.state, &self.recalls) {
-            self.recall(task, Some(thief), turn);
+        loop {
+            let moves = policy::steal(&self.config, &self.state, &self.recalls);
+            if moves.is_empty() {
+                return;
+            }
+            for (task, thief) in moves {
+                self.recall(task, Some(thief), turn);
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 
 use raddle_core::time::Instant;
 use raddle_core::worker::{Effect, Event};
-use raddle_net::messages::SchedulerToWorker;
+use raddle_net::messages::{SchedulerToWorker, WorkerMessage};
 use raddle_net::names::RunId;
 
 use super::{Breach, Watch, breach, ensure};
@@ -24,11 +24,7 @@ impl Watch {
                 }
             }
             Event::FromScheduler(SchedulerToWorker::Free { run, .. }) => {
-                let log = self.workers.entry(worker).or_default();
-                log.flushing.remove(run);
-                if let Some((priority, _)) = log.priorities.remove(run) {
-                    log.waiting.remove(&(priority, *run));
-                }
+                self.never_begins(worker, *run);
             }
             Event::Disconnected => self.worker_begins(worker),
             Event::Flushed { run } => {
@@ -90,10 +86,24 @@ impl Watch {
                 | Effect::ServeBusy { .. }
                 | Effect::Stop { .. }
                 | Effect::ToRun { .. } => {}
-                Effect::ToScheduler(message) => self.ends(now, worker, message)?,
+                Effect::ToScheduler(message) => {
+                    if let WorkerMessage::Recalled { run, returned: true, .. } = message {
+                        self.never_begins(worker, *run);
+                    }
+                    self.ends(now, worker, message)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// A run is freed or given back: it does not wait any more.
+    fn never_begins(&mut self, worker: u32, run: RunId) {
+        let log = self.workers.entry(worker).or_default();
+        log.flushing.remove(&run);
+        if let Some((priority, _)) = log.priorities.remove(&run) {
+            log.waiting.remove(&(priority, run));
+        }
     }
 
     /// A run gets a slot: no other that is ready, and need not be announced, goes before it.

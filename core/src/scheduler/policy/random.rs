@@ -46,29 +46,22 @@ pub(super) fn copy_to(
     without.get(usize::try_from(chosen).ok()?).copied()
 }
 
-/// Now and then one of the tasks that a worker has, for any other.
+/// Now and then one of the last tasks of a worker, for any other.
 pub(super) fn steal(seed: u64, state: &State, recalls: &Recalls) -> Moves {
-    let mut moves = Moves::new();
-    let bits = bits(seed, state, 5);
-    if random::below(bits, 4) > 0 {
-        return moves;
+    if random::below(bits(seed, state, 5), 4) > 0 {
+        return Moves::new();
     }
     let mut open: Vec<WorkerId> = state.index().by_load().collect();
     open.sort_unstable();
-    let of = |n: u64| {
-        open.get(random::below(bits.rotate_left(16 * n as u32), open.len().max(1) as u64) as usize)
+    let one = |question| {
+        let chosen = random::below(bits(seed, state, question), open.len().max(1) as u64);
+        open.get(usize::try_from(chosen).ok()?).copied()
     };
-    let (Some(victim), Some(thief)) = (of(1), of(2)) else { return moves };
-    let tasks =
-        state.index().load(*victim).into_iter().flat_map(|load| load.processing.iter_back());
-    moves.extend(
-        tasks
-            .take(2)
-            .filter(|task| may_move(state, recalls, *task, *thief))
-            .map(|task| (task, *thief))
-            .take(1),
-    );
-    moves
+    let (Some(victim), Some(thief)) = (one(6), one(7)) else { return Moves::new() };
+    let load = state.index().load(victim);
+    let last = load.into_iter().flat_map(|load| load.processing.iter_back()).take(2);
+    let mut movable = last.filter(|task| may_move(state, recalls, *task, thief));
+    movable.next().map(|task| (task, thief)).into_iter().collect()
 }
 
 fn any(seed: u64, state: &State, task: TaskId) -> Option<WorkerId> {
