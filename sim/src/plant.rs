@@ -215,7 +215,7 @@ impl Plant {
             Self::ForgetDetached => Some(Property::Detached),
             Self::ForgetPublished => Some(Property::Published),
             Self::IgnoreGrace => Some(Property::Patience),
-            Self::ExecuteTwice | Self::FalseReturn => Some(Property::Executions),
+            Self::ExecuteTwice => Some(Property::Executions),
             Self::FlushEarly | Self::SkipAnnounce => Some(Property::LiveLock),
             Self::InvertPriority => Some(Property::Priority),
             Self::KeepForgotten | Self::LoseFetched | Self::LoseFree => Some(Property::Holders),
@@ -250,7 +250,7 @@ impl Plant {
             Self::TellReleased => Some(Property::Released),
             Self::TellStranger => Some(Property::Phantom),
             Self::TooFewRetries => Some(Property::Retries),
-            Self::WrongHolder => Some(Property::OneRun),
+            Self::FalseReturn | Self::WrongHolder => Some(Property::OneRun),
             Self::WrongRun => Some(Property::Gather),
             Self::LateFinished
             | Self::LoseGoodbye
