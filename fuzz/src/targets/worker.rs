@@ -212,10 +212,12 @@ impl Driver {
         let pick = choices.below(16);
         let Some(&(key, run)) = self.names.runs.iter().rev().nth(pick) else { return };
         self.hear(match op {
-            20 => SchedulerToWorker::Free { key, run },
-            21 => SchedulerToWorker::Recall { key, run },
+            20 | 21 => SchedulerToWorker::Free { key, run },
             _ => {
                 let holders = choices.byte();
+                if holders == 0 {
+                    return self.hear(SchedulerToWorker::Recall { key, run });
+                }
                 let workers = (1..=WORKERS).filter(|id| holders >> id & 1 == 1);
                 SchedulerToWorker::Holders { key, run, workers: workers.map(WorkerId).collect() }
             }

@@ -82,14 +82,6 @@ pub enum SchedulerToWorker {
         /// Who holds it.
         workers: SmallVec<[WorkerId; 2]>,
     },
-    /// Give this run back if its body is not entered, as if it had never been given out. The worker
-    /// answers with [`WorkerMessage::Recalled`], unless the run has ended, or is freed.
-    Recall {
-        /// The task.
-        key: Key,
-        /// The run.
-        run: RunId,
-    },
     /// Nothing here is needed any more: say [`WorkerMessage::Goodbye`], and end. Nothing else follows
     /// that matters.
     Leave,
@@ -99,6 +91,14 @@ pub enum SchedulerToWorker {
         run: RunId,
         /// What it is told.
         message: SchedulerToClient,
+    },
+    /// Give this run back if its body is not entered, as if it had never been given out. The worker
+    /// answers with [`WorkerMessage::Recalled`], unless the run has ended, or is freed.
+    Recall {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
     },
 }
 
@@ -188,15 +188,6 @@ pub enum WorkerMessage {
         /// The run that made it.
         run: RunId,
     },
-    /// The answer to a [`SchedulerToWorker::Recall`].
-    Recalled {
-        /// The task.
-        key: Key,
-        /// The run.
-        run: RunId,
-        /// Whether the run is given back: its body was not entered, and never will be.
-        returned: bool,
-    },
     /// The worker leaves on purpose, with all that it has: nobody waits for it.
     Goodbye,
     /// A run says something about itself.
@@ -216,6 +207,15 @@ pub enum WorkerMessage {
         run: RunId,
         /// What it says.
         message: ClientMessage,
+    },
+    /// The answer to a [`SchedulerToWorker::Recall`].
+    Recalled {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+        /// Whether the run is given back: its body was not entered, and never will be.
+        returned: bool,
     },
 }
 
