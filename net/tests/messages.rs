@@ -101,13 +101,16 @@ every_variant_is_drawn!(
     every_word_to_a_worker_is_drawn,
     SchedulerToWorker,
     scheduler_to_worker(),
-    [Registered, Define, Peer, Acquire, Compute, Free, Holders, Leave, ToRun, GiveBack]
+    [Registered, Define, Peer, Acquire, Compute, Free, Holders, Leave, ToRun, Recall]
 );
 every_variant_is_drawn!(
     every_word_of_a_worker_is_drawn,
     WorkerMessage,
     worker_message(),
-    [Register, Finished, Failed, Started, Fetched, Goodbye, Locate, Note, FromRun, Retire]
+    [
+        Register, Finished, Failed, Started, Fetched, Goodbye, Locate, Note, FromRun, Retire,
+        Recalled
+    ]
 );
 every_variant_is_drawn!(every_request_is_drawn, PeerRequest, peer_request(), [Get, Put]);
 every_variant_is_drawn!(

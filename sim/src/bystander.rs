@@ -296,6 +296,7 @@ impl World {
             WorkerMessage::Locate { key, run },
             WorkerMessage::Note { key, run, note: Note::Progress(1) },
             WorkerMessage::Fetched { key, run },
+            WorkerMessage::Recalled { key, run, returned: true },
             WorkerMessage::FromRun { key, run, message },
             WorkerMessage::Finished { key, run, nbytes, duration: 0, value: None },
             WorkerMessage::Failed { key, run, blame: None, failure },
@@ -337,6 +338,7 @@ impl World {
         let recomputing = SchedulerToClient::Recomputing { key };
         for message in [
             SchedulerToWorker::Free { key, run },
+            SchedulerToWorker::Recall { key, run },
             SchedulerToWorker::Holders { key, run, workers: [].into_iter().collect() },
             SchedulerToWorker::ToRun { run, message: recomputing },
         ] {
@@ -432,11 +434,10 @@ fn mentioned(word: &SchedulerToWorker) -> Option<(Key, RunId)> {
             Some(input.unwrap_or((compute.key, compute.run)))
         }
         SchedulerToWorker::Acquire(input) => Some((input.key, input.run)),
-        SchedulerToWorker::Free { key, run } | SchedulerToWorker::Holders { key, run, .. } => {
-            Some((*key, *run))
-        }
+        SchedulerToWorker::Free { key, run }
+        | SchedulerToWorker::Holders { key, run, .. }
+        | SchedulerToWorker::Recall { key, run } => Some((*key, *run)),
         SchedulerToWorker::Define { .. }
-        | SchedulerToWorker::GiveBack
         | SchedulerToWorker::Leave
         | SchedulerToWorker::Peer { .. }
         | SchedulerToWorker::Registered { .. }

@@ -154,6 +154,9 @@ impl World {
                 WorkerMessage::Register(registration) if plant == Plant::DoubleResources => {
                     registration.resources.iter_mut().for_each(|(_, amount)| *amount *= 2);
                 }
+                WorkerMessage::Recalled { returned, .. } if plant == Plant::FalseReturn => {
+                    *returned = true;
+                }
                 WorkerMessage::Failed { run, .. } if self.memory.takers.contains(run) => {
                     self.memory.taken.insert(*connection);
                 }
@@ -164,6 +167,7 @@ impl World {
                 | WorkerMessage::Goodbye
                 | WorkerMessage::Locate { .. }
                 | WorkerMessage::Note { .. }
+                | WorkerMessage::Recalled { .. }
                 | WorkerMessage::Register(_)
                 | WorkerMessage::Retire
                 | WorkerMessage::Started { .. } => {}

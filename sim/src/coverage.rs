@@ -178,7 +178,7 @@ kinds! {
     "scheduler effect" SchedulerEffect: Close End ToClient ToWorker Warn;
     "scheduler → client" SchedulerToClient: Peer InMemory Erred Recomputing Released Send Answer;
     "scheduler → worker" SchedulerToWorker: Registered Define Peer Acquire Compute Free Holders Leave ToRun
-        GiveBack;
+        Recall;
     "worker event" WorkerEvent:
         Asked Blocked Disconnected Executed Flushed FromRun FromScheduler Gathered Noted Received
         Served Tick Unblocked;
@@ -186,7 +186,7 @@ kinds! {
         Accept Close Execute Flush Forget Gather Leave Reject Resume Serve ServeBusy Stop ToRun
         ToScheduler;
     "worker → scheduler" WorkerMessage: Register Finished Failed Started Fetched Goodbye Locate Note FromRun
-        Retire;
+        Retire Recalled;
     "failure" TaskFailure:
         Cancelled Decode Disconnected Exited Failed Lost NoWorker Rejected Reschedule TimedOut WorkerDied;
 }

@@ -67,6 +67,8 @@ plants! {
     IgnoreRestriction "ignore-restriction",
     /// A worker takes the lowest priority for the highest.
     InvertPriority "invert-priority",
+    /// A worker says that it gives a run back, and has entered its body.
+    FalseReturn "false-return",
     /// With a copy that is to be made, the value it is made from is freed.
     FreeSource "free-source",
     /// What a run took of its worker's resources is not given back when it fails.
@@ -91,6 +93,8 @@ plants! {
     LoseExecute "lose-execute",
     /// A worker's `Failed` never arrives.
     LoseFailed "lose-failed",
+    /// A worker's `Recalled` never arrives.
+    LoseRecalled "lose-recalled",
     /// A worker's `Fetched` never arrives.
     LoseFetched "lose-fetched",
     /// A worker's `Finished` never arrives.
@@ -224,6 +228,7 @@ impl Plant {
             | Self::LoseFinished
             | Self::LoseInMemory
             | Self::LoseLocate
+            | Self::LoseRecalled
             | Self::LoseRetry
             | Self::LoseSend
             | Self::LoseToRun
@@ -245,7 +250,7 @@ impl Plant {
             Self::TellReleased => Some(Property::Released),
             Self::TellStranger => Some(Property::Phantom),
             Self::TooFewRetries => Some(Property::Retries),
-            Self::WrongHolder => Some(Property::OneRun),
+            Self::FalseReturn | Self::WrongHolder => Some(Property::OneRun),
             Self::WrongRun => Some(Property::Gather),
             Self::LateFinished
             | Self::LoseGoodbye
@@ -294,6 +299,12 @@ impl Plant {
             Self::LoseLocate => {
                 (Fate::Never, from_client(delivery, |m| matches!(m, ClientMessage::Locate { .. })))
             }
+            Self::LoseRecalled => (
+                Fate::Never,
+                from_worker(delivery, |m| {
+                    matches!(m, WorkerMessage::Recalled { returned: true, .. })
+                }),
+            ),
             Self::LoseSend => {
                 (Fate::Never, to_client(delivery, |m| matches!(m, ToClient::Send { .. })))
             }
@@ -331,6 +342,7 @@ impl Plant {
             | Self::FlushEarly
             | Self::ForgetDetached
             | Self::ForgetPublished
+            | Self::FalseReturn
             | Self::FreeSource
             | Self::IgnoreGrace
             | Self::IgnoreRestriction

@@ -65,6 +65,9 @@ probes! {
     LostOnce "a task that runs at most once is needed again",
     OutOfMemory "a worker needs more memory than it has",
     PushedDead "a client's data is sent to a worker that is no more",
+    Recalled "a run is given back before it has begun",
+    RecalledLate "a run is asked back that has begun",
+    RecalledDead "a worker dies that was asked for a run back",
     Rejected "a client's data comes to a worker that does not want it",
     RetriedDependent "a future is retried that another task's failure has failed",
     Retried "a body runs that has failed before",
@@ -139,6 +142,13 @@ impl World {
                     self.probe_if(Probe::GatherPartly, partly);
                 }
             },
+            Event::FromScheduler(SchedulerToWorker::Recall { run, .. }) => {
+                let Some(node) = self.workers.get(&worker) else { return };
+                let late = node.running.contains_key(run);
+                let returned = !late && node.machine.runs().any(|item| item.run == *run);
+                self.probe_if(Probe::RecalledLate, late);
+                self.probe_if(Probe::Recalled, returned);
+            }
             Event::FromScheduler(SchedulerToWorker::Free { run, .. }) => {
                 let Some(node) = self.workers.get(&worker) else { return };
                 let (running, nested) =
@@ -165,6 +175,9 @@ impl World {
     pub(crate) fn probe_undeliverable(&mut self, event: &Event) {
         match event {
             Event::Asked { .. } => self.probe(Probe::AskedDead),
+            Event::FromScheduler(SchedulerToWorker::Recall { .. }) => {
+                self.probe(Probe::RecalledDead);
+            }
             Event::FromScheduler(_) => self.probe(Probe::ToldDead),
             Event::Received { .. } => self.probe(Probe::PushedDead),
             Event::Blocked { .. }

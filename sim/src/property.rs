@@ -146,6 +146,8 @@ properties! {
         "Whoever waits for what is called off by force hears so at once.",
     Published "s45-published" Event
         "What is published is known by its name until it is unpublished, whoever goes.",
+    Recalls "s46-recalls" Event
+        "A worker is asked back only what it was given and has not ended, once a run.",
     Settles "l1-settles" Quiescence
         "When nothing happens any more, everything that is wanted has settled.",
     WakeUp "l2-wake-up" Quiescence

@@ -220,9 +220,9 @@ impl Reference {
                     SchedulerToWorker::Leave => self.empty(*connection),
                     SchedulerToWorker::Acquire(_)
                     | SchedulerToWorker::Define { .. }
-                    | SchedulerToWorker::GiveBack
                     | SchedulerToWorker::Holders { .. }
                     | SchedulerToWorker::Peer { .. }
+                    | SchedulerToWorker::Recall { .. }
                     | SchedulerToWorker::Registered { .. }
                     | SchedulerToWorker::ToRun { .. } => {}
                 },
@@ -518,6 +518,14 @@ impl Reference {
                     self.lose_replica(*key, worker);
                 }
             }
+            // It had not begun.
+            WorkerMessage::Recalled { key, run, returned: true } => {
+                if let Some(task) = self.current(worker, *key, *run) {
+                    task.attempts -= 1;
+                    self.set(*key, Fact::Nothing);
+                }
+            }
+            WorkerMessage::Recalled { returned: false, .. } => {}
             // It goes when the scheduler closes.
             WorkerMessage::Goodbye
             | WorkerMessage::Note { .. }

@@ -44,9 +44,10 @@ impl Scheduler {
         self.recommend_if_runnable(task, turn);
     }
 
-    /// Whether the task must not be assigned once more.
+    /// Whether the task must not be assigned once more. A run that came back had not begun.
     fn may_have_run(&self, task: TaskId) -> bool {
-        self.state.task(task).attempts > 0 && self.state.spec_of(task).spec.options.at_most_once
+        let Task { attempts, returns, .. } = self.state.task(task);
+        attempts > returns && self.state.spec_of(task).spec.options.at_most_once
     }
 
     fn erred_input(&self, task: TaskId) -> Option<Goal> {

@@ -28,6 +28,7 @@ impl Scheduler {
             self.check_worker(worker.id)?;
         }
         self.check_strays()?;
+        self.check_recalls()?;
         self.check_queries()?;
         self.check_detached()?;
         self.check_datasets()?;

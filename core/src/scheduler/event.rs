@@ -145,6 +145,7 @@ const fn worker_cause(message: &WorkerMessage) -> &'static str {
         WorkerMessage::Goodbye => "a worker left",
         WorkerMessage::Locate { .. } => "a worker missed a value",
         WorkerMessage::Note { .. } => "a run made a note",
+        WorkerMessage::Recalled { .. } => "a run was asked back",
         WorkerMessage::Register(_) => "a worker registered",
         WorkerMessage::Retire => "a worker asked to leave",
         WorkerMessage::Started { .. } => "a run started",

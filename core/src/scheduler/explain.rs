@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use raddle_net::limits::MAX_KEYS;
 use raddle_net::messages::{Query, QueryAnswer, SchedulerInfo, SchedulerToClient, WorkerInfo};
-use raddle_net::names::{Key, SpecId, WorkerId};
+use raddle_net::names::{Key, RunId, SpecId, WorkerId};
 
 use super::Scheduler;
 use super::datasets::judge_dataset;
@@ -229,7 +229,10 @@ impl Scheduler {
                     0 => String::new(),
                     done => format!("; it says that {}.{:02} % are done", done / 100, done % 100),
                 };
-                format!("{key} is on {address}, as run {run}, the {attempt}. attempt{done}{away}")
+                let moved = self.explain_moves(id, *run);
+                format!(
+                    "{key} is on {address}, as run {run}, the {attempt}. attempt{done}{moved}{away}"
+                )
             }
             TaskState::Queued if self.state.spec_of(id).qualified.is_empty() => {
                 format!("{key} waits for a worker: {}", self.why_no_worker(self.state.spec_of(id)))
@@ -246,6 +249,22 @@ impl Scheduler {
             }
             TaskState::Released => format!("{key} is needed by nobody right now"),
             TaskState::Waiting { missing } => self.explain_waiting(id, *missing),
+        }
+    }
+
+    /// Whether a task was moved before it began, and whether it is about to be.
+    fn explain_moves(&self, id: TaskId, run: RunId) -> String {
+        let name = |worker| self.state.worker(worker).map_or("", |worker| &worker.name);
+        let moved = match self.state.task(id).returns {
+            0 => String::new(),
+            1 => "; moved once, before it began".to_owned(),
+            returns => format!("; moved {returns} times, each before it began"),
+        };
+        match self.recalls.thief(run) {
+            Some(thief) => {
+                format!("{moved}; asked back for {}, which would begin it sooner", name(thief))
+            }
+            None => moved,
         }
     }
 

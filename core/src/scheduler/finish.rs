@@ -23,7 +23,7 @@ impl Scheduler {
         turn: &mut Turn<'_>,
     ) {
         let (worker, run) = self.state.task(task).processing().expect("the table says so");
-        self.end_client_of(run, turn);
+        self.end_run(run, turn);
         self.state.set(task, TaskState::Memory { run, nbytes, holders: smallvec![worker] });
         *self.state.record(task).suspect = false;
         self.copies.note(task);

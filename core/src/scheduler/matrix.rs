@@ -90,6 +90,8 @@ axis! {
         Locate = "Locate",
         /// It says something about itself.
         Note = "Note",
+        /// It is given back, or is not.
+        Recalled = "Recalled",
         /// It is about to start.
         Started = "Started",
     }
@@ -176,6 +178,8 @@ axis! {
         Query = "Query",
         /// The same, when too many wait.
         QueryWrong = "Query(wrong)",
+        /// [`WorkerMessage::Recalled`](raddle_net::messages::WorkerMessage::Recalled).
+        Recalled = "Recalled",
         /// [`WorkerMessage::Register`](raddle_net::messages::WorkerMessage::Register).
         Register = "Register",
         /// The same, of a name or an address that is connected.

@@ -24,6 +24,7 @@ mod on_timer;
 mod on_worker;
 mod policy;
 mod queries;
+mod recall;
 mod release;
 mod retire;
 mod send;
@@ -50,6 +51,7 @@ use crate::time::{Duration, Instant};
 use copies::Copies;
 use datasets::Dataset;
 use explain::WaitingQuery;
+use recall::Recalls;
 use session::Grace;
 use starving::Starving;
 use state::State;
@@ -111,6 +113,8 @@ pub struct Scheduler {
     state: State,
     peers: BTreeMap<ConnectionId, Peer>,
     run_clients: BTreeMap<RunId, ClientId>,
+    /// Runs that are asked back.
+    recalls: Recalls,
     /// Who is waited for.
     graces: BTreeMap<ConnectionId, Grace>,
     no_workers_since: Option<Instant>,
@@ -149,6 +153,7 @@ impl Scheduler {
             state: State::new(config.epoch, config.track_touched),
             peers: BTreeMap::new(),
             run_clients: BTreeMap::new(),
+            recalls: Recalls::default(),
             graces: BTreeMap::new(),
             no_workers_since: None,
             starving: Starving::default(),
@@ -175,6 +180,7 @@ impl Scheduler {
         self.dispatch(event, &mut turn);
         self.settle(&mut turn);
         self.fill(&mut turn);
+        self.steal(&mut turn);
         self.settle_copies(&mut turn);
         self.work = turn.end();
         self.watch_for_workers(now);

@@ -48,6 +48,7 @@ impl Scheduler {
     pub(super) fn lose_worker(&mut self, worker: WorkerId, turn: &mut Turn<'_>) {
         self.state.suspend_worker(worker, Presence::Gone);
         self.forget_acquirer(worker);
+        self.forget_thief(worker);
         let load = self.state.index().load(worker).cloned().unwrap_or_default();
         for task in load.values.iter() {
             self.lose_replica(task, worker, turn);
@@ -122,6 +123,12 @@ impl Scheduler {
             WorkerMessage::Note { key, run, note } => {
                 self.judge(worker, key, run)?;
                 self.on_note(worker, (key, run), note, turn);
+            }
+            WorkerMessage::Recalled { key, run, returned } => {
+                self.judge(worker, key, run)?;
+                if let Some(task) = self.current(worker, key, run) {
+                    self.on_recalled(task, run, returned, turn);
+                }
             }
             WorkerMessage::Register(_) => return Err(PeerError::NotRegistered),
             WorkerMessage::Retire => self.retire_one(worker, turn),

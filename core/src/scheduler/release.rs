@@ -64,7 +64,7 @@ impl Scheduler {
                 if turn.ended != Some(*run) {
                     self.to_worker(*worker, SchedulerToWorker::Free { key, run: *run }, turn);
                 }
-                self.end_client_of(*run, turn);
+                self.end_run(*run, turn);
                 self.withdraw_dependents(task, turn);
             }
             TaskState::Erred { .. }
@@ -87,8 +87,10 @@ impl Scheduler {
         }
     }
 
-    /// A run has ended: what it submitted is wanted by it no more, and it is told nothing.
-    pub(super) fn end_client_of(&mut self, run: RunId, turn: &mut Turn<'_>) {
+    /// A run has ended, or was given up: nothing is asked of it any more, what it submitted is wanted
+    /// by it no more, and it is told nothing.
+    pub(super) fn end_run(&mut self, run: RunId, turn: &mut Turn<'_>) {
+        self.recalls.end(run);
         if let Some(client) = self.run_clients.remove(&run) {
             self.end_client(client, turn);
         }

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use raddle_net::messages::{QueryAnswer, SchedulerToWorker};
+use raddle_net::messages::QueryAnswer;
 use raddle_net::names::WorkerId;
 
 use super::Scheduler;
 use super::queries::no_worker;
-use super::state::{Duty, Worker};
+use super::state::{Duty, TaskId, Worker};
 use super::turn::Turn;
 
 impl Scheduler {
@@ -61,8 +61,10 @@ impl Scheduler {
             return;
         }
         self.begin_retirement(worker);
-        if self.state.index().load(worker).is_some_and(|load| load.processing.len() > 0) {
-            self.to_worker(worker, SchedulerToWorker::GiveBack, turn);
+        let load = self.state.index().load(worker);
+        let tasks: Vec<TaskId> = load.into_iter().flat_map(|load| load.processing.iter()).collect();
+        for task in tasks {
+            self.recall(task, None, turn);
         }
     }
 

@@ -187,7 +187,7 @@ impl Scheduler {
         let record = self.state.record(task);
         (*record.retries_left, *record.deaths) = (retries, 0);
         if once {
-            *record.attempts = 0;
+            (*record.attempts, *record.returns) = (0, 0);
         }
         self.tell_clients(task, &SchedulerToClient::Recomputing { key: self.key(task) }, turn);
     }

@@ -57,6 +57,8 @@ axis! {
         Free = "Free",
         /// Its body says something about itself.
         Note = "Noted",
+        /// The scheduler wants it back.
+        Recall = "Recall",
         /// Somebody sends its value.
         Receive = "Received",
         /// Its body speaks to the scheduler.
@@ -150,8 +152,6 @@ axis! {
         Free = "Free",
         /// The same, of another key.
         FreeWrong = "Free(wrong)",
-        /// [`GiveBack`](raddle_net::messages::SchedulerToWorker::GiveBack).
-        GiveBack = "GiveBack",
         /// [`Holders`](raddle_net::messages::SchedulerToWorker::Holders).
         Holders = "Holders",
         /// The same, of another key, or too many.
@@ -162,6 +162,10 @@ axis! {
         Peer = "Peer",
         /// The same, beyond a limit.
         PeerWrong = "Peer(wrong)",
+        /// [`Recall`](raddle_net::messages::SchedulerToWorker::Recall).
+        Recall = "Recall",
+        /// The same, of another key.
+        RecallWrong = "Recall(wrong)",
         /// [`Registered`](raddle_net::messages::SchedulerToWorker::Registered).
         Registered = "Registered",
         /// The same, again.

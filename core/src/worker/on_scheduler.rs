@@ -12,7 +12,7 @@ use super::Worker;
 use super::effect::{Effect, PeerError};
 use super::session::Session;
 use super::state::NewRun;
-use super::turn::{DatumGoal, Turn};
+use super::turn::{DatumGoal, RunGoal, Turn};
 
 impl Worker {
     /// The scheduler said something.
@@ -35,7 +35,9 @@ impl Worker {
             SchedulerToWorker::Acquire(input) => self.judge_acquisition(input),
             SchedulerToWorker::Compute(compute) => self.judge_compute(compute),
             SchedulerToWorker::Define { id, spec } => self.session.judge_definition(*id, spec),
-            SchedulerToWorker::Free { key, run } => self.judge_key(*run, *key),
+            SchedulerToWorker::Free { key, run } | SchedulerToWorker::Recall { key, run } => {
+                self.judge_key(*run, *key)
+            }
             SchedulerToWorker::Holders { key, run, workers } => {
                 if workers.len() > MAX_HOLDERS {
                     return Err(PeerError::BeyondLimit("holders"));
@@ -44,9 +46,7 @@ impl Worker {
             }
             SchedulerToWorker::Peer { id: _, address } => Session::judge_address(address),
             SchedulerToWorker::Registered { worker } => self.session.judge_id(*worker),
-            SchedulerToWorker::GiveBack
-            | SchedulerToWorker::Leave
-            | SchedulerToWorker::ToRun { .. } => Ok(()),
+            SchedulerToWorker::Leave | SchedulerToWorker::ToRun { .. } => Ok(()),
         }
     }
 
@@ -58,7 +58,6 @@ impl Worker {
             SchedulerToWorker::Compute(compute) => self.on_compute(compute, turn),
             SchedulerToWorker::Define { id, spec } => self.session.define(id, spec),
             SchedulerToWorker::Free { key: _, run } => self.free(run, turn),
-            SchedulerToWorker::GiveBack => self.give_back(turn),
             SchedulerToWorker::Holders { key: _, run, workers } => {
                 self.on_holders(run, workers, turn);
             }
@@ -68,6 +67,9 @@ impl Worker {
                 turn.out.push(Effect::Leave);
             }
             SchedulerToWorker::Peer { id, address } => self.session.introduce(id, &address),
+            SchedulerToWorker::Recall { key: _, run } => {
+                self.step_run(run, RunGoal::Recall, turn);
+            }
             SchedulerToWorker::Registered { worker } => self.session.me = Some(worker),
             SchedulerToWorker::ToRun { run, message } => {
                 if self.state.run(run).is_some_and(super::state::Run::is_entered_and_wanted) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use raddle_net::messages::{Failure, WorkerMessage};
-use raddle_net::names::{Key, RunId, WorkerId};
+use raddle_net::names::{RunId, WorkerId};
 use smallvec::SmallVec;
 
 use super::Worker;
@@ -22,23 +22,6 @@ impl Worker {
         }
     }
 
-    /// Others are to run what was not begun here. An announced run may count as begun already, and what
-    /// must run at most once may be assigned but once.
-    pub(super) fn give_back(&mut self, turn: &mut Turn<'_>) {
-        let may_go = |run: &Run| {
-            let is_idle = matches!(run.state(), RunState::Ready | RunState::Waiting { .. });
-            is_idle && !run.announce && !run.spec.options.at_most_once
-        };
-        let runs = self.state.runs().iter().filter(|(_, run)| may_go(run));
-        let runs: Vec<(RunId, Key)> = runs.map(|(id, run)| (id, run.key)).collect();
-        for (run, key) in runs {
-            let failure = Arc::new(Failure::Reschedule);
-            let message = WorkerMessage::Failed { key, run, blame: None, failure };
-            turn.out.push(Effect::ToScheduler(message));
-            self.step_run(run, RunGoal::Free, turn);
-        }
-    }
-
     /// Nothing was entered: nothing is left of it.
     pub(super) fn become_gone(&mut self, run: RunId, turn: &mut Turn<'_>) {
         let (_, unused) = self.state.remove_run(run);
@@ -46,6 +29,24 @@ impl Worker {
             self.step_datum(input, DatumGoal::Unneed, turn);
         }
         self.step_datum(run, DatumGoal::Break, turn);
+    }
+
+    /// The scheduler has it back: nothing of it was done, and nothing is left of it.
+    pub(super) fn give_back(&mut self, run: RunId, turn: &mut Turn<'_>) {
+        self.answer_recall(run, true, turn);
+        self.become_gone(run, turn);
+    }
+
+    /// It is too late to give it back: its body was entered, or it has none.
+    pub(super) fn keep(&self, run: RunId, turn: &mut Turn<'_>) {
+        if self.state.run(run).is_some_and(Run::is_wanted) {
+            self.answer_recall(run, false, turn);
+        }
+    }
+
+    fn answer_recall(&self, run: RunId, returned: bool, turn: &mut Turn<'_>) {
+        let key = self.state.run(run).expect("its kind was looked at").key;
+        turn.out.push(Effect::ToScheduler(WorkerMessage::Recalled { key, run, returned }));
     }
 
     /// The body goes on until it ends, and keeps its slot if it has one. It is told once.

@@ -12,7 +12,9 @@ use super::turn::{DatumGoal, Refusal, RunGoal, Turn};
 impl Worker {
     /// Brings a run one edge nearer to `goal`.
     pub(super) fn step_run(&mut self, run: RunId, goal: RunGoal, turn: &mut Turn<'_>) {
-        use RunGoal::{Block, End, Enter, Expire, Free, GainInput, LoseInput, Start, Unblock};
+        use RunGoal::{
+            Block, End, Enter, Expire, Free, GainInput, LoseInput, Recall, Start, Unblock,
+        };
         use RunKind::{Blocked, Executing, Flushing, Gone, Ready, Receiving, Unblocked, Waiting};
         match (self.state.run_kind(run), goal) {
             (Executing, Block) => self.become_blocked(run),
@@ -48,6 +50,11 @@ impl Worker {
             (Blocked | Executing | Gone | Receiving | Unblocked, LoseInput) => {
                 unreachable!("a body that was entered holds its inputs itself")
             }
+
+            (Flushing | Ready | Waiting, Recall) => self.give_back(run, turn),
+            (Blocked | Executing | Receiving | Unblocked, Recall) => self.keep(run, turn),
+            // It has ended, and its end was told.
+            (Gone, Recall) => {}
 
             (Ready, Start) => self.start(run, turn),
             (Unblocked, Start) => self.resume(run, turn),
@@ -141,31 +148,38 @@ pub const fn transition_table()
     &TABLE
 }
 
-const TABLE: [(&str, &str, &str, &str); 54] = [
+const TABLE: [(&str, &str, &str, &str); 61] = [
     ("run", "blocked", "end", "end"),
     ("run", "blocked", "expire", "become_expired"),
     ("run", "blocked", "free", "become_unwanted"),
+    ("run", "blocked", "recall", "keep"),
     ("run", "blocked", "unblock", "become_unblocked"),
     ("run", "executing", "block", "become_blocked"),
     ("run", "executing", "end", "end"),
     ("run", "executing", "expire", "become_expired"),
     ("run", "executing", "free", "become_unwanted"),
+    ("run", "executing", "recall", "keep"),
     ("run", "executing", "unblock", "resume"),
     ("run", "flushing", "enter", "become_executing"),
     ("run", "flushing", "free", "become_gone"),
     ("run", "flushing", "lose_input", "lose_input"),
+    ("run", "flushing", "recall", "give_back"),
     ("run", "ready", "free", "become_gone"),
     ("run", "ready", "lose_input", "lose_input"),
+    ("run", "ready", "recall", "give_back"),
     ("run", "ready", "start", "start"),
     ("run", "receiving", "end", "end"),
     ("run", "receiving", "free", "become_gone"),
+    ("run", "receiving", "recall", "keep"),
     ("run", "unblocked", "end", "end"),
     ("run", "unblocked", "expire", "become_expired"),
     ("run", "unblocked", "free", "become_unwanted"),
+    ("run", "unblocked", "recall", "keep"),
     ("run", "unblocked", "start", "resume"),
     ("run", "waiting", "free", "become_gone"),
     ("run", "waiting", "gain_input", "gain_input"),
     ("run", "waiting", "lose_input", "lose_input"),
+    ("run", "waiting", "recall", "give_back"),
     ("datum", "fetch", "acquire", "acquire"),
     ("datum", "fetch", "ask", "become_flight"),
     ("datum", "fetch", "free", "unacquire"),

@@ -37,6 +37,8 @@ pub enum RunGoal {
     GainInput,
     /// One of its inputs is not in memory any more.
     LoseInput,
+    /// The scheduler wants it back, if its body is not entered.
+    Recall,
     /// There is a slot for it.
     Start,
     /// Its body wants a slot again.

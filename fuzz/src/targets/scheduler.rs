@@ -82,6 +82,8 @@ struct Play {
     connections: u64,
     /// Runs that were given to a worker and on which it has not reported.
     given: Vec<(ConnectionId, Key, RunId)>,
+    /// Runs that were asked back.
+    recalls: BTreeSet<RunId>,
     events: u32,
     visited: BTreeSet<Cell>,
 }
@@ -106,6 +108,7 @@ impl Play {
             workers: Peers::default(),
             connections: 0,
             given: Vec::new(),
+            recalls: BTreeSet::new(),
             events: 0,
             visited: BTreeSet::new(),
         };
@@ -261,6 +264,9 @@ impl Play {
         let Some(&(connection, key, run)) = self.given.get(at) else { return };
         let run = if choices.one_in(8) { self.names.run(None, choices) } else { run };
         let message = match what {
+            11 if self.recalls.remove(&run) => {
+                WorkerMessage::Recalled { key, run, returned: at.is_multiple_of(2) }
+            }
             11 => WorkerMessage::Started { key, run },
             12 => WorkerMessage::Locate { key, run: self.names.run(None, choices) },
             13 => {
@@ -360,12 +366,14 @@ impl Play {
                 SchedulerToWorker::Free { run, .. } => {
                     self.given.retain(|given| given.0 != connection || given.2 != run);
                 }
+                SchedulerToWorker::Recall { run, .. } => {
+                    self.recalls.insert(run);
+                }
                 SchedulerToWorker::Registered { worker: WorkerId(worker) } => {
                     self.names.workers = self.names.workers.max(worker);
                 }
                 SchedulerToWorker::Acquire(_)
                 | SchedulerToWorker::Define { .. }
-                | SchedulerToWorker::GiveBack
                 | SchedulerToWorker::Holders { .. }
                 | SchedulerToWorker::Leave
                 | SchedulerToWorker::Peer { .. }

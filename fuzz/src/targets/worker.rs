@@ -215,6 +215,9 @@ impl Driver {
             20 | 21 => SchedulerToWorker::Free { key, run },
             _ => {
                 let holders = choices.byte();
+                if holders == 0 {
+                    return self.hear(SchedulerToWorker::Recall { key, run });
+                }
                 let workers = (1..=WORKERS).filter(|id| holders >> id & 1 == 1);
                 SchedulerToWorker::Holders { key, run, workers: workers.map(WorkerId).collect() }
             }

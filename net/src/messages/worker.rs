@@ -92,10 +92,14 @@ pub enum SchedulerToWorker {
         /// What it is told.
         message: SchedulerToClient,
     },
-    /// Others can do what this worker has not begun: it fails each such run by
-    /// [`Failure::Reschedule`], but for those that are announced, that must run at most once, or that
-    /// a client sends.
-    GiveBack,
+    /// Give this run back if its body is not entered, as if it had never been given out. The worker
+    /// answers with [`WorkerMessage::Recalled`], unless the run has ended, or is freed.
+    Recall {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+    },
 }
 
 /// One run of a task, assigned to a worker.
@@ -207,6 +211,15 @@ pub enum WorkerMessage {
     /// This worker is to leave, once it has nothing that others need: as if a client had said so by
     /// [`Query::Retire`](super::Query::Retire).
     Retire,
+    /// The answer to a [`SchedulerToWorker::Recall`].
+    Recalled {
+        /// The task.
+        key: Key,
+        /// The run.
+        run: RunId,
+        /// Whether the run is given back: its body was not entered, and never will be.
+        returned: bool,
+    },
 }
 
 /// What a run says about itself, for people.

@@ -73,9 +73,9 @@ pub fn scheduler_to_worker() -> impl Strategy<Value = SchedulerToWorker> {
         (worker(), text()).prop_map(|(id, address)| SchedulerToWorker::Peer { id, address }),
         input().prop_map(SchedulerToWorker::Acquire),
         Just(SchedulerToWorker::Leave),
-        Just(SchedulerToWorker::GiveBack),
         compute().prop_map(SchedulerToWorker::Compute),
         (key(), run()).prop_map(|(key, run)| SchedulerToWorker::Free { key, run }),
+        (key(), run()).prop_map(|(key, run)| SchedulerToWorker::Recall { key, run }),
         (key(), run(), vec(worker(), 0..9)).prop_map(|(key, run, workers)| {
             SchedulerToWorker::Holders { key, run, workers: workers.into() }
         }),
@@ -104,6 +104,11 @@ pub fn worker_message() -> impl Strategy<Value = WorkerMessage> {
         }),
         (key(), run()).prop_map(|(key, run)| WorkerMessage::Started { key, run }),
         (key(), run()).prop_map(|(key, run)| WorkerMessage::Fetched { key, run }),
+        (key(), run(), any::<bool>()).prop_map(|(key, run, returned)| WorkerMessage::Recalled {
+            key,
+            run,
+            returned
+        }),
         (key(), run()).prop_map(|(key, run)| WorkerMessage::Locate { key, run }),
         (
             key(),

@@ -24,7 +24,7 @@ impl Watch {
                 }
             }
             Event::FromScheduler(SchedulerToWorker::Free { run, .. }) => {
-                self.starts_no_more(worker, *run);
+                self.never_begins(worker, *run);
             }
             Event::Disconnected => self.worker_begins(worker),
             Event::Flushed { run } => {
@@ -41,15 +41,6 @@ impl Watch {
             | Event::Served { .. }
             | Event::Tick
             | Event::Unblocked { .. } => {}
-        }
-    }
-
-    /// A run that may wait at a worker is not there any more.
-    fn starts_no_more(&mut self, worker: u32, run: RunId) {
-        let log = self.workers.entry(worker).or_default();
-        log.flushing.remove(&run);
-        if let Some((priority, _)) = log.priorities.remove(&run) {
-            log.waiting.remove(&(priority, run));
         }
     }
 
@@ -96,15 +87,23 @@ impl Watch {
                 | Effect::Stop { .. }
                 | Effect::ToRun { .. } => {}
                 Effect::ToScheduler(message) => {
-                    if let WorkerMessage::Failed { run, .. } = message {
-                        // It may have been given back.
-                        self.starts_no_more(worker, *run);
+                    if let WorkerMessage::Recalled { run, returned: true, .. } = message {
+                        self.never_begins(worker, *run);
                     }
                     self.ends(now, worker, message)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// A run is freed or given back: it does not wait any more.
+    fn never_begins(&mut self, worker: u32, run: RunId) {
+        let log = self.workers.entry(worker).or_default();
+        log.flushing.remove(&run);
+        if let Some((priority, _)) = log.priorities.remove(&run) {
+            log.waiting.remove(&(priority, run));
+        }
     }
 
     /// A run gets a slot: no other that is ready, and need not be announced, goes before it.

@@ -136,6 +136,7 @@ impl Watch {
             | WorkerMessage::Goodbye
             | WorkerMessage::Locate { .. }
             | WorkerMessage::Note { .. }
+            | WorkerMessage::Recalled { .. }
             | WorkerMessage::Register(_)
             | WorkerMessage::Retire
             | WorkerMessage::Started { .. } => return Ok(()),

@@ -272,11 +272,9 @@ impl Watch {
                 let Some(task) = self.current(worker, *run) else { return Cause::Stale };
                 self.end(*run, RunState::Over);
                 self.disturbances += 1;
-                // A run that is given back was not begun.
-                let has_run = self.run(*run).is_some_and(|log| log.executed);
                 let log = self.task_mut(task);
                 let asks = **failure == Failure::Reschedule && !log.options.at_most_once;
-                log.reschedules += u32::from(asks && has_run);
+                log.reschedules += u32::from(asks);
                 log.failures += u32::from(blame.is_none() && !asks);
             }
             // What a worker holds that was told to leave does not count.
@@ -311,6 +309,14 @@ impl Watch {
                 }
             }
             WorkerMessage::Goodbye | WorkerMessage::Register(_) | WorkerMessage::Retire => {}
+            WorkerMessage::Recalled { run, returned, .. } => {
+                let Some(task) = self.current(worker, *run) else { return Cause::Stale };
+                if *returned {
+                    self.end(*run, RunState::Over);
+                    let log = self.task_mut(task);
+                    (log.given, log.begun) = (log.given - 1, log.begun - 1);
+                }
+            }
             WorkerMessage::Started { run, .. } => {
                 if self.current(worker, *run).is_none() {
                     return Cause::Stale;

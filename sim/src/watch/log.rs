@@ -111,6 +111,8 @@ pub(super) struct RunLog {
     /// Whether the scheduler has heard that it has started.
     pub(super) started: bool,
     pub(super) executed: bool,
+    /// Whether it was asked back.
+    pub(super) recalled: bool,
     pub(super) inputs: Vec<RunId>,
     pub(super) state: RunState,
 }

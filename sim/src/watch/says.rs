@@ -35,9 +35,9 @@ impl Watch {
                 self.told(Who::Run(run.counter), message, heard, machine)
             }
             SchedulerToWorker::Define { .. }
-            | SchedulerToWorker::GiveBack
             | SchedulerToWorker::Holders { .. }
             | SchedulerToWorker::Peer { .. } => Ok(()),
+            SchedulerToWorker::Recall { run, .. } => self.asks_back(worker, *run),
         }
     }
 
@@ -94,6 +94,7 @@ impl Watch {
             announced: compute.announce,
             started: false,
             executed: false,
+            recalled: false,
             inputs: Vec::new(),
             state: RunState::Given,
         }
@@ -141,6 +142,16 @@ impl Watch {
             next.extend(log.dependents.iter().filter(|dependent| seen.insert(**dependent)));
         }
         false
+    }
+
+    /// A run is to be given back: one that is under way there, once.
+    fn asks_back(&mut self, worker: u32, run: RunId) -> Result<(), Breach> {
+        let Some(log) = self.run_mut(run) else {
+            return breach(Property::Recalls, || format!("{run} was never given out"));
+        };
+        let sound = log.state == RunState::Given && log.worker == worker && !log.recalled;
+        log.recalled = true;
+        ensure(sound, Property::Recalls, || format!("worker {worker} is to give {run} back"))
     }
 
     /// A run, or its value, is to go.

@@ -90,7 +90,7 @@ const fn of_key(row: Row, matter: Matter) -> Class {
 }
 
 const fn of_run(row: Row, report: Report, age: Age) -> Class {
-    use Report::{Failed, Fetched, Finished, FromRun, Locate, Note, Started};
+    use Report::{Failed, Fetched, Finished, FromRun, Locate, Note, Recalled, Started};
     match (age, row) {
         (
             Age::Current | Age::Elsewhere,
@@ -127,10 +127,15 @@ const fn of_run(row: Row, report: Report, age: Age) -> Class {
         ) => {}
     }
     match (report, age) {
-        (Failed | Fetched | Finished | FromRun | Locate | Note | Started, Age::Never) => Breach,
-        (Failed | Finished | FromRun | Note | Started, Age::Current) => Handled,
-        (Failed | Finished | FromRun | Note | Started, Age::Elsewhere) => Breach,
-        (Failed | FromRun | Note | Started, Age::Copied | Age::Held | Age::Stale) => Ignored,
+        (
+            Failed | Fetched | Finished | FromRun | Locate | Note | Recalled | Started,
+            Age::Never,
+        ) => Breach,
+        (Failed | Finished | FromRun | Note | Recalled | Started, Age::Current) => Handled,
+        (Failed | Finished | FromRun | Note | Recalled | Started, Age::Elsewhere) => Breach,
+        (Failed | FromRun | Note | Recalled | Started, Age::Copied | Age::Held | Age::Stale) => {
+            Ignored
+        }
         // What should not be there is freed.
         (Fetched | Finished, Age::Copied | Age::Stale) => Handled,
         (Fetched | Finished, Age::Held) => Ignored,
@@ -186,6 +191,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Release
             | Word::ReleaseWrong
             | Word::Note
+            | Word::Recalled
             | Word::Started
             | Word::Submit
             | Word::SubmitWrong
@@ -232,6 +238,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Finished
             | Word::FromRun
             | Word::Note
+            | Word::Recalled
             | Word::Started
             | Word::WorkerLocate,
             Worker,
@@ -244,6 +251,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Finished
             | Word::FromRun
             | Word::Note
+            | Word::Recalled
             | Word::Retire
             | Word::Started
             | Word::WorkerGoodbye
@@ -271,6 +279,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Retire
             | Word::SessionEnded
             | Word::Note
+            | Word::Recalled
             | Word::Started
             | Word::Submit
             | Word::WorkerBroke
@@ -308,6 +317,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Retire
             | Word::SessionEnded
             | Word::Note
+            | Word::Recalled
             | Word::Started
             | Word::WorkerBroke
             | Word::WorkerHello

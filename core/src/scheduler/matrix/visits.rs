@@ -277,6 +277,7 @@ impl Scheduler {
             }
             WorkerMessage::Locate { key, run } => (Report::Locate, *key, *run),
             WorkerMessage::Note { key, run, .. } => (Report::Note, *key, *run),
+            WorkerMessage::Recalled { key, run, .. } => (Report::Recalled, *key, *run),
             WorkerMessage::Register(_) | WorkerMessage::Retire => {
                 return visit(Cell::Peer(Standing::Worker, word));
             }
@@ -343,6 +344,7 @@ const fn word_of_worker(message: &WorkerMessage) -> Word {
         WorkerMessage::Goodbye => Word::WorkerGoodbye,
         WorkerMessage::Locate { .. } => Word::WorkerLocate,
         WorkerMessage::Note { .. } => Word::Note,
+        WorkerMessage::Recalled { .. } => Word::Recalled,
         WorkerMessage::Register(_) => Word::Register,
         WorkerMessage::Retire => Word::Retire,
         WorkerMessage::Started { .. } => Word::Started,
@@ -375,6 +377,7 @@ fn wrong(word: Word) -> Word {
         | Word::Goodbye
         | Word::Locate
         | Word::QueryWrong
+        | Word::Recalled
         | Word::Register
         | Word::RegisterTaken
         | Word::RegisterWrong

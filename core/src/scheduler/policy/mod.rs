@@ -6,13 +6,16 @@ mod follow;
 mod memory;
 mod place;
 mod random;
+mod steal;
 
 use raddle_net::names::WorkerId;
 
 use super::Config;
+use super::recall::Recalls;
 use super::state::{State, TaskId};
 
 pub use place::cost;
+pub use steal::Moves;
 
 /// Which policy places tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +74,14 @@ pub fn next(config: &Config, state: &State) -> Option<(TaskId, WorkerId)> {
         Policy::Random => random::next(config.seed, state, task),
     };
     Some((task, worker?))
+}
+
+/// Tasks that have been given out and are to be asked back, each with the worker that is to have it.
+pub fn steal(config: &Config, state: &State, recalls: &Recalls) -> Moves {
+    match config.policy {
+        Policy::EarliestStart => steal::steal(state, recalls),
+        Policy::Random => random::steal(config.seed, state, recalls),
+    }
 }
 
 /// The worker that is to hold one more copy of the value of `task`, of those that can and have none.

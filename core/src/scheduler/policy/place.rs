@@ -61,7 +61,8 @@ pub fn cost(state: &State, task: TaskId, worker: WorkerId) -> u64 {
     duration(spec).saturating_add(transfer).min(MAX_COST)
 }
 
-fn duration(spec: &Spec) -> u64 {
+/// How long a body is expected to take.
+pub(super) fn duration(spec: &Spec) -> u64 {
     if spec.is_receive() {
         return MIN_DURATION;
     }
@@ -137,7 +138,7 @@ fn inputs(state: &State, task: TaskId) -> impl Iterator<Item = (u64, &[WorkerId]
 }
 
 /// How long it takes until the inputs that `worker` lacks are there.
-fn transfer(state: &State, task: TaskId, worker: WorkerId) -> u64 {
+pub(super) fn transfer(state: &State, task: TaskId, worker: WorkerId) -> u64 {
     let missing = inputs(state, task).filter(|(_, holders)| !holders.contains(&worker));
     let (count, bytes) = missing.fold((0_u64, 0_u64), |(count, bytes), (nbytes, _)| {
         (count + 1, bytes.saturating_add(nbytes))

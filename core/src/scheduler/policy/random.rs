@@ -6,7 +6,9 @@ use raddle_net::names::WorkerId;
 
 use super::Placement;
 use super::follow::together;
+use super::steal::{Moves, may_move};
 use crate::random;
+use crate::scheduler::recall::Recalls;
 use crate::scheduler::state::{Kind, State, TaskId};
 
 /// Assigned or queued, by chance.
@@ -42,6 +44,24 @@ pub(super) fn copy_to(
     let order = u64::from(state.task(task).priority.order);
     let chosen = random::below(bits(seed ^ order, state, 4), without.len().max(1) as u64);
     without.get(usize::try_from(chosen).ok()?).copied()
+}
+
+/// Now and then one of the last tasks of a worker, for any other.
+pub(super) fn steal(seed: u64, state: &State, recalls: &Recalls) -> Moves {
+    if random::below(bits(seed, state, 5), 4) > 0 {
+        return Moves::new();
+    }
+    let mut open: Vec<WorkerId> = state.index().by_load().collect();
+    open.sort_unstable();
+    let one = |question| {
+        let chosen = random::below(bits(seed, state, question), open.len().max(1) as u64);
+        open.get(usize::try_from(chosen).ok()?).copied()
+    };
+    let (Some(victim), Some(thief)) = (one(6), one(7)) else { return Moves::new() };
+    let load = state.index().load(victim);
+    let last = load.into_iter().flat_map(|load| load.processing.iter_back()).take(2);
+    let mut movable = last.filter(|task| may_move(state, recalls, *task, thief));
+    movable.next().map(|task| (task, thief)).into_iter().collect()
 }
 
 fn any(seed: u64, state: &State, task: TaskId) -> Option<WorkerId> {

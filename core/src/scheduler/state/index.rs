@@ -4,6 +4,7 @@
 //! anything and must not know messages.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use raddle_net::names::{Priority, RunId, SpecId, WorkerId};
 
@@ -15,6 +16,8 @@ use super::task::{Kind, Task, TaskId, TaskState};
 pub const PREFILL: u64 = 2_000_000;
 /// Backlogs that differ by less, in nanoseconds, may count as the same.
 const GRAIN: u64 = 16_384;
+/// Workers that are looked at for one that is connected.
+const FEW: usize = 8;
 /// Tasks of a thread up to which a worker is given more, however long they take.
 pub const PREFILL_MIN: usize = 2;
 /// Tasks of a thread beyond which a worker is given no more, however short they are.
@@ -304,8 +307,16 @@ impl Index {
     }
 
     /// Connected workers, least loaded first.
-    pub fn by_load(&self) -> impl Iterator<Item = WorkerId> + '_ {
+    pub fn by_load(&self) -> impl DoubleEndedIterator<Item = WorkerId> + '_ {
         self.by_load.iter().map(|&(_, worker)| worker)
+    }
+
+    /// The first connected worker after this one, or the first.
+    pub fn open_after(&self, worker: WorkerId) -> Option<WorkerId> {
+        let is_open = |(id, load): (&WorkerId, &Load)| (load.nthreads > 0).then_some(*id);
+        let mut after = self.loads.range((Bound::Excluded(worker), Bound::Unbounded)).take(FEW);
+        let mut first = self.loads.iter().take(FEW);
+        after.find_map(is_open).or_else(|| first.find_map(is_open))
     }
 
     /// Connected workers with room for more tasks, least loaded first.

@@ -203,6 +203,11 @@ impl State {
         self.last_run()
     }
 
+    /// How many workers there have been.
+    pub fn workers_seen(&self) -> u32 {
+        self.workers_seen
+    }
+
     /// The number of a new submission.
     pub fn next_submission(&mut self) -> u64 {
         self.submissions += 1;
@@ -353,8 +358,9 @@ impl State {
     /// The counters of a task that its life changes. Its state is not among them.
     pub fn record(&mut self, id: TaskId) -> Record<'_> {
         self.touched.tasks.note(id);
-        let Task { attempts, deaths, incomplete, retries_left, suspect, .. } = &mut self.tasks[id];
-        Record { attempts, deaths, incomplete, retries_left, suspect }
+        let Task { attempts, deaths, incomplete, retries_left, returns, suspect, .. } =
+            &mut self.tasks[id];
+        Record { attempts, deaths, incomplete, retries_left, returns, suspect }
     }
 
     /// The client wants the task. False if it did already.
@@ -510,6 +516,8 @@ pub struct Record<'a> {
     pub incomplete: &'a mut bool,
     /// Failures by error that it may still have.
     pub retries_left: &'a mut u32,
+    /// How often a worker gave it back before it began.
+    pub returns: &'a mut u32,
     /// Whether its next run is announced.
     pub suspect: &'a mut bool,
 }

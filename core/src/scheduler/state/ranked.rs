@@ -57,6 +57,20 @@ impl<R: Ord + Copy> Ranked<R> {
         })
     }
 
+    /// All of them, the last first.
+    pub fn iter_back(&self) -> impl Iterator<Item = TaskId> + '_ {
+        let mut line = self.line.iter().rev().filter(|(_, id)| !id.is_null()).peekable();
+        let mut aside = self.aside.iter().rev().peekable();
+        std::iter::from_fn(move || {
+            let from_aside = match (line.peek(), aside.peek()) {
+                (Some(line), Some(aside)) => aside > line,
+                (line, _) => line.is_none(),
+            };
+            let next = if from_aside { aside.next() } else { line.next() };
+            next.map(|&(_, id)| id)
+        })
+    }
+
     /// Adds a task; `false` if it is here.
     pub fn insert(&mut self, rank: R, id: TaskId) -> bool {
         if self.line.back().is_none_or(|(last, _)| *last < rank) {
@@ -152,6 +166,7 @@ mod tests {
                 prop_assert_eq!(ranked.len(), model.len());
             }
             prop_assert!(ranked.iter().eq(model.iter().map(|(_, id)| *id)));
+            prop_assert!(ranked.iter_back().eq(model.iter().rev().map(|(_, id)| *id)));
             let mut other = Ranked::default();
             prop_assert!(model.iter().rev().all(|&(rank, id)| other.insert(rank, id)));
             prop_assert!(other == ranked);

@@ -45,6 +45,8 @@ pub struct Task {
     pub retries_left: u32,
     /// It named an input that was not known: it can never run.
     pub incomplete: bool,
+    /// How often a worker gave it back before it began.
+    pub returns: u32,
     /// Its worker died and it may have been the reason: its next run is announced.
     pub suspect: bool,
     pub(super) waiters: u32,
@@ -73,6 +75,7 @@ impl Task {
             deaths: 0,
             retries_left: 0,
             incomplete: false,
+            returns: 0,
             suspect: false,
             waiters: 0,
             state: TaskState::Released,

@@ -2,7 +2,7 @@
 //!
 //! This module must not know how it is found.
 
-use raddle_net::names::{Key, SpecId, WorkerId};
+use raddle_net::names::{Key, RunId, SpecId, WorkerId};
 
 use super::client::ClientId;
 use crate::scheduler::ConnectionId;
@@ -51,6 +51,8 @@ pub enum Violation {
     ProcessingOn(Key, WorkerId),
     /// A question waits although it could be answered, or although its client has gone. (L2)
     Query(ClientId),
+    /// A run is asked back that is not under way, or for nobody. (S19)
+    Recalls(RunId),
     /// A task is queued although a worker that may run it has room. (L2)
     QueuedThoughRoom(Key),
     /// A queued or no-worker task has an input that is not in memory. (S6, IS12, IS27)
@@ -113,6 +115,7 @@ impl Violation {
             Self::ProcessingInput(_) => "S6-processing-input",
             Self::ProcessingOn(..) => "S21-processing-on",
             Self::Query(_) => "L2-query",
+            Self::Recalls(_) => "S19-recalls",
             Self::QueuedThoughRoom(_) => "L2-queued",
             Self::RunnableInput(_) => "S6-runnable-input",
             Self::Released(_) => "S35-released",

@@ -39,6 +39,7 @@ mod retry;
 mod scatter;
 mod sessions;
 mod stale;
+mod steal;
 mod submit;
 mod table;
 mod worker_loss;

@@ -78,7 +78,8 @@ fn what_a_run_wants_ends_with_its_worker() {
     cluster.submit(BOB, &[task(9, &[])]);
     submits(&mut cluster, 1, &[task(9, &[])]);
     let welcome = SchedulerToWorker::Registered { worker: WorkerId(2) };
-    assert_eq!(cluster.join(2, 1), vec![told(2, welcome)]);
+    let asked = SchedulerToWorker::Recall { key: key(9), run: run_id(3) };
+    assert_eq!(cluster.join(2, 1), vec![told(2, welcome), told(1, asked)]);
     let parent = Compute { spec: RETRIED, announce: true, ..run_of(1, 4, &[]) };
     let of_bob = Priority { submission: 3, order: 9, ..Priority::default() };
     let shared = Compute { announce: true, priority: of_bob, ..run_of(9, 5, &[]) };

@@ -25,14 +25,14 @@ pub fn copied(worker: u32, task: u64, run: u64, source: u32) -> Vec<Effect> {
     vec![peer(worker, source), told(worker, SchedulerToWorker::Acquire(input))]
 }
 
-fn give_back(worker: u32) -> Effect {
-    told(worker, SchedulerToWorker::GiveBack)
+fn recall(worker: u32, task: u64, run: u64) -> Effect {
+    told(worker, SchedulerToWorker::Recall { key: key(task), run: run_id(run) })
 }
 
 /// The worker has not begun this run.
 fn gives_back(cluster: &mut Cluster, worker: u32, task: u64, run: u64) -> Vec<Effect> {
-    let (key, run, failure) = (key(task), run_id(run), Arc::new(Failure::Reschedule));
-    cluster.reports(worker, WorkerMessage::Failed { key, run, blame: None, failure })
+    let (key, run) = (key(task), run_id(run));
+    cluster.reports(worker, WorkerMessage::Recalled { key, run, returned: true })
 }
 
 fn left(cluster: &mut Cluster, worker: u32) -> Vec<Effect> {
@@ -104,7 +104,7 @@ fn it_leaves_when_what_only_it_holds_is_released() {
 fn it_ends_what_it_runs_and_is_given_nothing_new() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[])]);
-    assert_eq!(retire(&mut cluster, 1), vec![give_back(1)]);
+    assert_eq!(retire(&mut cluster, 1), vec![recall(1, 1, 1)]);
     assert_eq!(note(&cluster, 1), ("retiring".to_owned(), "1 tasks are to end".to_owned()));
     assert_eq!(cluster.submit(ANN, &[task(2, &[])]), vec![]);
     let why = "1-2 waits for a worker: none is given anything; worker w1 is retiring";
@@ -121,7 +121,7 @@ fn what_it_has_not_begun_is_for_others() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[]), task(2, &[])]);
     cluster.join(2, 1);
-    assert_eq!(retire(&mut cluster, 1), vec![give_back(1)]);
+    assert_eq!(retire(&mut cluster, 1), vec![recall(1, 1, 1)]);
     let moved = vec![define(2, PLAIN), compute(2, run_of(2, 3, &[]))];
     assert_eq!(gives_back(&mut cluster, 1, 2, 2), moved);
     assert_eq!(gives_back(&mut cluster, 1, 2, 2), vec![], "said twice");
@@ -135,10 +135,10 @@ fn what_it_has_not_begun_is_for_others() {
 fn a_worker_may_ask_for_it_itself() {
     let mut cluster = Cluster::of(&[1, 1]);
     cluster.submit(ANN, &[task(1, &[])]);
-    assert_eq!(cluster.reports(1, WorkerMessage::Retire), vec![give_back(1)]);
+    assert_eq!(cluster.reports(1, WorkerMessage::Retire), vec![recall(1, 1, 1)]);
     assert_eq!(cluster.reports(1, WorkerMessage::Retire), vec![], "it is retiring");
     assert_eq!(gives_back(&mut cluster, 1, 1, 1)[2..], [leave(1)]);
-    assert_eq!(cluster.reports(2, WorkerMessage::Retire), vec![give_back(2)]);
+    assert_eq!(cluster.reports(2, WorkerMessage::Retire), vec![recall(2, 1, 2)]);
 }
 
 #[test]

@@ -100,6 +100,14 @@ const fn of_run(row: RunRow, event: RunEvent) -> Class {
         ) => Handled,
         (RunEvent::Free, BlockedUnwanted | ExecutingUnwanted | UnblockedUnwanted) => Ignored,
         (RunEvent::Free, Gone) => BY_VALUE,
+        (
+            RunEvent::Recall,
+            Blocked | Executing | Flushing | Ready | Receiving | Unblocked | Waiting,
+        ) => Handled,
+        // Its end was told, or nobody waits for it.
+        (RunEvent::Recall, BlockedUnwanted | ExecutingUnwanted | Gone | UnblockedUnwanted) => {
+            Ignored
+        }
         // It is taken, or refused.
         (
             RunEvent::Receive,
@@ -156,10 +164,10 @@ const fn of_word(how: Standing, what: Word) -> Class {
             | Word::Compute
             | Word::Define
             | Word::Free
-            | Word::GiveBack
             | Word::Holders
             | Word::Leave
             | Word::Peer
+            | Word::Recall
             | Word::Registered
             | Word::ToRun,
             Closing,
@@ -172,6 +180,7 @@ const fn of_word(how: Standing, what: Word) -> Class {
             | Word::FreeWrong
             | Word::HoldersWrong
             | Word::PeerWrong
+            | Word::RecallWrong
             | Word::RegisteredAgain
             | Word::RegisteredWrong,
             Closing,
@@ -182,12 +191,11 @@ const fn of_word(how: Standing, what: Word) -> Class {
             | Word::DefineWrong
             | Word::FreeWrong
             | Word::HoldersWrong
-            | Word::PeerWrong,
+            | Word::PeerWrong
+            | Word::RecallWrong,
             Newcomer | Registered,
         ) => Breach,
-        (Word::Define | Word::GiveBack | Word::Leave | Word::Peer, Newcomer | Registered) => {
-            Handled
-        }
+        (Word::Define | Word::Leave | Word::Peer, Newcomer | Registered) => Handled,
         (Word::DefineAgain, Newcomer | Registered) => Ignored,
         (Word::Registered, Newcomer) => Handled,
         (Word::RegisteredAgain, Registered) => Ignored,
@@ -195,7 +203,7 @@ const fn of_word(how: Standing, what: Word) -> Class {
         (Word::Registered, Registered)
         | (Word::RegisteredAgain | Word::RegisteredWrong, Newcomer) => OTHER_WORD,
         (
-            Word::Acquire | Word::Compute | Word::Free | Word::Holders | Word::ToRun,
+            Word::Acquire | Word::Compute | Word::Free | Word::Holders | Word::Recall | Word::ToRun,
             Newcomer | Registered,
         ) => BY_NAME,
     }

@@ -130,10 +130,11 @@ impl Worker {
             SchedulerToWorker::Holders { run, .. } => {
                 visit(Cell::Datum(self.datum_row(*run), DatumEvent::Hold));
             }
-            SchedulerToWorker::GiveBack
-            | SchedulerToWorker::Leave
-            | SchedulerToWorker::Peer { .. } => {
+            SchedulerToWorker::Leave | SchedulerToWorker::Peer { .. } => {
                 visit(Cell::Scheduler(how, word));
+            }
+            SchedulerToWorker::Recall { run, .. } => {
+                visit(Cell::Run(self.run_row(*run), RunEvent::Recall));
             }
             SchedulerToWorker::Registered { .. } => {
                 let known = self.session.me.is_some();
@@ -183,9 +184,9 @@ const fn words(message: &SchedulerToWorker) -> (Word, Word) {
         SchedulerToWorker::Free { .. } => (Word::Free, Word::FreeWrong),
         SchedulerToWorker::Holders { .. } => (Word::Holders, Word::HoldersWrong),
         SchedulerToWorker::Peer { .. } => (Word::Peer, Word::PeerWrong),
+        SchedulerToWorker::Recall { .. } => (Word::Recall, Word::RecallWrong),
         SchedulerToWorker::Registered { .. } => (Word::Registered, Word::RegisteredWrong),
         // There is nothing in it that could be wrong.
-        SchedulerToWorker::GiveBack => (Word::GiveBack, Word::GiveBack),
         SchedulerToWorker::Leave => (Word::Leave, Word::Leave),
         // What is said to a run that is not here is late, never wrong.
         SchedulerToWorker::ToRun { .. } => (Word::ToRun, Word::ToRun),

@@ -9,6 +9,7 @@ mod nested;
 mod peers;
 mod protocol;
 mod random;
+mod recall;
 mod release;
 mod retry;
 mod table;

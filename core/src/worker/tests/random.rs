@@ -49,6 +49,7 @@ enum Word {
     Free,
     Hold(u8),
     Lie(u8),
+    Recall,
     ToRun,
 }
 
@@ -74,6 +75,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => any::<u8>().prop_map(Word::Acquire),
         6 => Just(Word::Free),
         3 => any::<u8>().prop_map(Word::Hold),
+        3 => Just(Word::Recall),
         1 => any::<u8>().prop_map(Word::Lie),
         1 => Just(Word::ToRun),
     ];
@@ -222,6 +224,7 @@ impl Driver {
             Word::Free => SchedulerToWorker::Free { key, run },
             Word::Hold(holders) => SchedulerToWorker::Holders { key, run, workers: peers(holders) },
             Word::Lie(how) => return self.lie(n, how),
+            Word::Recall => SchedulerToWorker::Recall { key, run },
             Word::ToRun => {
                 SchedulerToWorker::ToRun { run, message: SchedulerToClient::Recomputing { key } }
             }
@@ -386,6 +389,10 @@ impl Driver {
             | WorkerMessage::FromRun { run, .. }
             | WorkerMessage::Note { run, .. }
             | WorkerMessage::Started { run, .. } => assert!(!self.stopped.contains(run)),
+            WorkerMessage::Recalled { run, returned, .. } => {
+                assert!(!self.stopped.contains(run));
+                assert!(!returned || !self.entered.contains(run));
+            }
             WorkerMessage::Fetched { run, .. } => assert!(self.store.contains(run)),
             WorkerMessage::Goodbye => {}
             WorkerMessage::Locate { run, .. } => assert!(!self.store.contains(run)),

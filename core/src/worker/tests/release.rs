@@ -129,22 +129,3 @@ fn a_broken_connection_empties_the_worker_but_for_what_cannot_be_stopped() {
     assert_eq!(rig.given(compute(13, [held(10, &[2])])), []);
     assert_eq!(rig.gathered(2, got(&[8], &[])), [forgets(8), gathers(2, &[10])]);
 }
-
-#[test]
-fn what_was_not_begun_is_given_back() {
-    let mut rig = Rig::with_threads(1);
-    rig.given(compute(1, []));
-    // The last of them waits for what another run makes here.
-    for compute in [compute(2, []), compute(3, []), compute(4, [local(2)]), announced(5)] {
-        assert_eq!(rig.given(compute), []);
-    }
-    rig.given(scattered(6));
-    let back = |n| {
-        let failure = Arc::new(Failure::Reschedule);
-        says(WorkerMessage::Failed { key: key(n), run: run(n), blame: None, failure })
-    };
-    assert_eq!(rig.hears(SchedulerToWorker::GiveBack), [back(2), back(3), back(4)]);
-    assert_eq!(rig.hears(SchedulerToWorker::GiveBack), []);
-    let flush = Effect::Flush { run: run(5) };
-    assert_eq!(rig.finishes(1), [says_finished(1), says_started(5), flush]);
-}

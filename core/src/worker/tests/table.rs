@@ -28,7 +28,7 @@ const DATUM_KINDS: [DatumKind; 6] = [
     DatumKind::Promised,
 ];
 
-fn run_goals() -> [(&'static str, RunGoal); 9] {
+fn run_goals() -> [(&'static str, RunGoal); 10] {
     [
         ("block", RunGoal::Block),
         ("end", RunGoal::End(value())),
@@ -37,6 +37,7 @@ fn run_goals() -> [(&'static str, RunGoal); 9] {
         ("free", RunGoal::Free),
         ("gain_input", RunGoal::GainInput),
         ("lose_input", RunGoal::LoseInput),
+        ("recall", RunGoal::Recall),
         ("start", RunGoal::Start),
         ("unblock", RunGoal::Unblock),
     ]

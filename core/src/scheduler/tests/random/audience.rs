@@ -66,6 +66,8 @@ pub struct Worker {
     pub values: BTreeSet<(Key, RunId)>,
     /// What it is to hold a copy of.
     pub acquires: BTreeSet<(Key, RunId)>,
+    /// Runs that it is to give back.
+    pub recalls: BTreeSet<RunId>,
     /// Whether it was told to leave.
     pub leaves: bool,
     specs: BTreeMap<SpecId, Runtime>,
@@ -225,7 +227,6 @@ impl Worker {
                 self.values.remove(&(*key, *run));
                 self.acquires.remove(&(*key, *run));
             }
-            SchedulerToWorker::GiveBack => prop_assert!(!self.leaves, "it has nothing"),
             SchedulerToWorker::Leave => {
                 prop_assert!(self.runs.is_empty() && !self.leaves, "it is not done");
                 // They count no more.
@@ -240,6 +241,10 @@ impl Worker {
             SchedulerToWorker::Peer { id, address } => {
                 prop_assert!(self.peers.insert(*id) && self.id != Some(*id));
                 prop_assert_eq!(addresses.get(id), Some(address));
+            }
+            SchedulerToWorker::Recall { run, .. } => {
+                prop_assert!(self.runs.contains_key(run), "{message:?} of what is not here");
+                prop_assert!(self.recalls.insert(*run), "{message:?} again");
             }
             SchedulerToWorker::Registered { .. } => prop_assert!(false, "registered twice"),
             SchedulerToWorker::ToRun { run, message } => {

@@ -71,7 +71,7 @@ fn cells_are_numbered_in_order() {
 }
 
 /// Cells that plays seldom come to. Tests of single events do.
-const FAR: [Cell; 12] = [
+const FAR: [Cell; 13] = [
     Cell::Other(Occasion::TickQuiet),
     Cell::Other(Occasion::TickStarving),
     Cell::Key(Row::Queued, Matter::ReleaseUnwanted),
@@ -83,6 +83,7 @@ const FAR: [Cell; 12] = [
     Cell::Run(Row::NoWorker, Report::FromRun, Age::Stale),
     Cell::Run(Row::NoWorker, Report::Locate, Age::Stale),
     Cell::Run(Row::NoWorker, Report::Note, Age::Stale),
+    Cell::Run(Row::NoWorker, Report::Recalled, Age::Stale),
     Cell::Run(Row::NoWorker, Report::Started, Age::Stale),
 ];
 

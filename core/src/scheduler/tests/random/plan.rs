@@ -134,6 +134,9 @@ pub enum Report {
         duration: u64,
     },
     Locate,
+    Recalled {
+        returned: bool,
+    },
     Register,
     /// The run says goodbye as a client, if it is not current.
     Speaks,
@@ -285,6 +288,7 @@ fn report() -> impl Strategy<Value = Report> {
         2 => Just(Report::Speaks),
         4 => Just(Report::Fetched),
         3 => Just(Report::Locate),
+        6 => any::<bool>().prop_map(|returned| Report::Recalled { returned }),
         1 => Just(Report::Register),
     ]
 }

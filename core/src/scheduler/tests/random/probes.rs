@@ -142,6 +142,7 @@ fn reports(key: Key, run: RunId) -> Vec<WorkerMessage> {
         finished(u64::MAX),
         WorkerMessage::Locate { key, run },
         WorkerMessage::Note { key, run, note: Note::Progress(5_000) },
+        WorkerMessage::Recalled { key, run, returned: true },
         WorkerMessage::Started { key, run },
         speaks(ClientMessage::Cancel { keys: vec![key_of(1)], force: false }),
         speaks(ClientMessage::Goodbye),

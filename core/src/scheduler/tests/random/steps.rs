@@ -202,6 +202,12 @@ impl Play<'_> {
                 worker.values.remove(&(key, run));
                 WorkerMessage::Locate { key, run }
             }
+            Report::Recalled { returned } => {
+                if worker.recalls.remove(&run) && returned {
+                    worker.runs.remove(&run);
+                }
+                WorkerMessage::Recalled { key, run, returned }
+            }
             Report::Register => {
                 let address = worker.address.clone();
                 WorkerMessage::Register(Registration { address, ..registration(1, 1) })

@@ -120,7 +120,6 @@ impl Driver {
         [
             SchedulerToWorker::Acquire(compute.inputs[0].clone()),
             SchedulerToWorker::Acquire(Input { key: other, ..compute.inputs[0].clone() }),
-            SchedulerToWorker::GiveBack,
             SchedulerToWorker::Leave,
             SchedulerToWorker::Compute(Compute { run: id, ..compute.clone() }),
             SchedulerToWorker::Compute(compute),
@@ -133,6 +132,8 @@ impl Driver {
             SchedulerToWorker::Holders { key: other, run: id, workers },
             SchedulerToWorker::Peer { id: WorkerId(1), address: String::new() },
             SchedulerToWorker::Peer { id: WorkerId(1), address: "x".repeat(MAX_NAME + 1) },
+            SchedulerToWorker::Recall { key, run: id },
+            SchedulerToWorker::Recall { key: other, run: id },
             SchedulerToWorker::Registered { worker: ME },
             SchedulerToWorker::Registered { worker: WorkerId(77) },
             SchedulerToWorker::ToRun { run: id, message: told },
