@@ -22,6 +22,11 @@ fn turn<T: Copy>(plan: &Plan, knob: u64, positions: [T; 3]) -> T {
     }
 }
 
+/// How long the scheduler of this plan may have nothing to do, until it says that it ends.
+pub(crate) fn idle_timeout(plan: &Plan) -> Duration {
+    turn(plan, 9, [Duration::ZERO, Duration::from_millis(3), Duration::from_millis(1_000)])
+}
+
 /// How each worker of this plan behaves.
 pub(crate) fn worker(plan: &Plan, nthreads: u32, depth: Depth) -> WorkerConfig {
     let usual = WorkerConfig::default();

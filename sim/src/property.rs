@@ -146,6 +146,8 @@ properties! {
         "Whoever waits for what is called off by force hears so at once.",
     Published "s45-published" Event
         "What is published is known by its name until it is unpublished, whoever goes.",
+    Ending "s46-ending" Event
+        "The scheduler ends for want of work only after it had none, and heard no client, for as long as configured.",
     Settles "l1-settles" Quiescence
         "When nothing happens any more, everything that is wanted has settled.",
     WakeUp "l2-wake-up" Quiescence
