@@ -4,12 +4,13 @@
 //! What is said comes at once, without a link. It must not know what the machines do about it, but
 //! for what their matrices say: a word that would have consequences is not said.
 
-use std::collections::VecDeque;
+mod echoes;
+
 use std::sync::Arc;
 
 use raddle_core::matrix::Class;
 use raddle_core::random::{below, hash};
-use raddle_core::scheduler::{Age, Cell, ConnectionId, Event, Row};
+use raddle_core::scheduler::{Age, Cell, ConnectionId, Event, Matter, Row};
 use raddle_core::worker::{Cell as WorkerCell, Event as WorkerEvent, RequestId, RunRow};
 use raddle_net::messages::{
     ClientMessage, Failure as TaskFailure, Item, NewTask, Note, Query, Registration,
@@ -18,16 +19,17 @@ use raddle_net::messages::{
 use raddle_net::names::{Key, RunId, Session, SpecId};
 use raddle_net::payload::Blob;
 
+pub(crate) use echoes::{Echoes, passes, passes_soon};
+use echoes::{mentioned, pick};
+
 use crate::client::spec;
-use crate::plan::{Op, TaskDef};
+use crate::plan::TaskDef;
 use crate::world::{Node, World};
 
 /// The stream of chance that belongs to bystanders.
 const ODD: u64 = 0x006f_6464;
 /// Odd things of one operation.
 const BURST: u64 = 12;
-/// Words of each machine that are remembered, to be said again.
-const REMEMBERED: usize = 24;
 /// Sessions of strangers begin here.
 const STRANGERS: u64 = 1 << 50;
 
@@ -37,21 +39,6 @@ const OTHER: &[u8] = b"other";
 /// Whether this is submitted under a key that is known, with another recipe.
 pub(crate) fn is_rejected(task: &NewTask) -> bool {
     *task.args == *OTHER
-}
-
-/// What was said lately, and can be said again.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Echoes {
-    reports: VecDeque<(ConnectionId, WorkerMessage)>,
-    words: VecDeque<(u32, SchedulerToWorker)>,
-    strangers: u64,
-}
-
-fn remember<T>(list: &mut VecDeque<T>, word: T) {
-    if list.len() == REMEMBERED {
-        list.pop_front();
-    }
-    list.push_back(word);
 }
 
 impl World {
@@ -73,23 +60,19 @@ impl World {
         }
     }
 
-    /// A worker has reported this, or is told this: it may be said again.
-    pub(crate) fn note_report(&mut self, event: &Event) {
-        if self.has_bystanders
-            && let Event::FromWorker { connection, message } = event
-            && !matches!(message, WorkerMessage::Register(_) | WorkerMessage::Fetched { .. })
-        {
-            remember(&mut self.echoes.reports, (*connection, message.clone()));
+    /// Something happened to a run on a worker that does so for a moment only: now and then somebody
+    /// says odd things of that run, and pulls what it needed.
+    pub(crate) fn meddle_with(&mut self, worker: u32, run: RunId) {
+        if self.echoes.meddles || self.chance(Node::Worker(worker).number(), 4) != 0 {
+            return;
         }
-    }
-
-    /// A worker is told this: it may be told again.
-    pub(crate) fn note_word(&mut self, worker: u32, event: &WorkerEvent) {
-        if self.has_bystanders
-            && let WorkerEvent::FromScheduler(message) = event
-        {
-            remember(&mut self.echoes.words, (worker, message.clone()));
+        self.echoes.meddles = true;
+        for (key, run) in self.about(run) {
+            self.body_speaks(worker, key, run);
+            self.say_of(worker, key, run);
+            self.pull(worker, vec![Item { key, run }]);
         }
+        self.echoes.meddles = false;
     }
 
     /// A client that nobody awaits, which has defined the function of all tasks, as two recipes.
@@ -110,16 +93,6 @@ impl World {
         self.scheduler_event(Event::FromClient { connection, message });
     }
 
-    /// A task of the plan.
-    fn some_task(&self, bits: u64) -> Option<TaskDef> {
-        let ops = &self.plan().ops;
-        (0..8).find_map(|n| {
-            let at = below(hash(bits, ODD, n, 2), ops.len() as u64) as usize;
-            let Op::Submit(_, tasks) = &ops[at].op else { return None };
-            tasks.get(below(hash(bits, ODD, n, 3), tasks.len() as u64) as usize).cloned()
-        })
-    }
-
     /// It wants nothing, and asks for everything.
     fn stranger_asks(&mut self, bits: u64) {
         let Some(TaskDef { key, .. }) = self.some_task(bits) else { return };
@@ -136,7 +109,7 @@ impl World {
         for message in wishes.iter().cycle().skip(bits as usize % 2).take(3) {
             let (connection, message) = (stranger, message.clone());
             let event = Event::FromClient { connection, message };
-            if self.names_the_known(&event, key) && !self.names_the_failed(&event) {
+            if self.names_the_known(&event, key) && !self.revives(&event) {
                 self.scheduler_event(event);
             }
         }
@@ -178,12 +151,13 @@ impl World {
         known && !self.explain(key).contains("not known")
     }
 
-    /// Whether it speaks of a task that has failed, which would run again.
-    fn names_the_failed(&self, event: &Event) -> bool {
-        let mut failed = false;
-        let erred = |cell: Cell| matches!(cell, Cell::Key(Row::Erred, _));
-        self.scheduler.machine.cells(self.now, event, &mut |cell| failed |= erred(cell));
-        failed
+    /// Whether it has a task that has failed run again.
+    fn revives(&self, event: &Event) -> bool {
+        let mut revives = false;
+        self.scheduler.machine.cells(self.now, event, &mut |cell| {
+            revives |= matches!(cell, Cell::Key(Row::Erred, Matter::Retry | Matter::RetryUnwanted));
+        });
+        revives
     }
 
     /// It goes, and speaks when it has gone.
@@ -284,11 +258,7 @@ impl World {
         if let Some((connection, message)) = pick(&self.echoes.reports, bits, 4).cloned() {
             self.report_oddly(connection, message);
         }
-        let Some((worker, word)) = pick(&self.echoes.words, bits, 6) else { return };
-        let Some((key, run)) = mentioned(word) else { return };
-        let worker = if bits.is_multiple_of(2) { Some(*worker) } else { self.alive(bits as usize) };
-        let Some(node) = worker.and_then(|worker| self.workers.get(&worker)) else { return };
-        let connection = node.connection;
+        let Some((connection, key, run)) = self.some_report(bits) else { return };
         let message = ClientMessage::Query { id: 1, query: Query::Info };
         let (nbytes, failure) = (8, Arc::new(TaskFailure::Cancelled));
         for report in [
@@ -334,7 +304,13 @@ impl World {
     fn say_again(&mut self, bits: u64) {
         let Some((worker, message)) = pick(&self.echoes.words, bits, 5).cloned() else { return };
         self.say_if_ignored(worker, message);
-        let Some((worker, key, run)) = self.some_run(bits) else { return };
+        if let Some((worker, key, run)) = self.some_run(bits) {
+            self.say_of(worker, key, run);
+        }
+    }
+
+    /// A worker is told what it might have been told of a run, if nothing follows.
+    fn say_of(&mut self, worker: u32, key: Key, run: RunId) {
         let recomputing = SchedulerToClient::Recomputing { key };
         for message in [
             SchedulerToWorker::Free { key, run },
@@ -357,24 +333,22 @@ impl World {
         }
     }
 
-    /// A run that a worker was told of lately, or one of which the body waits.
-    fn some_run(&self, bits: u64) -> Option<(u32, Key, RunId)> {
-        let waiting = self.workers.iter().flat_map(|(worker, node)| {
-            node.nested.iter().map(|(run, nested)| (*worker, nested.key(), *run))
-        });
-        let told = pick(&self.echoes.words, bits, 7).and_then(|(worker, word)| {
-            let (key, run) = mentioned(word)?;
-            Some((*worker, key, run))
-        });
-        if bits.is_multiple_of(2) { waiting.last().or(told) } else { told }
+    /// A body that says nothing else does.
+    fn bodies_speak(&mut self, bits: u64) {
+        if let Some((worker, key, run)) = self.some_run(bits) {
+            self.body_speaks(worker, key, run);
+        }
     }
 
-    /// A body that says nothing else asks the scheduler, and leaves; a client sends what no run
-    /// receives.
-    fn bodies_speak(&mut self, bits: u64) {
-        let Some((worker, key, run)) = self.some_run(bits) else { return };
+    /// It says how far it is, asks the scheduler, and leaves; a client sends what it does not
+    /// receive.
+    fn body_speaks(&mut self, worker: u32, key: Key, run: RunId) {
         let Some(node) = self.workers.get(&worker) else { return };
         let waits = node.nested.contains_key(&run);
+        let noted = WorkerEvent::Noted { run, note: Note::Progress(1) };
+        if self.may_happen(worker, &noted) {
+            self.worker_event(worker, noted);
+        }
         for message in [ClientMessage::Query { id: 1, query: Query::Info }, ClientMessage::Goodbye]
         {
             // One that waits would lose what it waits for.
@@ -410,37 +384,16 @@ impl World {
     /// Somebody pulls values of lately mentioned runs from a worker, held or not.
     fn pull_anything(&mut self, bits: u64) {
         let Some(worker) = self.alive(bits as usize) else { return };
-        let mentioned = self.echoes.words.iter().filter_map(|(_, word)| mentioned(word));
+        let mentioned = self.echoes.words.iter().flat_map(|(_, word)| mentioned(word));
         let items: Vec<Item> = mentioned.map(|(key, run)| Item { key, run }).collect();
         if !items.is_empty() {
-            self.next_request += 1;
-            let request = RequestId(self.next_request);
-            self.worker_event(worker, WorkerEvent::Asked { request, items });
+            self.pull(worker, items);
         }
     }
-}
 
-/// One of these.
-fn pick<T>(list: &VecDeque<T>, bits: u64, which: u64) -> Option<&T> {
-    let at = below(hash(bits, ODD, 0, which), (list.len() as u64).max(1));
-    list.get(at as usize)
-}
-
-/// A run that is spoken of, and whose.
-fn mentioned(word: &SchedulerToWorker) -> Option<(Key, RunId)> {
-    match word {
-        SchedulerToWorker::Compute(compute) => {
-            let input = compute.inputs.first().map(|input| (input.key, input.run));
-            Some(input.unwrap_or((compute.key, compute.run)))
-        }
-        SchedulerToWorker::Acquire(input) => Some((input.key, input.run)),
-        SchedulerToWorker::Free { key, run }
-        | SchedulerToWorker::Holders { key, run, .. }
-        | SchedulerToWorker::Recall { key, run } => Some((*key, *run)),
-        SchedulerToWorker::Define { .. }
-        | SchedulerToWorker::Leave
-        | SchedulerToWorker::Peer { .. }
-        | SchedulerToWorker::Registered { .. }
-        | SchedulerToWorker::ToRun { .. } => None,
+    fn pull(&mut self, worker: u32, items: Vec<Item>) {
+        self.next_request += 1;
+        let request = RequestId(self.next_request);
+        self.worker_event(worker, WorkerEvent::Asked { request, items });
     }
 }

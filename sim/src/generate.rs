@@ -16,6 +16,7 @@ use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 /// Streams of chance that belong to plans.
 const PLAN: u64 = 0x706c_616e;
 const HOT: u64 = 0x686f_7400;
+const NESTS: u64 = 0x6e_6573;
 const SERVES: u64 = 0x73_6572;
 
 /// Hashed keys that every client may submit, with one recipe each.
@@ -345,7 +346,8 @@ impl<'a> Generator<'a> {
         match self.pick(&style.choices) {
             Choice::Ambush => {
                 let moment = Moment::ALL[self.draw(Moment::ALL.len() as u64) as usize];
-                Op::Ambush(moment, 1 + self.draw(6))
+                let nth = 1 + self.draw(6);
+                Op::Ambush(moment, if moment.is_rare() { nth.div_ceil(3) } else { nth })
             }
             Choice::Cancel => Op::Cancel(client, self.some(client, false)),
             Choice::Clog => {
@@ -497,12 +499,21 @@ impl<'a> Generator<'a> {
                 3 => body.poison = true,
                 4 | 5 => body.children = 1 + self.draw(3) as u8,
                 6 => body.reschedules = 1 + self.draw(3) as u8,
+                7.. if self.nests(key) => body.children = 1,
                 7.. => {}
             }
         }
         let priority = self.draw(3) as i32 - 1;
         let fields = self.switches.fields(self.seed, entity(key), body, self.mix.bodies);
         TaskDef { key, dependencies, body, retries, priority, scattered: false, fields }
+    }
+
+    /// Whether a body has a child although it need not: in one plan of four there are many, so that
+    /// they wait for slots, and are called off while they wait.
+    fn nests(&self, key: Key) -> bool {
+        self.mix.swarm
+            && hash(self.seed, NESTS, 0, 0).is_multiple_of(4)
+            && hash(self.seed, NESTS, entity(key), 1).is_multiple_of(4)
     }
 
     /// A hot key, after the hot keys that it depends on: the same recipes whoever submits them.

@@ -25,6 +25,11 @@ fn turn<T: Copy>(plan: &Plan, knob: u64, positions: [T; 3]) -> T {
     }
 }
 
+/// How long the scheduler of this plan may have nothing to do, until it says that it ends.
+pub(crate) fn idle_timeout(plan: &Plan) -> Duration {
+    turn(plan, 9, [Duration::ZERO, Duration::from_millis(3), Duration::from_millis(1_000)])
+}
+
 /// How each worker of this plan behaves.
 pub(crate) fn worker(plan: &Plan, nthreads: u32, depth: Depth) -> WorkerConfig {
     let usual = WorkerConfig::default();
@@ -56,7 +61,7 @@ pub(crate) fn client(plan: &Plan, depth: Depth) -> ClientConfig {
         busy_delay: turn(plan, 6, [usual.busy_delay, millis(1), millis(2_000)]),
         min_backoff: turn(plan, 7, [usual.min_backoff, millis(1), millis(2_000)]),
         max_backoff: turn(plan, 8, [usual.max_backoff, millis(10), usual.max_backoff]),
-        relay_time: turn(plan, 9, [usual.relay_time, millis(1), millis(100)]),
+        relay_time: turn(plan, 11, [usual.relay_time, millis(1), millis(100)]),
         track_touched: depth == Depth::Touched,
     }
 }

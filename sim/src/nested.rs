@@ -181,11 +181,6 @@ impl World {
 }
 
 impl Nested {
-    /// The task that it is the body of.
-    pub(crate) fn key(&self) -> Key {
-        self.key
-    }
-
     /// Whether it has all that it has awaited.
     pub(crate) fn has_all(&self) -> bool {
         self.error.is_some() || self.children.iter().all(|(_, value)| value.is_some())

@@ -140,7 +140,8 @@ impl Default for Latency {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
     /// The worker to which this happens for the so-manieth time from now on dies of it: what it says
-    /// at that moment is lost.
+    /// at that moment is lost. Where connections break, it may be given up instead, and hear so at
+    /// that moment, as soon as it has done all that follows from it.
     Ambush(Moment, u64),
     /// The client calls these futures off.
     Cancel(usize, Vec<Key>),
@@ -200,7 +201,7 @@ impl Op {
     }
 }
 
-/// A moment in the life of a worker at which its death is worst.
+/// A moment in the life of a worker at which its death, or the end of its session, is worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// A body starts to wait for tasks of its own.
@@ -221,11 +222,15 @@ pub enum Moment {
     Told,
     /// Values are served to a peer.
     Serve,
+    /// A body is not wanted any more.
+    Stop,
+    /// A body that has waited wants a slot again.
+    Unblocked,
 }
 
 impl Moment {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Blocked,
         Self::Execute,
         Self::Executed,
@@ -235,7 +240,15 @@ impl Moment {
         Self::Received,
         Self::Told,
         Self::Serve,
+        Self::Stop,
+        Self::Unblocked,
     ];
+
+    /// Whether it comes only a few times in a run, if at all.
+    #[must_use]
+    pub fn is_rare(self) -> bool {
+        matches!(self, Self::Blocked | Self::Flush | Self::Stop | Self::Unblocked)
+    }
 
     /// The moment that this is, if it is one.
     pub(crate) fn of_event(event: &Event) -> Option<Self> {
@@ -245,14 +258,14 @@ impl Moment {
             Event::Gathered { .. } => Some(Self::Gathered),
             Event::Received { .. } => Some(Self::Received),
             Event::FromScheduler(_) => Some(Self::Told),
+            Event::Unblocked { .. } => Some(Self::Unblocked),
             Event::Asked { .. }
             | Event::Disconnected
             | Event::Flushed { .. }
             | Event::FromRun { .. }
             | Event::Noted { .. }
             | Event::Served { .. }
-            | Event::Tick
-            | Event::Unblocked { .. } => None,
+            | Event::Tick => None,
         }
     }
 
@@ -263,6 +276,7 @@ impl Moment {
             Effect::Flush { .. } => Some(Self::Flush),
             Effect::Gather { .. } => Some(Self::Gather),
             Effect::Serve { .. } => Some(Self::Serve),
+            Effect::Stop { .. } => Some(Self::Stop),
             Effect::Accept { .. }
             | Effect::Close { .. }
             | Effect::Forget { .. }
@@ -270,7 +284,6 @@ impl Moment {
             | Effect::Reject { .. }
             | Effect::Resume { .. }
             | Effect::ServeBusy { .. }
-            | Effect::Stop { .. }
             | Effect::ToRun { .. }
             | Effect::ToScheduler(_) => None,
         }

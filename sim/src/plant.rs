@@ -57,6 +57,8 @@ plants! {
     ExecuteTwice "execute-twice",
     /// A worker says that an announcement has left before it has.
     FlushEarly "flush-early",
+    /// The scheduler ends although it had something to do a moment ago.
+    EndEarly "end-early",
     /// What is detached goes with its client.
     ForgetDetached "forget-detached",
     /// Under a name nothing is published.
@@ -211,6 +213,7 @@ impl Plant {
             }
             Self::DeafWaiter => Some(Property::Forced),
             Self::ChargeEarly => Some(Property::Deaths),
+            Self::EndEarly => Some(Property::Ending),
             Self::EndlessRetries => Some(Property::Reference),
             Self::ForgetDetached => Some(Property::Detached),
             Self::ForgetPublished => Some(Property::Published),
@@ -336,6 +339,7 @@ impl Plant {
             | Self::ChargeEarly
             | Self::DatasetDies
             | Self::DeafWaiter
+            | Self::EndEarly
             | Self::EndlessRetries
             | Self::DoubleResources
             | Self::ExecuteTwice

@@ -148,6 +148,8 @@ properties! {
         "What is published is known by its name until it is unpublished, whoever goes.",
     Recalls "s46-recalls" Event
         "A worker is asked back only what it was given and has not ended, once a run.",
+    Ending "s47-ending" Event
+        "The scheduler ends for want of work only after it had none, and heard no client, for as long as configured.",
     Settles "l1-settles" Quiescence
         "When nothing happens any more, everything that is wanted has settled.",
     WakeUp "l2-wake-up" Quiescence

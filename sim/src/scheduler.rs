@@ -3,7 +3,7 @@
 //! It must not know why the machine says what it says.
 
 use raddle_core::client::Event as ClientEvent;
-use raddle_core::scheduler::{Config, Effect, Event, PeerError, Scheduler};
+use raddle_core::scheduler::{Config, Effect, Event, Kind, PeerError, Scheduler};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
 use raddle_net::messages::ClientMessage;
@@ -11,8 +11,10 @@ use raddle_net::names::Key;
 
 use crate::corrupt::Cause;
 use crate::failure::Failure;
+use crate::knobs;
 use crate::plan::Plan;
 use crate::plant::Plant;
+use crate::property::Property;
 use crate::world::{Delivery, Depth, Node, Settings, World, node_behind};
 
 /// The scheduler.
@@ -21,6 +23,8 @@ pub(crate) struct SimScheduler {
     pub(crate) machine: Scheduler,
     /// Since when there has been no worker.
     deserted: Option<Instant>,
+    /// When there was something to do, or a client said something, for the last time.
+    busy: Instant,
     /// When it is woken next, at the latest.
     alarm: Option<Instant>,
     /// The kind of its last event.
@@ -35,6 +39,8 @@ impl SimScheduler {
         let allowed_failures = if charge_early { 0 } else { Config::default().allowed_failures };
         let ignored = settings.plant == Some(Plant::IgnoreGrace);
         let grace = if ignored { plan.grace / 2 } else { plan.grace };
+        let idle = knobs::idle_timeout(plan);
+        let hurries = settings.plant == Some(Plant::EndEarly);
         let config = Config {
             allowed_failures,
             policy: settings.policy,
@@ -43,12 +49,14 @@ impl SimScheduler {
             client_grace: Duration::from_micros(grace),
             worker_grace: Duration::from_micros(grace),
             no_workers_timeout: patience(plan),
+            idle_timeout: if hurries { idle / 2 } else { idle },
             ..Config::default()
         };
         Self {
             machine: Scheduler::new(config),
             alarm: None,
             deserted: None,
+            busy: Instant::ZERO,
             last: 0,
             effects: Vec::new(),
         }
@@ -63,6 +71,7 @@ impl World {
         self.note_desertion();
         let heard = self.watch_scheduler_hear(&event);
         let cause = Cause::of(&event, self.settings.plant);
+        let is_word = matches!(event, Event::FromClient { .. } | Event::ClientConnected { .. });
         let event = self.corrupt_event(event);
         let sim = &mut self.scheduler;
         if event == Event::Tick {
@@ -71,6 +80,10 @@ impl World {
         let mut out = std::mem::take(&mut sim.effects);
         sim.machine.handle(self.now, event, &mut out);
         self.note_desertion();
+        let machine = &self.scheduler.machine;
+        if is_word || Kind::ALL.iter().any(|kind| kind.is_active() && machine.count(*kind) > 0) {
+            self.scheduler.busy = self.now;
+        }
         let machine = &self.scheduler.machine;
         let wholly = self.checks_wholly(machine.tasks());
         let checked = if wholly { machine.check() } else { machine.check_touched() };
@@ -126,9 +139,7 @@ impl World {
                 let node = self.behind(connection);
                 self.fail(Failure::Protocol(format!("scheduler closes {node:?}: {reason}")));
             }
-            Effect::End => {
-                self.fail(Failure::Protocol("the scheduler ends, and nobody asked".to_owned()));
-            }
+            Effect::End => self.judge_end(),
             Effect::ToClient { connection, message } => {
                 if let Some(Node::Client(client)) = self.behind(connection)
                     && self.is_current(Node::Client(client), connection)
@@ -146,6 +157,15 @@ impl World {
                 }
             }
             Effect::Warn { .. } => {}
+        }
+    }
+
+    /// Nobody asks for the end; the scheduler says that it has nothing to do. It is let go on.
+    fn judge_end(&mut self) {
+        let (limit, idle) = (knobs::idle_timeout(self.plan()), self.now - self.scheduler.busy);
+        if limit.is_zero() || idle < limit {
+            let early = format!("it ends after {} µs", idle.as_micros());
+            self.fail(Failure::Broken(Property::Ending, early));
         }
     }
 

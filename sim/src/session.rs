@@ -313,6 +313,31 @@ impl World {
         self.scheduler_event(SchedulerEvent::SessionEnded { connection, reason });
     }
 
+    /// Whether a worker that is ambushed is given up, and does not die.
+    pub(crate) fn may_be_given_up(&mut self, worker: u32) -> bool {
+        let speaks = |line: &Line| {
+            let on = line.connected;
+            line.opened
+                && !line.over
+                && on.is_some()
+                && line.peer.on == on
+                && line.scheduler.on == on
+        };
+        self.lines.get(&Node::Worker(worker)).is_some_and(speaks)
+            && self.chance(Node::Worker(worker).number(), 2) == 0
+    }
+
+    /// The scheduler's side of a worker's session cannot go on, and the worker hears so at once: what
+    /// was on its way is lost.
+    pub(crate) fn give_up(&mut self, worker: u32) {
+        let node = Node::Worker(worker);
+        let Some(line) = self.lines.get_mut(&node) else { return };
+        let connection = line.connection;
+        line.connected = None;
+        self.end_line(node, connection);
+        self.session_lost(node);
+    }
+
     /// A process is no more, and the scheduler hears so, behind all that it had said.
     pub(crate) fn hang_up(&mut self, node: Node, event: SchedulerEvent) {
         let delivery = match self.lines.get(&node) {

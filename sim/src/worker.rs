@@ -17,6 +17,7 @@ use raddle_net::messages::{
 use raddle_net::names::{Key, RunId, Session, WorkerId};
 
 use crate::body::{Body, Refusal};
+use crate::bystander::{passes, passes_soon};
 use crate::client::small;
 use crate::corrupt::{corrupt_worker_effects, corrupt_worker_event};
 use crate::failure::Failure;
@@ -250,6 +251,7 @@ impl World {
             self.watch.worker_ticks(now, worker);
         }
         let moment = Moment::of_event(&event);
+        let passing = passes(&event);
         self.watch.worker_hears(worker, &event);
         let event = corrupt_worker_event(self.settings.plant, event);
         let mut out = std::mem::take(&mut self.spare_worker_effects);
@@ -267,11 +269,17 @@ impl World {
         if let Err(violation) = checked {
             self.fail(Failure::Worker(violation));
         }
+        let passing = match self.has_bystanders {
+            true => passing.or_else(|| out.iter().find_map(passes_soon)),
+            false => None,
+        };
+        let mut sprung = false;
         if !self.ambushes.is_empty() {
             let moments = out.iter().filter_map(Moment::of_effect).chain(moment);
-            if moments.into_iter().any(|moment| self.springs(moment)) {
-                return self.die(worker);
-            }
+            sprung = moments.into_iter().any(|moment| self.springs(moment));
+        }
+        if sprung && !self.may_be_given_up(worker) {
+            return self.die(worker);
         }
         for effect in out.drain(..) {
             if !self.workers.contains_key(&worker) {
@@ -284,6 +292,12 @@ impl World {
         self.spare_worker_effects = out;
         if let Some(at) = alarm {
             self.at(at, Delivery::Worker(worker, Event::Tick));
+        }
+        if let Some(run) = passing {
+            self.meddle_with(worker, run);
+        }
+        if sprung {
+            self.give_up(worker);
         }
     }
 
@@ -452,6 +466,9 @@ impl World {
 
     /// A body fails, and asks to be run again, as often as its recipe says, over all its runs.
     fn refuses(&mut self, key: Key, body: Body) -> Option<Refusal> {
+        if body.failures == 0 && body.reschedules == 0 {
+            return None;
+        }
         let refused = self.failed.entry(key).or_default();
         let asks = body.refuses(*refused) == Some(Refusal::Reschedule);
         // Others that fail do it by killing their worker, or not at all.

@@ -210,7 +210,7 @@ impl World {
             lines: BTreeMap::new(),
             echoes: Echoes::default(),
             has_bystanders: plan.ops.iter().any(|step| matches!(step.op, Op::Meddle(_))),
-            has_sessions: plan.ops.iter().any(|step| matches!(step.op, Op::Cut(..))),
+            has_sessions: plan.ops.iter().any(|step| breaks_connections(&step.op)),
             oracle: Oracle::of(&plan),
             watch: Watch::new(&plan),
             reference: Reference::of(&settings, &plan),
@@ -505,6 +505,28 @@ impl World {
             Some(client) => leak(format!("{} futures in a client", client.machine.futures())),
             None => Ok(()),
         }
+    }
+}
+
+/// Whether a connection may break by it, other than with its end.
+fn breaks_connections(op: &Op) -> bool {
+    match op {
+        Op::Ambush(moment, _) => moment.is_rare(),
+        Op::Cut(..) => true,
+        Op::Cancel(..)
+        | Op::Clog(..)
+        | Op::Goodbye(_)
+        | Op::Join(_)
+        | Op::Kill(_)
+        | Op::Leave(_)
+        | Op::Meddle(_)
+        | Op::Pause(..)
+        | Op::Query(..)
+        | Op::Release(..)
+        | Op::Scatter(..)
+        | Op::Submit(..)
+        | Op::Vanish(_)
+        | Op::Wish(..) => false,
     }
 }
 

@@ -122,6 +122,8 @@ pub struct Scheduler {
     starving: Starving,
     /// Since when there is nothing to do, if that matters.
     idle_since: Option<Instant>,
+    /// Whether it has been said that the cluster ends, and nothing has happened since.
+    is_ending: bool,
     waiting_queries: Vec<WaitingQuery>,
     /// Copies that are to be, and workers that are to leave.
     copies: Copies,
@@ -158,6 +160,7 @@ impl Scheduler {
             no_workers_since: None,
             starving: Starving::default(),
             idle_since: (!config.idle_timeout.is_zero()).then_some(Instant::ZERO),
+            is_ending: false,
             waiting_queries: Vec::new(),
             copies: Copies::default(),
             detached: None,

@@ -38,6 +38,7 @@ impl Scheduler {
             match timer {
                 Timer::Grace(connection) => self.close(connection, PeerError::Away, turn),
                 Timer::Idle => {
+                    self.is_ending = true;
                     self.idle_since = None;
                     turn.out.push(Effect::End);
                 }
@@ -60,14 +61,16 @@ impl Scheduler {
     }
 
     /// Whether there is nothing to do, and since when, if that matters; a client's word is something.
+    /// The end is said once.
     pub(super) fn watch_for_work(&mut self, now: Instant, is_word: bool) {
         if self.config.idle_timeout.is_zero() {
             return;
         }
         let index = self.state.index();
         let is_busy = Kind::ALL.iter().any(|kind| kind.is_active() && index.count(*kind) > 0);
+        self.is_ending &= !is_busy && !is_word;
         self.idle_since = match self.idle_since {
-            _ if is_busy => None,
+            _ if is_busy || self.is_ending => None,
             Some(since) if !is_word => Some(since),
             Some(_) | None => Some(now),
         };

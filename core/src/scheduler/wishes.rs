@@ -103,7 +103,10 @@ impl Scheduler {
         for key in keys {
             match self.state.find(*key) {
                 Some(task) => {
-                    self.state.want(client, task);
+                    // It may have called it off before, and heard so: that does not count any more.
+                    if self.state.want(client, task) && self.kind(task) != Kind::Erred {
+                        self.to_client(client, SchedulerToClient::Recomputing { key: *key }, turn);
+                    }
                     if self.kind(task) == Kind::Released {
                         turn.recommend(task, Goal::Waiting);
                     }

@@ -38,7 +38,7 @@ usage: cargo sim -- --tier madsim | both [--seed N | A..B | --replay FILE] [--jo
   --no-shrink          leave a failing case as it is
   --log                write the log of the shell to standard error, such as raddle=debug
 
-exit codes: 0 passed, 1 usage, 125 not deterministic, 127 panicked, 128 stuck or leaking, 129 wrong";
+exit codes: 0 passed, 1 usage, 125 not deterministic, 126 nothing was judged, 127 panicked, 128 stuck or leaking, 129 wrong";
 
 /// What may go into making one failure small.
 const SHRINK_TIME: Duration = Duration::from_secs(60);
@@ -224,7 +224,10 @@ impl Options {
             // Said again, by a run in this process.
             return self.run_here(case);
         }
-        Ok(Report { digest: digest(&first), ..Report::default() })
+        told(&first).ok_or_else(|| {
+            eprintln!("{}: a process says only {first:?}", case.story);
+            ExitCode::from(126)
+        })
     }
 
     /// The exit code and the last line of a process that replays a case.
@@ -297,13 +300,20 @@ fn say(reports: &[Report]) -> ExitCode {
         sum(|report| report.executions),
         sum(|report| report.judged),
     );
+    if sum(|report| report.judged) == 0 && !reports.is_empty() {
+        eprintln!("of so many cases none has judged anything: the simulator is wrong");
+        return ExitCode::from(126);
+    }
     ExitCode::SUCCESS
 }
 
-/// The hash at the end of a line of [`say`].
-fn digest(line: &str) -> u64 {
-    let word = line.rsplit(' ').next().unwrap_or_default();
-    u64::from_str_radix(word, 16).unwrap_or_default()
+/// What another process has said of the one case that it has run, by [`say`].
+fn told(line: &str) -> Option<Report> {
+    let (counts, hash) = line.split_once(", hash ")?;
+    let counts: Vec<u64> = counts.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [1, events, executions, judged] = counts[..] else { return None };
+    let digest = u64::from_str_radix(hash, 16).ok()?;
+    Some(Report { events, executions, judged, digest, ..Report::default() })
 }
 
 fn save(path: &Path, case: &Case) -> Result<(), ExitCode> {

@@ -54,6 +54,20 @@ pub(super) fn named(target: Target) -> Option<String> {
     }
 }
 
+/// The name of the worker of this number, of those alive.
+pub(super) fn names(which: u64) -> Vec<String> {
+    find(Place::Worker(which)).map(|machine| name(machine.ip)).into_iter().collect()
+}
+
+/// The name of the worker of this number, which may leave from now on.
+pub(super) fn retire(which: u64) -> Vec<String> {
+    let names = names(which);
+    if let Some(machine) = find(Place::Worker(which)) {
+        stage(|stage| stage.retiring.insert(machine.node));
+    }
+    names
+}
+
 fn name(ip: IpAddr) -> String {
     format!("worker at {ip}")
 }
@@ -79,7 +93,10 @@ async fn work() {
         stage.oracle.killed();
         stage.faulty
     });
+    let node = plugin::node();
     match ended {
+        // It was to leave, and nobody starts it again.
+        Ok(()) if stage(|stage| stage.retiring.remove(&node)) => return,
         // The scheduler was not reached, or does not know yet that who was there under this name
         // is gone: it tries again.
         Err(raddle::Error::Connect { .. } | raddle::Error::Refused { .. }) => {}
@@ -131,12 +148,12 @@ pub(super) fn vanish(client: usize) {
     Handle::current().kill(node);
 }
 
-/// Somebody works again, if nobody does.
+/// Somebody works again, if nobody does, or whoever is there may rest or be about to leave.
 pub(super) fn heal() {
     let nobody = stage(|stage| {
         stage.healed = true;
         stage.ambushes.clear();
-        stage.workers.is_empty()
+        stage.workers.is_empty() || stage.holds_back
     });
     if nobody {
         join(1);

@@ -142,7 +142,10 @@ async fn set_stage(case: &Case, weather: &Weather) {
     let machine = Machine { node: scheduler.id(), ip: network::address(scheduler.id()) };
     Stage::set(case.seed, weather.clone(), director, machine);
     let faults = case.plan.ops.iter().filter(|step| is_fault(&step.op)).count();
-    stage(|stage| stage.faulty = faults + weather.faults.len() > 0);
+    stage(|stage| {
+        stage.faulty = faults + weather.faults.len() > 0;
+        stage.holds_back = case.plan.holds_workers_back();
+    });
     // It listens before anybody comes: others would try again, later.
     sleep(Duration::from_millis(1)).await;
 }

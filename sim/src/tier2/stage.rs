@@ -4,7 +4,7 @@
 //! It must not know how nodes are started, or what they do.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use madsim::runtime::NodeHandle;
@@ -45,6 +45,10 @@ pub(super) struct Stage {
     pub(super) cut_off: bool,
     /// Whether plan or weather have faults by which workers may lose their connections.
     pub(super) faulty: bool,
+    /// Whether somebody asks that workers rest or leave.
+    pub(super) holds_back: bool,
+    /// Workers that were told to leave.
+    pub(super) retiring: BTreeSet<NodeId>,
     /// Faults that are not undone yet.
     pub(super) open: usize,
     /// No fault happens any more: the cluster must stay as it is.
@@ -95,6 +99,8 @@ impl Stage {
             ambushes: Vec::new(),
             cut_off: false,
             faulty: false,
+            holds_back: false,
+            retiring: BTreeSet::new(),
             open: 0,
             healed: false,
             decided: 0,

@@ -228,8 +228,19 @@ impl User {
                 let copies = copies as usize;
                 drop(tokio::spawn(async move { drop(client.replicate(&future, copies).await) }));
             }
-            // Nodes of this tier are started again by who looks after them.
-            Question::Rest(..) | Question::Retire(_) => {}
+            Question::Rest(worker, rests) => {
+                let workers = nodes::names(worker as u64);
+                drop(tokio::spawn(async move {
+                    match rests {
+                        true => drop(client.pause_workers(&workers).await),
+                        false => drop(client.unpause_workers(&workers).await),
+                    }
+                }));
+            }
+            Question::Retire(worker) => {
+                let workers = nodes::retire(worker as u64);
+                drop(tokio::spawn(async move { drop(client.retire_workers(&workers).await) }));
+            }
             Question::Info => drop(tokio::spawn(async move { drop(client.info().await) })),
             Question::Workers => {
                 drop(tokio::spawn(async move { drop(client.wait_for_workers(1).await) }));

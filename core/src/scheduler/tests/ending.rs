@@ -29,4 +29,9 @@ fn what_has_nothing_to_do_for_long_enough_ends() {
     assert_eq!(cluster.fetch(1, 1, 1), vec![]);
     assert_eq!(cluster.scheduler.next_deadline(), Some((due, Timer::Idle)));
     assert_eq!(cluster.tick_at_deadline(), vec![Effect::End]);
+    // It is said once; whoever goes on nevertheless is heard.
+    assert_eq!(cluster.scheduler.next_deadline(), None);
+    cluster.ask(ANN, Query::Info);
+    let due = cluster.now + limit;
+    assert_eq!(cluster.scheduler.next_deadline(), Some((due, Timer::Idle)));
 }

@@ -107,6 +107,22 @@ fn a_cancelled_task_can_be_retried() {
 }
 
 #[test]
+fn who_called_off_what_goes_on_for_others_can_want_it_again() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    cluster.says(BOB, ClientMessage::Want { keys: vec![key(1)] });
+    let called_off = Arc::new(Failure::Cancelled);
+    assert_eq!(cluster.cancel(BOB, 1), vec![tells(BOB, erred(1, 1, &called_off))]);
+    assert_eq!(retry(&mut cluster, BOB, &[1]), vec![tells(BOB, recomputing(1))]);
+    // The same if it is done before that is heard.
+    assert_eq!(cluster.cancel(BOB, 1), vec![tells(BOB, erred(1, 1, &called_off))]);
+    cluster.finish(1, 1, 1);
+    let done =
+        vec![tells(BOB, recomputing(1)), tells(BOB, introduced(1)), tells(BOB, in_memory(1, 1, 1))];
+    assert_eq!(retry(&mut cluster, BOB, &[1]), done);
+}
+
+#[test]
 fn a_detached_task_ends_whoever_leaves_and_is_kept_by_nobody() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[]), task(2, &[1])]);
