@@ -267,11 +267,27 @@ impl Reference {
     /// not run again, or something upstream has failed. Which came first is for the real one to choose.
     fn is_idle(&self, key: Key, kind: Kind) -> bool {
         let Some(task) = self.tasks.get(&key) else { return false };
-        let upstream = task.inputs.iter().any(|input| self.tasks[input].has_failed());
+        let upstream = self.has_failed_upstream(key);
         let made = matches!(task.fact, Fact::Made(..));
         let same = matches!(kind, Kind::Erred | Kind::Released) && !made;
         let again = task.attempts > 0 && task.spec.options.at_most_once;
         same && (upstream || again) && !self.needed().contains(&key)
+    }
+
+    /// Whether something that it depends on has failed, directly or not.
+    fn has_failed_upstream(&self, key: Key) -> bool {
+        let (mut seen, mut next) = (BTreeSet::from([key]), vec![key]);
+        while let Some(key) = next.pop() {
+            for input in &self.tasks[&key].inputs {
+                if self.tasks[input].has_failed() {
+                    return true;
+                }
+                if seen.insert(*input) {
+                    next.push(*input);
+                }
+            }
+        }
+        false
     }
 
     /// What the state of a task may be called.
