@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use raddle::prelude::*;
 
 use crate::bench::Bench;
-use crate::cpu;
 use crate::report::Figure;
+use crate::{cpu, workload};
 
 const TREE: Figure =
     Figure::at_least("tree of 65,535 tasks, each the sum of two; tasks/s", 300_000.0);
@@ -61,13 +61,13 @@ impl Took {
 pub(crate) async fn measure(bench: &mut Bench) -> raddle::Result<()> {
     let client = bench.client.clone();
     let smaller = |tasks| bench.tasks(tasks);
-    let tree_took = clocked(tree(&client, 1 << 15)).await?;
-    let long_tree = clocked(tree(&client, smaller(1 << 19))).await?;
-    let merge_took = clocked(merge(&client, smaller(100_000))).await?;
-    let long_merge = clocked(wide_merge(&client, smaller(1_000), 1_000)).await?;
-    let stencil_took = clocked(stencil(&client, 1_000, 100)).await?;
-    let bag_took = clocked(bag(&client, 100)).await?;
-    let numpy_took = clocked(numpy(&client, 100)).await?;
+    let tree_took = clocked(&client, tree(&client, 1 << 15)).await?;
+    let long_tree = clocked(&client, tree(&client, smaller(1 << 19))).await?;
+    let merge_took = clocked(&client, merge(&client, smaller(100_000))).await?;
+    let long_merge = clocked(&client, wide_merge(&client, smaller(1_000), 1_000)).await?;
+    let stencil_took = clocked(&client, stencil(&client, 1_000, 100)).await?;
+    let bag_took = clocked(&client, bag(&client, 100)).await?;
+    let numpy_took = clocked(&client, numpy(&client, 100)).await?;
     for (figure, took) in [
         (TREE, &tree_took),
         (LONG_TREE, &long_tree),
@@ -94,7 +94,11 @@ pub(crate) async fn measure(bench: &mut Bench) -> raddle::Result<()> {
 }
 
 /// From the first submit to the last value; the graph says how many tasks it was.
-async fn clocked(graph: impl Future<Output = raddle::Result<u64>>) -> raddle::Result<Took> {
+async fn clocked(
+    client: &Client,
+    graph: impl Future<Output = raddle::Result<u64>>,
+) -> raddle::Result<Took> {
+    workload::forgotten(client).await?;
     let (start, before) = (Instant::now(), cpu::of_threads("raddle-scheduler"));
     let tasks = graph.await?;
     let time = start.elapsed();

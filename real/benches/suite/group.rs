@@ -5,7 +5,7 @@
 use crate::bench::Bench;
 use crate::{
     busy, core_alone, graphs, intake, latency, limits, memory, start, task_bench, throughput,
-    transfer, zero,
+    transfer, workload, zero,
 };
 
 /// Figures that are measured together.
@@ -62,6 +62,9 @@ impl Group {
 
     /// Measures everything of it once.
     pub(crate) async fn measure(self, bench: &mut Bench) -> raddle::Result<()> {
+        for client in [&bench.client, &bench.local, &bench.by_tls] {
+            workload::forgotten(client).await?;
+        }
         match self {
             Self::Limits => limits::measure(bench),
             Self::Throughput => throughput::measure(bench).await,

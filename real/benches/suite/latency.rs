@@ -33,6 +33,7 @@ pub(crate) async fn measure(bench: &mut Bench) -> raddle::Result<()> {
             }
         }
     }
+    workload::forgotten(&bench.client).await?;
     bench.report.ours(CHAIN, workload::chain(&bench.client, 10_000).await?);
     Ok(())
 }

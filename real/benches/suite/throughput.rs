@@ -35,6 +35,7 @@ pub(crate) async fn measure(bench: &mut Bench) -> raddle::Result<()> {
     bench.report.ours(TLS, workload::map(&bench.by_tls, tasks).await?);
     bench.report.beside(TLS, WITHOUT_TLS, plain);
     bench.report.ours(LONG_MAP, workload::map(&bench.client, bench.tasks(1_000_000)).await?);
+    workload::forgotten(&bench.client).await?;
     bench.report.ours(THREADS, workload::map(&bench.local, tasks).await?);
     bench.report.ours(SUBMITS, workload::submits(&bench.client, tasks).await?);
     bench.report.ours(NESTED, workload::nested(&bench.client, 20, tasks / 20).await?);

@@ -22,6 +22,15 @@ fn length(value: Bytes) -> usize {
     value.len()
 }
 
+/// Waits until the scheduler has forgotten every task: what was dropped is not measured with what
+/// follows.
+pub(crate) async fn forgotten(client: &Client) -> raddle::Result<()> {
+    while client.info().await?.tasks.iter().any(|(_, count)| *count > 0) {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    Ok(())
+}
+
 /// Tasks a second, from the first submit to the last value in the program's hands.
 pub(crate) async fn map(client: &Client, tasks: u64) -> raddle::Result<f64> {
     let start = Instant::now();
