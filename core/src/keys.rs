@@ -6,22 +6,16 @@ use std::collections::BTreeMap;
 
 use raddle_net::names::{Key, KeyKind, Session};
 
-/// Numbers of one page. A page is the unit of allocation, and so of what a client that leaves gaps
-/// between its numbers can waste.
-const PAGE: u64 = 64;
+mod pages;
+
+use self::pages::Pages;
 
 /// What is kept under each key.
 #[derive(Clone, Debug)]
 pub struct KeyTable<V> {
     hashed: BTreeMap<u128, V>,
-    numbered: BTreeMap<Session, BTreeMap<u64, Box<Page<V>>>>,
+    numbered: BTreeMap<Session, Pages<V>>,
     len: usize,
-}
-
-#[derive(Clone, Debug)]
-struct Page<V> {
-    values: [Option<V>; PAGE as usize],
-    used: u32,
 }
 
 impl<V: Copy> KeyTable<V> {
@@ -49,8 +43,7 @@ impl<V: Copy> KeyTable<V> {
         match key.kind() {
             KeyKind::Hashed(hash) => self.hashed.get(&hash).copied(),
             KeyKind::Numbered { session, number } => {
-                let page = self.numbered.get(&session)?.get(&(number / PAGE))?;
-                page.values[slot(number)]
+                self.numbered.get(&session)?.get(number)
             }
         }
     }
@@ -60,13 +53,7 @@ impl<V: Copy> KeyTable<V> {
         let previous = match key.kind() {
             KeyKind::Hashed(hash) => self.hashed.insert(hash, value),
             KeyKind::Numbered { session, number } => {
-                let pages = self.numbered.entry(session).or_default();
-                let page = pages
-                    .entry(number / PAGE)
-                    .or_insert_with(|| Box::new(Page { values: [None; PAGE as usize], used: 0 }));
-                let previous = page.values[slot(number)].replace(value);
-                page.used += u32::from(previous.is_none());
-                previous
+                self.numbered.entry(session).or_default().insert(number, value)
             }
         };
         self.len += usize::from(previous.is_none());
@@ -85,16 +72,11 @@ impl<V: Copy> KeyTable<V> {
 
     fn remove_numbered(&mut self, session: Session, number: u64) -> Option<V> {
         let pages = self.numbered.get_mut(&session)?;
-        let page = pages.get_mut(&(number / PAGE))?;
-        let removed = page.values[slot(number)].take()?;
-        page.used -= 1;
-        if page.used == 0 {
-            pages.remove(&(number / PAGE));
-            if pages.is_empty() {
-                self.numbered.remove(&session);
-            }
+        let removed = pages.remove(number);
+        if pages.is_empty() {
+            self.numbered.remove(&session);
         }
-        Some(removed)
+        removed
     }
 
     /// All keys with what is kept under them, in the order of keys.
@@ -104,19 +86,15 @@ impl<V: Copy> KeyTable<V> {
 
     /// Those of [`Self::iter`] that come after a key, found without passing those before.
     pub fn iter_after(&self, after: Option<Key>) -> impl Iterator<Item = (Key, V)> + '_ {
-        let (session, page, hash) = match after.map(Key::kind) {
+        let (session, from, hash) = match after.map(Key::kind) {
             None => (Some(Session::truncate(0)), 0, None),
-            Some(KeyKind::Numbered { session, number }) => (Some(session), number / PAGE, None),
+            Some(KeyKind::Numbered { session, number }) => (Some(session), number, None),
             Some(KeyKind::Hashed(hash)) => (None, 0, Some(hash)),
         };
         let sessions = session.map(|session| self.numbered.range(session..));
         let numbered = sessions.into_iter().flatten().flat_map(move |(&of, pages)| {
-            let first = if Some(of) == session { page } else { 0 };
-            pages.range(first..).flat_map(move |(&page, entries)| {
-                (0..PAGE).zip(&entries.values).filter_map(move |(slot, value)| {
-                    Some((Key::numbered(of, page * PAGE + slot), (*value)?))
-                })
-            })
+            let from = if Some(of) == session { from } else { 0 };
+            pages.iter_from(from).map(move |(number, value)| (Key::numbered(of, number), value))
         });
         let hashed = self.hashed.range(hash.unwrap_or(0)..);
         let hashed = hashed.map(|(&hash, &value)| (Key::hashed(hash), value));
@@ -130,10 +108,6 @@ impl<V: Copy> Default for KeyTable<V> {
     }
 }
 
-const fn slot(number: u64) -> usize {
-    (number % PAGE) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use std::ops::Bound;
@@ -143,7 +117,7 @@ mod tests {
     use super::*;
 
     fn key() -> impl Strategy<Value = Key> {
-        let number = prop_oneof![0..200_u64, Just(u64::MAX), Just(u64::MAX - PAGE)];
+        let number = prop_oneof![0..200_u64, Just(u64::MAX), Just(u64::MAX - 64), 0..1_000_000_u64];
         prop_oneof![
             (0..3_u64, number).prop_map(|(s, n)| Key::numbered(Session::truncate(s), n)),
             (0..50_u128).prop_map(Key::hashed),

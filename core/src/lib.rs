@@ -28,6 +28,7 @@ pub mod client;
 pub mod keys;
 pub mod matrix;
 pub mod random;
+mod ranked;
 pub mod scheduler;
 pub mod time;
 mod touched;

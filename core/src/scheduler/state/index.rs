@@ -8,8 +8,8 @@ use std::ops::Bound;
 
 use raddle_net::names::{Priority, RunId, SpecId, WorkerId};
 
-use super::ranked::Ranked;
 use super::task::{Kind, Task, TaskId, TaskState};
+use crate::ranked::Ranked;
 
 /// Occupancy of a thread up to which a worker is given more tasks, in nanoseconds: what it has to
 /// do while its news travel and its next tasks come.
@@ -27,7 +27,7 @@ pub const PREFILL_MAX: usize = 1024;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Index {
     counts: [u64; Kind::ALL.len()],
-    queued: BTreeMap<SpecId, Ranked<Priority>>,
+    queued: BTreeMap<SpecId, Ranked<Priority, TaskId>>,
     /// The first of the queued tasks of each spec.
     heads: BTreeSet<(Priority, TaskId, SpecId)>,
     no_worker: BTreeMap<SpecId, BTreeSet<(Priority, TaskId)>>,
@@ -43,7 +43,7 @@ pub struct Load {
     /// Threads of the worker, while it can be given tasks; otherwise 0.
     pub nthreads: u32,
     /// Tasks assigned to it, by their runs.
-    pub processing: Ranked<RunId>,
+    pub processing: Ranked<RunId, TaskId>,
     /// How many of them do not want to run: they wait for inputs that are made here, for their value
     /// from a client, or for tasks of their own. They take no room, lest what they wait for finds
     /// none.
@@ -53,7 +53,7 @@ pub struct Load {
     /// What they take of the worker but room, in units of 1/10,000. Nothing is here as 0.
     pub used: BTreeMap<String, u64>,
     /// Tasks of whose values it holds a replica, by the runs that made them.
-    pub values: Ranked<RunId>,
+    pub values: Ranked<RunId, TaskId>,
     /// Their sizes together, in bytes.
     pub nbytes: u64,
 }
@@ -331,8 +331,8 @@ impl Index {
     }
 
     /// Changes the queue of a spec, and with it its head.
-    fn with_queue(&mut self, spec: SpecId, change: impl FnOnce(&mut Ranked<Priority>)) {
-        let head = |queue: &Ranked<_>| queue.first().map(|(priority, id)| (priority, id, spec));
+    fn with_queue(&mut self, spec: SpecId, change: impl FnOnce(&mut Ranked<Priority, TaskId>)) {
+        let head = |queue: &Ranked<_, _>| queue.first().map(|(priority, id)| (priority, id, spec));
         let queue = self.queued.entry(spec).or_default();
         let before = head(queue);
         change(queue);

@@ -15,7 +15,6 @@ mod client;
 #[cfg(test)]
 mod corrupt;
 mod index;
-mod ranked;
 mod spec;
 mod story;
 mod task;

@@ -12,6 +12,7 @@ use super::Peer;
 use super::datum::{Datum, DatumState, Search};
 use super::run::{Activity, Run, RunState};
 use super::table::RunTable;
+use crate::ranked::Ranked;
 use crate::time::Instant;
 use crate::worker::Timer;
 
@@ -41,15 +42,15 @@ pub struct Index {
     /// Bytes on their way here.
     pub(super) incoming: u64,
     /// Ready runs that need no announcement.
-    pub(super) ready: BTreeSet<(Priority, RunId)>,
+    pub(super) ready: Ranked<Priority, RunId>,
     /// Ready runs that need one.
-    pub(super) ready_announced: BTreeSet<(Priority, RunId)>,
+    pub(super) ready_announced: Ranked<Priority, RunId>,
     /// Slots taken.
     pub(super) slots: usize,
     /// What is due when.
     pub(super) timers: BTreeSet<(Instant, Timer)>,
     /// Entered bodies that wait for a slot.
-    pub(super) unblocked: BTreeSet<(Priority, RunId)>,
+    pub(super) unblocked: Ranked<Priority, RunId>,
     /// (datum, priority of the user, user): which runs that are not entered have it as an input. What
     /// is acquired uses itself.
     pub(super) users: BTreeSet<(RunId, Priority, RunId)>,
@@ -83,13 +84,12 @@ impl Index {
 
     /// Whether a run is in the queue that its state says, if any, and is known to use its inputs.
     pub fn holds_run(&self, id: RunId, run: &Run) -> bool {
-        let place = (run.priority, id);
         let is_ready = run.state == RunState::Ready;
         let is_unblocked =
             matches!(run.state, RunState::Busy { activity: Activity::Unblocked, .. });
-        self.unblocked.contains(&place) == is_unblocked
-            && self.ready_announced.contains(&place) == (is_ready && run.announce)
-            && self.ready.contains(&place) == (is_ready && !run.announce)
+        self.unblocked.contains(run.priority, id) == is_unblocked
+            && self.ready_announced.contains(run.priority, id) == (is_ready && run.announce)
+            && self.ready.contains(run.priority, id) == (is_ready && !run.announce)
             && run.inputs.iter().all(|&input| self.users.contains(&(input, run.priority, id)))
     }
 
@@ -117,12 +117,12 @@ impl Index {
 
     /// The run that should have the next slot.
     pub fn next_to_run(&self) -> Option<RunId> {
-        if let Some(&(_, run)) = self.unblocked.first() {
+        if let Some((_, run)) = self.unblocked.first() {
             return Some(run);
         }
         let plain = self.ready.first();
         let announced = self.ready_announced.first().filter(|_| self.announced == 0);
-        plain.into_iter().chain(announced).min().map(|&(_, run)| run)
+        plain.into_iter().chain(announced).min().map(|(_, run)| run)
     }
 
     /// The peer that should be asked next, and the most urgent datum that it holds.
@@ -192,7 +192,7 @@ impl Index {
             self.announced += usize::from(run.announce);
         }
         if let Some(queue) = self.queue_of(run) {
-            assert!(queue.insert((run.priority, id)), "{id} was queued");
+            assert!(queue.insert(run.priority, id), "{id} was queued");
         }
     }
 
@@ -205,11 +205,11 @@ impl Index {
             self.announced -= usize::from(run.announce);
         }
         if let Some(queue) = self.queue_of(run) {
-            assert!(queue.remove(&(run.priority, id)), "{id} was not queued");
+            assert!(queue.remove(run.priority, id), "{id} was not queued");
         }
     }
 
-    fn queue_of(&mut self, run: &Run) -> Option<&mut BTreeSet<(Priority, RunId)>> {
+    fn queue_of(&mut self, run: &Run) -> Option<&mut Ranked<Priority, RunId>> {
         match run.state {
             RunState::Busy { activity: Activity::Unblocked, .. } => Some(&mut self.unblocked),
             RunState::Ready if run.announce => Some(&mut self.ready_announced),

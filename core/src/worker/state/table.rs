@@ -1,37 +1,32 @@
-//! A table by run. Runs are numbered in ascending order, so neighbours share a page, and finding one
-//! costs a search among pages and an array index.
+//! A table by run: open addressing by the number of the run, so that finding one costs a step or two
+//! whichever runs there are.
 //!
 //! This module must not know what is kept under a run.
 
-use std::collections::BTreeMap;
-
 use raddle_net::names::RunId;
 
-/// Runs of one page.
-const PAGE: u64 = 32;
-/// The place of a run that is not in the table.
+/// The place of nothing.
 const NOWHERE: u32 = u32::MAX;
+/// Places that an empty table may keep.
+const KEPT: usize = 32;
+/// 2^64 divided by the golden ratio: neighbours come to lie far apart.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// What is kept under each run.
 #[derive(Clone, Debug)]
 pub struct RunTable<V> {
-    pages: BTreeMap<u128, Page>,
-    values: Vec<Option<V>>,
-    /// Places in `values` that are free.
+    entries: Vec<Option<(RunId, V)>>,
+    /// Places in `entries` that are free.
     free: Vec<u32>,
-}
-
-/// Where the values of 32 runs are.
-#[derive(Clone, Debug)]
-struct Page {
-    places: [u32; PAGE as usize],
-    used: u32,
+    /// Places in `entries`, each at the slot that its run asks for, or after it without a gap. As
+    /// many as a power of two, and at least half of them [`NOWHERE`].
+    slots: Vec<u32>,
 }
 
 impl<V> RunTable<V> {
     /// How many runs there are.
     pub fn len(&self) -> usize {
-        self.values.len() - self.free.len()
+        self.entries.len() - self.free.len()
     }
 
     /// Whether there are none.
@@ -41,98 +36,133 @@ impl<V> RunTable<V> {
 
     /// What is kept under `run`.
     pub fn get(&self, run: RunId) -> Option<&V> {
-        self.values.get(self.place(run)?).and_then(Option::as_ref)
+        let (_, place) = self.find(run)?;
+        self.entries[place].as_ref().map(|(_, value)| value)
     }
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, run: RunId) -> Option<&mut V> {
-        let place = self.place(run)?;
-        self.values.get_mut(place).and_then(Option::as_mut)
+        let (_, place) = self.find(run)?;
+        self.entries[place].as_mut().map(|(_, value)| value)
     }
 
     /// Keeps `value` under `run`, under which there is nothing.
     pub fn insert(&mut self, run: RunId, value: V) {
+        assert!(self.find(run).is_none(), "{run} is in the table");
         let place = self.free.pop().unwrap_or_else(|| {
-            self.values.push(None);
-            u32::try_from(self.values.len() - 1).expect("four billion runs do not fit in memory")
+            self.entries.push(None);
+            u32::try_from(self.entries.len() - 1).expect("four billion runs do not fit in memory")
         });
-        let page = self
-            .pages
-            .entry(page_of(run))
-            .or_insert_with(|| Page { places: [NOWHERE; PAGE as usize], used: 0 });
-        let entry = &mut page.places[slot_of(run)];
-        assert!(*entry == NOWHERE, "{run} is in the table");
-        *entry = place;
-        page.used += 1;
-        self.values[place as usize] = Some(value);
+        self.entries[place as usize] = Some((run, value));
+        if 2 * self.len() > self.slots.len() {
+            self.grow();
+        } else {
+            self.enter(place, run);
+        }
     }
 
-    /// Removes `run`; returns what was there. Nothing is left of an empty page.
+    /// Removes `run`; returns what was there.
     pub fn remove(&mut self, run: RunId) -> Option<V> {
-        let page = self.pages.get_mut(&page_of(run))?;
-        let place = std::mem::replace(&mut page.places[slot_of(run)], NOWHERE);
-        if place == NOWHERE {
-            return None;
-        }
-        page.used -= 1;
-        if page.used == 0 {
-            self.pages.remove(&page_of(run));
-        }
-        self.free.push(place);
-        let value = self.values[place as usize].take();
-        if self.pages.is_empty() {
+        let (slot, place) = self.find(run)?;
+        let (_, value) = self.entries[place].take()?;
+        self.free.push(u32::try_from(place).expect("it came from a slot"));
+        self.close(slot);
+        if self.is_empty() {
             // What a burst needed is not kept for ever, nor is it given back at every trickle.
-            self.values.clear();
-            self.values.shrink_to(PAGE as usize);
+            self.entries.clear();
+            self.entries.shrink_to(KEPT);
             self.free.clear();
-            self.free.shrink_to(PAGE as usize);
+            self.free.shrink_to(KEPT);
+            self.slots.truncate(2 * KEPT);
+            self.slots.shrink_to_fit();
         }
-        value
+        Some(value)
     }
 
-    /// All runs with what is kept under them, in ascending order.
+    /// All runs with what is kept under them, in ascending order. Cost: sorting them.
     pub fn iter(&self) -> impl Iterator<Item = (RunId, &V)> {
-        self.pages.iter().flat_map(move |(&page, Page { places, .. })| {
-            places.iter().zip(0..PAGE).filter_map(move |(&place, slot)| {
-                let value = self.values.get(place as usize)?.as_ref()?;
-                Some((run_of(page, slot), value))
-            })
-        })
+        let mut entries: Vec<_> =
+            self.entries.iter().flatten().map(|(run, value)| (*run, value)).collect();
+        entries.sort_unstable_by_key(|(run, _)| *run);
+        entries.into_iter()
     }
 
-    fn place(&self, run: RunId) -> Option<usize> {
-        let place = self.pages.get(&page_of(run))?.places[slot_of(run)];
-        (place != NOWHERE).then_some(place as usize)
+    /// The slot and the place of a run.
+    fn find(&self, run: RunId) -> Option<(usize, usize)> {
+        let mut slot = self.asked(run);
+        loop {
+            let place = self.slots.get(slot).copied().filter(|place| *place != NOWHERE)? as usize;
+            if self.entries[place].as_ref().is_some_and(|(other, _)| *other == run) {
+                return Some((slot, place));
+            }
+            slot = self.after(slot);
+        }
+    }
+
+    /// The slot that a run asks for.
+    fn asked(&self, run: RunId) -> usize {
+        let bits = self.slots.len().trailing_zeros();
+        let spread = (run.counter ^ u64::from(run.epoch) << 32).wrapping_mul(SPREAD);
+        spread.checked_shr(u64::BITS - bits).unwrap_or(0) as usize
+    }
+
+    fn after(&self, slot: usize) -> usize {
+        (slot + 1) & (self.slots.len() - 1)
+    }
+
+    /// Enters a run that is not in the slots, one of which is free.
+    fn enter(&mut self, place: u32, run: RunId) {
+        let mut slot = self.asked(run);
+        while self.slots[slot] != NOWHERE {
+            slot = self.after(slot);
+        }
+        self.slots[slot] = place;
+    }
+
+    /// Empties a slot; those behind it that asked for it, or for one before, move up.
+    fn close(&mut self, mut gap: usize) {
+        let mask = self.slots.len() - 1;
+        let mut slot = self.after(gap);
+        while self.slots[slot] != NOWHERE {
+            let (run, _) = self.entries[self.slots[slot] as usize].as_ref().expect("it has a slot");
+            let asked = self.asked(*run);
+            if slot.wrapping_sub(asked) & mask >= slot.wrapping_sub(gap) & mask {
+                self.slots[gap] = self.slots[slot];
+                gap = slot;
+            }
+            slot = self.after(slot);
+        }
+        self.slots[gap] = NOWHERE;
+    }
+
+    fn grow(&mut self) {
+        let slots = (2 * self.slots.len()).max(2 * KEPT);
+        self.slots.clear();
+        self.slots.resize(slots, NOWHERE);
+        for place in 0..self.entries.len() {
+            if let Some((run, _)) = self.entries[place] {
+                self.enter(u32::try_from(place).expect("it was counted when it was made"), run);
+            }
+        }
     }
 }
 
 impl<V> Default for RunTable<V> {
     fn default() -> Self {
-        Self { pages: BTreeMap::new(), values: Vec::new(), free: Vec::new() }
+        Self { entries: Vec::new(), free: Vec::new(), slots: Vec::new() }
     }
-}
-
-/// The epoch, then the counter without its last bits.
-fn page_of(run: RunId) -> u128 {
-    u128::from(run.epoch) << 64 | u128::from(run.counter / PAGE)
-}
-
-fn slot_of(run: RunId) -> usize {
-    (run.counter % PAGE) as usize
-}
-
-fn run_of(page: u128, slot: u64) -> RunId {
-    RunId { epoch: (page >> 64) as u32, counter: page as u64 * PAGE + slot }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
 
     fn run() -> impl Strategy<Value = RunId> {
-        let counter = prop_oneof![0..100_u64, Just(u64::MAX), Just(u64::MAX - PAGE)];
+        let counter = prop_oneof![0..100_u64, Just(u64::MAX), (0..100_u64).prop_map(|n| n << 40)];
         let epoch = prop_oneof![0..2_u32, Just(u32::MAX)];
         (epoch, counter).prop_map(|(epoch, counter)| RunId { epoch, counter })
     }
@@ -159,7 +189,8 @@ mod tests {
             for run in model.into_keys() {
                 prop_assert!(table.remove(run).is_some());
             }
-            prop_assert!(table.is_empty() && table.pages.is_empty() && table.values.is_empty());
+            prop_assert!(table.slots.iter().all(|place| *place == NOWHERE));
+            prop_assert!(table.is_empty() && table.entries.is_empty());
         }
     }
 }
