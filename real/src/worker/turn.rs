@@ -25,10 +25,11 @@ use crate::task::{Body, BodyFuture, Invocation};
 use crate::transfer::TransferError;
 use crate::value::Value;
 
-/// A body that takes longer is worth a wake-up of the writer.
-const SHORT_BODY: Duration = Duration::from_micros(20);
+/// A body that takes longer is worth a wake-up of the writer. A wake-up costs the cluster some 50 µs of
+/// computing time, most of it in the kernel: here, in the scheduler, and in whoever it tells.
+const SHORT_BODY: Duration = Duration::from_micros(250);
 /// How long the words of short bodies may wait for others, while such bodies end.
-const WORDS_WAIT: Duration = Duration::from_micros(100);
+const WORDS_WAIT: Duration = Duration::from_micros(500);
 /// Bytes of words that are worth a wake-up.
 const WORDS_BATCH: usize = 16 << 10;
 
