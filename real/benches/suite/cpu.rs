@@ -15,10 +15,13 @@ pub(crate) fn of_threads(name: &str) -> Duration {
     tasks(Path::new("/proc/self/task"), |comm| comm == kept)
 }
 
-/// What this process and its children have used so far.
+/// What this process has used so far, and those of its children that run the same program: peers that
+/// are measured do not count.
 pub(crate) fn of_all() -> Duration {
     let ours = tasks(Path::new("/proc/self/task"), |_| true);
-    let theirs = children().into_iter();
+    let program = |pid: &str| fs::read_link(Path::new("/proc").join(pid).join("exe")).ok();
+    let ourselves = program("self");
+    let theirs = children().into_iter().filter(|pid| program(pid) == ourselves);
     let theirs = theirs.map(|pid| tasks(&Path::new("/proc").join(pid).join("task"), |_| true));
     ours + theirs.sum::<Duration>()
 }
