@@ -70,7 +70,7 @@ enum Command {
     /// Say what has happened to a task, or to a worker
     Story(ask::StoryArgs),
     /// Print the state of the whole cluster as JSON
-    Dump(ask::DumpArgs),
+    Dump(ask::AskArgs),
     /// Run a command on a worker, or one for each line of a file
     Submit(Box<submit::SubmitArgs>),
     /// Wait until tasks are done, or until there are workers

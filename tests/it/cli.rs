@@ -245,3 +245,20 @@ fn a_program_that_is_not_there_is_an_error() {
         Ok(())
     });
 }
+
+#[test]
+fn a_cluster_by_hand_tells_programs_what_it_is() {
+    within_limit(|| {
+        let json = |line: String| serde_json::from_str::<Value>(&line).expect("JSON");
+        let mut scheduler = Program::start(RADDLE, &["scheduler", "--port", "0", "--json"])?;
+        let address = json(scheduler.line()?)["scheduler"].as_str().expect("text").to_owned();
+        let mut worker = Program::start(RADDLE, &["worker", &address, "--json"])?;
+        let reached = json(worker.line()?)["worker"].clone();
+        assert_eq!(json(says(&["workers", &address, "--json"])?)[0]["address"], reached);
+        assert!(json(says(&["dump", &address, "--json"])?)["tasks"].is_array());
+        let ended = json(says(&["shutdown", "--address", &address, "--json"])?);
+        assert_eq!(ended["ended"], address.as_str());
+        assert_eq!((scheduler.end()?.0, worker.end()?.0), (Some(0), Some(0)));
+        Ok(())
+    });
+}

@@ -59,15 +59,6 @@ pub(super) struct StoryArgs {
     json: bool,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct DumpArgs {
-    /// The scheduler's address, tcp://HOST:PORT
-    #[arg(value_name = "ADDRESS", value_parser = super::address)]
-    at: Option<String>,
-    #[command(flatten)]
-    target: Target,
-}
-
 impl AskArgs {
     async fn connect(&self) -> Result<Client> {
         self.target.connect(self.at.as_deref()).await
@@ -124,8 +115,8 @@ pub(super) async fn story(args: StoryArgs) -> Result<i32> {
 }
 
 /// `raddle dump`.
-pub(super) async fn dump(args: DumpArgs) -> Result<i32> {
-    say(&args.target.connect(args.at.as_deref()).await?.dump().await?)?;
+pub(super) async fn dump(args: AskArgs) -> Result<i32> {
+    say(&args.connect().await?.dump().await?)?;
     Ok(0)
 }
 

@@ -20,21 +20,28 @@ enum What {
     Init {
         /// The folder; it is made if it is not there
         folder: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
 /// Makes them; returns the exit code.
 pub(super) fn main(args: CertArgs) -> i32 {
-    let What::Init { folder } = args.what;
+    let What::Init { folder, json } = args.what;
     init::run_to_exit(async {
         credentials::init(&folder)?;
         let shown = folder.display();
-        super::say(&format!(
-            "credentials of a new cluster are in {shown}\n\
-             give ca.pem and token to every machine, and to each the two files of what runs there:\n  \
-             scheduler.pem scheduler.key, worker.pem worker.key, or client.pem client.key\n\
-             then: raddle scheduler --credentials {shown}"
-        ))?;
+        super::say(&match json {
+            true => serde_json::json!({ "credentials": shown.to_string() }).to_string(),
+            false => format!(
+                "credentials of a new cluster are in {shown}\n\
+                 give ca.pem and token to every machine, and to each the two files of what runs \
+                 there:\n  \
+                 scheduler.pem scheduler.key, worker.pem worker.key, or client.pem client.key\n\
+                 then: raddle scheduler --credentials {shown}"
+            ),
+        })?;
         Ok(0)
     })
 }

@@ -24,11 +24,18 @@ pub(super) struct RetireArgs {
 pub(super) struct ShutdownArgs {
     #[command(flatten)]
     target: Target,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// `raddle shutdown`: returns when the scheduler has heard it.
 pub(super) async fn shutdown(args: ShutdownArgs) -> Result<i32> {
-    args.target.connect(None).await?.shutdown().await?;
+    let address = args.target.address(None).await?;
+    args.target.connect(Some(&address)).await?.shutdown().await?;
+    if args.json {
+        say(&json!({ "ended": address }).to_string())?;
+    }
     Ok(0)
 }
 

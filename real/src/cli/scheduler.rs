@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use raddle_core::scheduler::Config;
+use serde_json::json;
 
 use super::say;
 use crate::credentials::Credentials;
@@ -50,6 +51,9 @@ pub(super) struct SchedulerArgs {
     /// Seconds without work and without a word of a client after which the cluster ends; 0: never
     #[arg(long, default_value = "0", value_name = "SECONDS", value_parser = parse_seconds)]
     idle_timeout: Duration,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs a scheduler until it is told to end.
@@ -69,7 +73,10 @@ pub(super) async fn run(args: SchedulerArgs) -> Result<i32> {
     if let Some(file) = &args.scheduler_file {
         scheduler_file::write(file, &address)?;
     }
-    say(&format!("scheduler at {address}"))?;
+    say(&match args.json {
+        true => json!({ "scheduler": address }).to_string(),
+        false => format!("scheduler at {address}"),
+    })?;
     rt::select! {
         biased;
         told = rt::told_to_end() => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use rustix::process::Signal;
+use serde_json::json;
 
 use super::target::Target;
 use crate::credentials::Credentials;
@@ -56,6 +57,9 @@ pub(super) struct WorkerArgs {
     /// runs commands alone
     #[arg(long)]
     program: Option<PathBuf>,
+    /// Print JSON; a program of its own prints what it likes
+    #[arg(long)]
+    json: bool,
 }
 
 /// Serves until interrupted; returns the exit code.
@@ -105,8 +109,13 @@ async fn serve(args: WorkerArgs, scheduler: String) -> Result<()> {
     options.reached(reach);
     options.memory_limit = args.memory_limit;
     options.death_timeout = args.death_timeout;
-    options.joined = Some(init::say_joined);
+    options.joined = Some(if args.json { say_joined } else { init::say_joined });
     leave::run_until(rt::told_to_end(), args.grace, options).await
+}
+
+fn say_joined(address: &str) {
+    // The worker does its work whether anybody reads this or not.
+    let _ = super::say(&json!({ "worker": address }).to_string());
 }
 
 /// Runs `program` as a worker and ends as it does.
