@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use raddle::prelude::*;
-use raddle_tests::{add, total};
+use raddle_tests::{add, blob, together, total};
 
-use crate::support::{Gate, known_tasks, tasks_in, test, threads, until};
+use crate::support::{APP, Gate, Program, RADDLE, known_tasks, tasks_in, test, threads, until};
 
 /// A task that the worker program does not have.
 #[raddle::task]
@@ -141,6 +141,29 @@ fn the_whole_state_can_be_written_down() {
         assert_eq!(tasks[0]["workers"][0], cluster.workers()[0].as_str());
         assert_eq!(dump["workers"][0]["values"], 1500);
         cluster.close().await
+    });
+}
+
+#[test]
+fn a_task_of_which_the_inputs_fit_into_no_worker_fails_and_others_do_not() {
+    test(async || {
+        const PART: usize = 8 << 20;
+        let mut scheduler = Program::start(RADDLE, &["scheduler", "--port", "0"])?;
+        let line = scheduler.line()?;
+        let address = line.split_whitespace().last().unwrap_or_default();
+        let limits = ["--memory-limit", "20MiB", "--threads", "1"];
+        let worker = [&["worker", address, "--program", APP][..], &limits].concat();
+        let mut worker = Program::start(RADDLE, &worker)?;
+        worker.line()?;
+        let client = Client::connect(address).await?;
+        let parts = client.map(blob, [PART; 3]);
+        assert_eq!(client.submit(together(&parts[..2])).await?, 2 * PART);
+        let above = client.submit(together(&parts));
+        let Err(TaskError::NoWorker { reason }) = above.await else { panic!("it ran") };
+        assert!(reason.contains(&(3 * PART).to_string()), "{reason}");
+        client.shutdown().await?;
+        assert_eq!((scheduler.end()?.0, worker.end()?.0), (Some(0), Some(0)));
+        Ok(())
     });
 }
 

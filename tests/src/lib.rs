@@ -151,6 +151,12 @@ pub fn blob(nbytes: usize) -> Bytes {
     bytes.into()
 }
 
+/// How many bytes there are in all of them.
+#[raddle::task]
+pub fn together(blobs: Vec<Bytes>) -> usize {
+    blobs.iter().map(Bytes::len).sum()
+}
+
 /// How many bytes there are, if they are those of a [`blob()`].
 #[raddle::task]
 pub fn verify(bytes: Bytes) -> Option<usize> {
