@@ -77,7 +77,7 @@ pub use agree::{difference, without_races};
 pub use body::{Body, Refusal};
 pub use bytes::{pack, unpack};
 pub use case::{Case, policy_name, policy_named};
-pub use coverage::Coverage;
+pub use coverage::{Coverage, why_unseen};
 pub use failure::{Class, Failure, Report};
 pub use fields::{Fields, Target};
 pub use generate::Mix;

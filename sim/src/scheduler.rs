@@ -6,7 +6,7 @@ use raddle_core::client::Event as ClientEvent;
 use raddle_core::scheduler::{Config, Effect, Event, Kind, PeerError, Scheduler};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
-use raddle_net::messages::ClientMessage;
+use raddle_net::messages::{ClientMessage, WorkerMessage};
 use raddle_net::names::Key;
 
 use crate::corrupt::Cause;
@@ -173,7 +173,12 @@ impl World {
         let (seen, last) = (&mut self.report.coverage, &mut self.scheduler.last);
         match event {
             Event::FromClient { message, .. } => seen.see_event(event, Some(message), last),
-            Event::FromWorker { message, .. } => seen.see_event(event, Some(message), last),
+            Event::FromWorker { message, .. } => {
+                seen.see_event(event, Some(message), last);
+                if let WorkerMessage::Failed { failure, .. } = message {
+                    seen.see(&**failure);
+                }
+            }
             Event::ClientConnected { .. }
             | Event::ClientDisconnected { .. }
             | Event::ClientResumed { .. }
