@@ -104,25 +104,8 @@ const BY_ANOTHER: Fact = Fact::Erred { own: false };
 /// scheduler comes to them, and decides what a retry has run again.
 fn is_ambiguous(plan: &Plan) -> bool {
     let retries = |step: &Step| matches!(step.op, Op::Wish(_, Wish::Retry(_)));
-    let has_once = |step: &Step| match &step.op {
-        Op::Submit(_, tasks) => tasks.iter().any(|task| task.fields.once),
-        Op::Ambush(..)
-        | Op::Cancel(..)
-        | Op::Clog(..)
-        | Op::Cut(..)
-        | Op::Goodbye(_)
-        | Op::Join(_)
-        | Op::Kill(_)
-        | Op::Leave(_)
-        | Op::Meddle(_)
-        | Op::Pause(..)
-        | Op::Query(..)
-        | Op::Release(..)
-        | Op::Scatter(..)
-        | Op::Vanish(_)
-        | Op::Wish(..) => false,
-    };
-    plan.ops.iter().any(retries) && plan.ops.iter().any(has_once)
+    let has_once = plan.submitted().any(|task| task.fields.once);
+    has_once && plan.ops.iter().any(retries)
 }
 
 /// The naive scheduler.

@@ -284,29 +284,15 @@ impl FromStr for Plan {
 impl Plan {
     /// Puts a task into the last operation.
     fn add_task(&mut self, task: TaskDef, at: &Words<'_>, key: &str) -> Result<(), ParseError> {
-        match self.ops.last_mut().map(|step| &mut step.op) {
-            Some(Op::Submit(_, tasks)) => tasks.push(task),
-            Some(Op::Scatter(_, data)) if data.key == TaskDef::default().key => {
-                *data = TaskDef { scattered: true, ..task };
-            }
-            Some(
-                Op::Ambush(..)
-                | Op::Cancel(..)
-                | Op::Clog(..)
-                | Op::Cut(..)
-                | Op::Goodbye(_)
-                | Op::Join(_)
-                | Op::Kill(_)
-                | Op::Leave(_)
-                | Op::Meddle(_)
-                | Op::Pause(..)
-                | Op::Query(..)
-                | Op::Release(..)
-                | Op::Scatter(..)
-                | Op::Vanish(_)
-                | Op::Wish(..),
-            )
-            | None => return Err(ParseError::TooMuch { line: at.line, word: key.to_owned() }),
+        let op = self.ops.last_mut().map(|step| &mut step.op);
+        if let Some(Op::Submit(_, tasks)) = op {
+            tasks.push(task);
+        } else if let Some(Op::Scatter(_, data)) = op
+            && data.key == TaskDef::default().key
+        {
+            *data = TaskDef { scattered: true, ..task };
+        } else {
+            return Err(ParseError::TooMuch { line: at.line, word: key.to_owned() });
         }
         Ok(())
     }
