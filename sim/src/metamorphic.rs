@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::case::Case;
 use crate::failure::{Failure, Report};
 use crate::history::{End, History};
+use crate::limits::Limits;
 use crate::plan::{Op, Plan, Step, TaskDef};
 use crate::property::Property;
 use crate::wish::Wish;
@@ -136,6 +137,7 @@ impl Case {
         let mut calm = self.clone();
         calm.plan.ops.retain(|step| !is_fault(&step.op) && !may_end_either_way(&step.op));
         calm.plan.memory.clear();
+        calm.plan.limits = Limits::default();
         // These may come to different ends by the moment at which things happen.
         for task in calm.plan.submitted_mut() {
             (task.fields.limit, task.fields.once) = (0, false);

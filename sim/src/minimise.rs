@@ -11,6 +11,7 @@ use crate::body::Body;
 use crate::case::Case;
 use crate::failure::Failure;
 use crate::fields::Fields;
+use crate::limits::Limits;
 use crate::plan::{Latency, Op, Place, TaskDef};
 
 /// The smallest case found that fails like `case` did, and its failure. `run` says how a case fails,
@@ -133,6 +134,11 @@ impl Shrinker<'_> {
     fn numbers(&mut self) {
         self.accepts(|case| case.plan.grace = 0);
         self.accepts(|case| case.plan.knobs = 0);
+        self.accepts(|case| case.plan.limits = Limits::default());
+        self.accepts(|case| case.plan.limits.starve = 0);
+        self.accepts(|case| case.plan.limits.quota = 0);
+        self.accepts(|case| case.plan.limits.declared.clear());
+        self.accepts(|case| case.plan.limits.declared.truncate(1));
         self.accepts(|case| case.plan.memory.clear());
         self.accepts(|case| case.plan.memory.truncate(1));
         self.accepts(|case| case.plan.gpus.clear());

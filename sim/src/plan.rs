@@ -7,6 +7,7 @@ use raddle_net::names::Key;
 
 use crate::body::Body;
 use crate::fields::Fields;
+use crate::limits::Limits;
 use crate::wish::Wish;
 
 /// What a run does from outside, and when.
@@ -33,6 +34,8 @@ pub struct Plan {
     pub gpus: Vec<u64>,
     /// Memory of workers in bytes, in turn by their numbers, 0 for any amount; none: no limits.
     pub memory: Vec<u64>,
+    /// What the scheduler puts up with.
+    pub limits: Limits,
     /// Operations.
     pub ops: Vec<Step>,
 }

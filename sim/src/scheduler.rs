@@ -41,7 +41,7 @@ impl SimScheduler {
         let grace = if ignored { plan.grace / 2 } else { plan.grace };
         let idle = knobs::idle_timeout(plan);
         let hurries = settings.plant == Some(Plant::EndEarly);
-        let config = Config {
+        let mut config = Config {
             allowed_failures,
             policy: settings.policy,
             seed: settings.seed,
@@ -52,6 +52,12 @@ impl SimScheduler {
             idle_timeout: if hurries { idle / 2 } else { idle },
             ..Config::default()
         };
+        plan.limits.configure(&mut config);
+        match settings.plant {
+            Some(Plant::GiveUpEarly) => config.unqualified_timeout /= 2,
+            Some(Plant::OneTaskMore) => config.max_client_tasks += 1,
+            Some(_) | None => {}
+        }
         Self {
             machine: Scheduler::new(config),
             alarm: None,
