@@ -9,6 +9,7 @@ use raddle_net::names::Key;
 use crate::case::Case;
 use crate::fields::Fields;
 use crate::history::{End, History};
+use crate::limits::Limits;
 use crate::plan::{Op, Question, TaskDef};
 use crate::wish::Wish;
 
@@ -16,8 +17,9 @@ use crate::wish::Wish;
 #[must_use]
 pub fn without_races(case: &Case) -> Case {
     let mut case = case.clone();
-    // Only workers of the first tier have a limit.
+    // Only the first tier has limits.
     case.plan.memory.clear();
+    case.plan.limits = Limits::default();
     case.plan.ops.retain(|step| match step.op {
         // Without workers, work may fail for lack of them.
         Op::Query(_, Question::Rest(..) | Question::Retire(_)) => false,

@@ -10,6 +10,7 @@ use raddle_net::names::{Key, Session};
 
 use crate::body::Body;
 use crate::fields::Fields;
+use crate::limits::Limits;
 use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 
 /// The stream of chance that belongs to large plans.
@@ -102,6 +103,7 @@ impl Bulk {
             patience: 0,
             gpus: Vec::new(),
             memory: Vec::new(),
+            limits: Limits::default(),
             ops: steps.map(|(id, (at, op))| Step { id, at, op }).collect(),
         }
     }

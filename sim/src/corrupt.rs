@@ -151,6 +151,9 @@ impl World {
         }
         if let Event::FromWorker { connection, message } = &mut event {
             match message {
+                WorkerMessage::Register(registration) if plant == Plant::ForgetMemory => {
+                    registration.memory_limit = None;
+                }
                 WorkerMessage::Register(registration) if plant == Plant::DoubleResources => {
                     registration.resources.iter_mut().for_each(|(_, amount)| *amount *= 2);
                 }

@@ -16,6 +16,21 @@ use crate::plan::Op;
 use crate::probe::Probe;
 use crate::wish::Wish;
 
+/// What no run of the simulation shows, and why: the group, the kind, and the reason.
+const UNSEEN: &[(&str, &str, &str)] = &[
+    ("client effect", "Close", "the scheduler breaks no protocol"),
+    ("worker effect", "Close", "the scheduler breaks no protocol"),
+    ("failure", "Decode", "types are a matter of the client library; the machines carry bytes"),
+    ("failure", "Exited", "commands are a matter of the worker's shell"),
+];
+
+/// Why the simulation never shows this kind, if it never does.
+#[must_use]
+pub fn why_unseen(group: &str, kind: &str) -> Option<&'static str> {
+    let named = UNSEEN.iter().find(|(of, name, _)| (*of, *name) == (group, kind));
+    named.map(|(_, _, why)| *why)
+}
+
 /// What was seen, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coverage {
@@ -189,4 +204,18 @@ kinds! {
         Retire Recalled;
     "failure" TaskFailure:
         Cancelled Decode Disconnected Exited Failed Lost NoWorker Rejected Reschedule TimedOut WorkerDied;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_given_for_kinds_that_there_are() {
+        let coverage = Coverage::default();
+        let is_kind =
+            |of: &str, name: &str| coverage.counts().any(|(g, k, _)| (g, k) == (of, name));
+        let strange: Vec<_> = UNSEEN.iter().filter(|(of, name, _)| !is_kind(of, name)).collect();
+        assert!(strange.is_empty(), "{strange:?}");
+    }
 }

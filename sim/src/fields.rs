@@ -176,6 +176,10 @@ impl World {
     /// When nothing happens any more, somebody comes for each task that nobody who is there may run.
     /// Says whether anybody does.
     pub(crate) fn send_for_workers(&mut self) -> bool {
+        // It has waited for long enough.
+        if self.plan().limits.starve > 0 {
+            return false;
+        }
         let kinds = self.scheduler.machine.kinds();
         let waits = |kind| matches!(kind, Kind::NoWorker | Kind::Queued);
         let waiting: Vec<_> = kinds.filter(|(_, kind)| waits(*kind)).map(|(key, _)| key).collect();

@@ -11,6 +11,7 @@ use raddle_net::names::{Key, Session};
 use crate::body::Body;
 use crate::client::entity;
 use crate::fields::Switches;
+use crate::limits::Limits;
 use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 
 /// Streams of chance that belong to plans.
@@ -327,6 +328,7 @@ impl<'a> Generator<'a> {
             patience,
             gpus,
             memory,
+            limits: Limits::default(),
             ops,
         };
         // Who alone may run a task must not rest, nor leave.
@@ -338,6 +340,7 @@ impl<'a> Generator<'a> {
         }
         if style.limits_memory && self.mix.faults && self.mix.bodies {
             plan.limit_memory(self.seed);
+            plan.limit(self.seed);
         }
         plan
     }

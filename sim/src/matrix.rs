@@ -14,11 +14,6 @@ use crate::world::World;
 const UNVISITED: &[(&str, &str, &str)] = &[
     ("scheduler", "memory × Finished(copied)", "a run that made a value says so once"),
     ("scheduler", "memory × Locate(held)", "a worker does not ask for what it holds"),
-    (
-        "scheduler",
-        "tick × nobody qualifies for too long",
-        "plans set no such limit: in the end a worker comes that qualifies",
-    ),
     ("worker", "receiving × Recall", "the scheduler does not ask back what a client sends"),
     ("worker", "× Flushed", "the driver says so of the run that it was asked to announce, once"),
     ("worker", "× Blocked", "a body that runs starts to wait, and is not told that it waits"),

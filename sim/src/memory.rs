@@ -6,7 +6,7 @@
 use raddle_core::random::{below, hash};
 
 use crate::client::entity;
-use crate::plan::{Op, Plan, TaskDef};
+use crate::plan::{Plan, TaskDef};
 use crate::probe::Probe;
 use crate::world::{Delivery, World};
 
@@ -39,24 +39,7 @@ impl Plan {
 
     /// The values of all tasks together.
     fn nbytes(&self) -> u64 {
-        let tasks = self.ops.iter().flat_map(|step| match &step.op {
-            Op::Scatter(_, task) => std::slice::from_ref(task),
-            Op::Submit(_, tasks) => tasks.as_slice(),
-            Op::Ambush(..)
-            | Op::Cancel(..)
-            | Op::Clog(..)
-            | Op::Cut(..)
-            | Op::Goodbye(_)
-            | Op::Join(_)
-            | Op::Kill(_)
-            | Op::Leave(_)
-            | Op::Meddle(_)
-            | Op::Pause(..)
-            | Op::Query(..)
-            | Op::Release(..)
-            | Op::Vanish(_)
-            | Op::Wish(..) => &[],
-        });
+        let tasks = self.ops.iter().flat_map(|step| step.op.tasks());
         tasks.map(|task| u64::from(task.body.nbytes)).sum()
     }
 

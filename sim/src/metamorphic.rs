@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::case::Case;
 use crate::failure::{Failure, Report};
 use crate::history::{End, History};
+use crate::limits::Limits;
 use crate::plan::{Op, Plan, Step, TaskDef};
 use crate::property::Property;
 use crate::wish::Wish;
@@ -136,6 +137,7 @@ impl Case {
         let mut calm = self.clone();
         calm.plan.ops.retain(|step| !is_fault(&step.op) && !may_end_either_way(&step.op));
         calm.plan.memory.clear();
+        calm.plan.limits = Limits::default();
         // These may come to different ends by the moment at which things happen.
         for task in calm.plan.submitted_mut() {
             (task.fields.limit, task.fields.once) = (0, false);
@@ -161,24 +163,9 @@ impl Case {
 /// Submissions come in another order, and so do the tasks of each, after what they need.
 fn reorder(plan: &mut Plan, draw: &dyn Fn(u64) -> u64) {
     for client in 0..plan.clients {
-        let ours = |step: &mut Step| match &mut step.op {
-            Op::Submit(of, tasks) if *of == client => Some(std::mem::take(tasks)),
-            Op::Submit(..)
-            | Op::Ambush(..)
-            | Op::Cancel(..)
-            | Op::Clog(..)
-            | Op::Cut(..)
-            | Op::Goodbye(_)
-            | Op::Join(_)
-            | Op::Kill(_)
-            | Op::Leave(_)
-            | Op::Meddle(_)
-            | Op::Pause(..)
-            | Op::Query(..)
-            | Op::Release(..)
-            | Op::Scatter(..)
-            | Op::Vanish(_)
-            | Op::Wish(..) => None,
+        let ours = |step: &mut Step| {
+            let Op::Submit(of, tasks) = &mut step.op else { return None };
+            (*of == client).then(|| std::mem::take(tasks))
         };
         let submissions: Vec<Vec<TaskDef>> = plan.ops.iter_mut().filter_map(ours).collect();
         let needs = |one: &Vec<TaskDef>, other: &Vec<TaskDef>| {
@@ -250,24 +237,9 @@ fn is_fault(op: &Op) -> bool {
 
 /// Whether what becomes of a task depends on when this happens.
 fn may_end_either_way(op: &Op) -> bool {
-    match op {
-        Op::Cancel(..) | Op::Wish(_, Wish::Force(_) | Wish::Retry(_) | Wish::Unpublish(_)) => true,
-        Op::Ambush(..)
-        | Op::Clog(..)
-        | Op::Cut(..)
-        | Op::Goodbye(_)
-        | Op::Join(_)
-        | Op::Kill(_)
-        | Op::Leave(_)
-        | Op::Meddle(_)
-        | Op::Pause(..)
-        | Op::Query(..)
-        | Op::Release(..)
-        | Op::Scatter(..)
-        | Op::Submit(..)
-        | Op::Vanish(_)
-        | Op::Wish(_, Wish::Detach(_) | Wish::Publish(..) | Wish::Take(_)) => false,
-    }
+    let second_thought =
+        |wish: &Wish| matches!(wish, Wish::Force(_) | Wish::Retry(_) | Wish::Unpublish(_));
+    matches!(op, Op::Cancel(..)) || matches!(op, Op::Wish(_, wish) if second_thought(wish))
 }
 
 fn holds(

@@ -11,6 +11,7 @@ use crate::body::Body;
 use crate::case::Case;
 use crate::failure::Failure;
 use crate::fields::Fields;
+use crate::limits::Limits;
 use crate::plan::{Latency, Op, Place, TaskDef};
 
 /// The smallest case found that fails like `case` did, and its failure. `run` says how a case fails,
@@ -133,6 +134,11 @@ impl Shrinker<'_> {
     fn numbers(&mut self) {
         self.accepts(|case| case.plan.grace = 0);
         self.accepts(|case| case.plan.knobs = 0);
+        self.accepts(|case| case.plan.limits = Limits::default());
+        self.accepts(|case| case.plan.limits.starve = 0);
+        self.accepts(|case| case.plan.limits.quota = 0);
+        self.accepts(|case| case.plan.limits.declared.clear());
+        self.accepts(|case| case.plan.limits.declared.truncate(1));
         self.accepts(|case| case.plan.memory.clear());
         self.accepts(|case| case.plan.memory.truncate(1));
         self.accepts(|case| case.plan.gpus.clear());
@@ -225,74 +231,20 @@ fn round(number: &mut u64) {
     *number -= *number % unit;
 }
 
-fn tasks_of(op: &Op) -> &[TaskDef] {
-    match op {
-        Op::Scatter(_, task) => std::slice::from_ref(task),
-        Op::Submit(_, tasks) => tasks,
-        Op::Ambush(..)
-        | Op::Cancel(..)
-        | Op::Clog(..)
-        | Op::Cut(..)
-        | Op::Goodbye(_)
-        | Op::Join(_)
-        | Op::Kill(_)
-        | Op::Leave(_)
-        | Op::Meddle(_)
-        | Op::Pause(..)
-        | Op::Query(..)
-        | Op::Release(..)
-        | Op::Vanish(_)
-        | Op::Wish(..) => &[],
-    }
-}
-
 fn tasks(case: &Case) -> impl Iterator<Item = &TaskDef> {
-    case.plan.ops.iter().flat_map(|step| tasks_of(&step.op))
+    case.plan.ops.iter().flat_map(|step| step.op.tasks())
 }
 
 /// Every submission of this key.
 fn named(case: &mut Case, key: Key) -> impl Iterator<Item = &mut TaskDef> {
-    let tasks = case.plan.ops.iter_mut().flat_map(|step| match &mut step.op {
-        Op::Scatter(_, task) => std::slice::from_mut(task),
-        Op::Submit(_, tasks) => tasks.as_mut_slice(),
-        Op::Ambush(..)
-        | Op::Cancel(..)
-        | Op::Clog(..)
-        | Op::Cut(..)
-        | Op::Goodbye(_)
-        | Op::Join(_)
-        | Op::Kill(_)
-        | Op::Leave(_)
-        | Op::Meddle(_)
-        | Op::Pause(..)
-        | Op::Query(..)
-        | Op::Release(..)
-        | Op::Vanish(_)
-        | Op::Wish(..) => &mut [],
-    });
+    let tasks = case.plan.ops.iter_mut().flat_map(|step| step.op.tasks_mut());
     tasks.filter(move |task| task.key == key)
 }
 
 /// Without tasks of these keys, and without whoever names them.
 fn forget(case: &mut Case, keys: &[Key]) {
-    case.plan.ops.retain(|step| match &step.op {
-        Op::Scatter(_, task) => !keys.contains(&task.key),
-        Op::Ambush(..)
-        | Op::Cancel(..)
-        | Op::Clog(..)
-        | Op::Cut(..)
-        | Op::Goodbye(_)
-        | Op::Join(_)
-        | Op::Kill(_)
-        | Op::Leave(_)
-        | Op::Meddle(_)
-        | Op::Pause(..)
-        | Op::Query(..)
-        | Op::Release(..)
-        | Op::Submit(..)
-        | Op::Vanish(_)
-        | Op::Wish(..) => true,
-    });
+    let is_forgotten = |op: &Op| matches!(op, Op::Scatter(_, task) if keys.contains(&task.key));
+    case.plan.ops.retain(|step| !is_forgotten(&step.op));
     for step in &mut case.plan.ops {
         if let Op::Submit(_, tasks) = &mut step.op {
             tasks.retain(|task| !keys.contains(&task.key));

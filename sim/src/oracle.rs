@@ -23,6 +23,10 @@ pub struct Oracle {
     datasets: BTreeMap<u64, (BTreeSet<Key>, bool)>,
     kills: u32,
     deserted: bool,
+    /// Whether work may fail for want of a worker that may run it.
+    turned_away: bool,
+    /// Whether a client may want too much.
+    rejects: bool,
     /// Bytes that fit into any worker's memory, if all have limits.
     memory: Option<u64>,
     /// Whether a body that takes too long may end before anybody has noticed.
@@ -54,7 +58,12 @@ impl Oracle {
     /// One that knows how much memory workers have.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
-        Self { memory: plan.largest_memory(), ..Self::default() }
+        Self {
+            memory: plan.largest_memory(),
+            turned_away: plan.limits.turn_work_away(),
+            rejects: plan.limits.quota > 0,
+            ..Self::default()
+        }
     }
 
     /// One to which a body may be done although its time was over: its clock is not the plan's.
@@ -187,7 +196,10 @@ impl Oracle {
             };
             known.is_none_or(may) || self.cancelled.contains(key) || self.may_be_gone(*key)
         };
-        self.deserted || self.kills > allowed || self.upstream(key).iter().any(fails)
+        self.lacks_workers()
+            || self.rejects
+            || self.kills > allowed
+            || self.upstream(key).iter().any(fails)
     }
 
     /// Whether `key` may have failed because `blame` did, in this way.
@@ -197,7 +209,9 @@ impl Oracle {
             |why: &str| Verdict::Wrong(format!("{key} blames {blame} ({failure:?}): {why}"));
         if !self.is_upstream(blame, key) {
             return match failure {
-                Failure::NoWorker { .. } if self.deserted && self.has_children(blame, key) => {
+                Failure::NoWorker { .. }
+                    if self.lacks_workers() && self.has_children(blame, key) =>
+                {
                     Verdict::Right
                 }
                 Failure::WorkerDied { deaths, .. }
@@ -237,7 +251,9 @@ impl Oracle {
             Failure::Lost { .. } if self.may_be_gone(blame) => Verdict::Right,
             // Who called it off may depend on it later, when nobody else has it known any more.
             Failure::Lost { .. } if self.cancelled.contains(&blame) => Verdict::Right,
-            Failure::NoWorker { .. } if self.deserted => Verdict::Right,
+            Failure::NoWorker { .. } if self.lacks_workers() => Verdict::Right,
+            // The observer has seen how many its client wants; who depends on it finds nothing.
+            Failure::Rejected { .. } | Failure::Lost { .. } if self.rejects => Verdict::Right,
             Failure::WorkerDied { deaths, .. } if *deaths <= allowed => wrong("too few deaths"),
             Failure::WorkerDied { .. } if root.body.poison || self.kills > allowed => {
                 Verdict::Right
@@ -254,6 +270,11 @@ impl Oracle {
             | Failure::TimedOut
             | Failure::WorkerDied { .. } => wrong("nothing in the plan does that"),
         }
+    }
+
+    /// Whether work may have failed because nobody was there who may run it.
+    fn lacks_workers(&self) -> bool {
+        self.deserted || self.turned_away
     }
 
     /// Whether no client has submitted `child`, and a body upstream may have.

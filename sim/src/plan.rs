@@ -7,6 +7,7 @@ use raddle_net::names::Key;
 
 use crate::body::Body;
 use crate::fields::Fields;
+use crate::limits::Limits;
 use crate::wish::Wish;
 
 /// What a run does from outside, and when.
@@ -33,6 +34,8 @@ pub struct Plan {
     pub gpus: Vec<u64>,
     /// Memory of workers in bytes, in turn by their numbers, 0 for any amount; none: no limits.
     pub memory: Vec<u64>,
+    /// What the scheduler puts up with.
+    pub limits: Limits,
     /// Operations.
     pub ops: Vec<Step>,
 }
@@ -41,25 +44,7 @@ impl Plan {
     /// Tasks that clients submit.
     #[must_use]
     pub fn tasks(&self) -> u64 {
-        let tasks = self.ops.iter().map(|step| match &step.op {
-            Op::Submit(_, tasks) => tasks.len() as u64,
-            Op::Ambush(..)
-            | Op::Cancel(..)
-            | Op::Clog(..)
-            | Op::Cut(..)
-            | Op::Goodbye(_)
-            | Op::Join(_)
-            | Op::Kill(_)
-            | Op::Leave(_)
-            | Op::Meddle(_)
-            | Op::Pause(..)
-            | Op::Query(..)
-            | Op::Release(..)
-            | Op::Scatter(..)
-            | Op::Vanish(_)
-            | Op::Wish(..) => 0,
-        });
-        tasks.sum()
+        self.submitted().count() as u64
     }
 
     /// Whether somebody asks that workers rest or leave.
@@ -72,26 +57,15 @@ impl Plan {
     }
 
     /// Every task of every submission.
+    pub(crate) fn submitted(&self) -> impl Iterator<Item = &TaskDef> {
+        let ops = self.ops.iter().filter(|step| matches!(step.op, Op::Submit(..)));
+        ops.flat_map(|step| step.op.tasks())
+    }
+
+    /// Every task of every submission.
     pub(crate) fn submitted_mut(&mut self) -> impl Iterator<Item = &mut TaskDef> {
-        let ops = self.ops.iter_mut().filter_map(|step| match &mut step.op {
-            Op::Submit(_, tasks) => Some(tasks),
-            Op::Ambush(..)
-            | Op::Cancel(..)
-            | Op::Clog(..)
-            | Op::Cut(..)
-            | Op::Goodbye(_)
-            | Op::Join(_)
-            | Op::Kill(_)
-            | Op::Leave(_)
-            | Op::Meddle(_)
-            | Op::Pause(..)
-            | Op::Query(..)
-            | Op::Release(..)
-            | Op::Scatter(..)
-            | Op::Vanish(_)
-            | Op::Wish(..) => None,
-        });
-        ops.flatten()
+        let ops = self.ops.iter_mut().filter(|step| matches!(step.op, Op::Submit(..)));
+        ops.flat_map(|step| step.op.tasks_mut())
     }
 
     /// When the last operation happens, in microseconds from the start.
@@ -178,6 +152,28 @@ pub enum Op {
 }
 
 impl Op {
+    /// The tasks that it submits, or the data that it scatters.
+    pub(crate) fn tasks(&self) -> &[TaskDef] {
+        if let Self::Submit(_, tasks) = self {
+            tasks
+        } else if let Self::Scatter(_, task) = self {
+            std::slice::from_ref(task)
+        } else {
+            &[]
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn tasks_mut(&mut self) -> &mut [TaskDef] {
+        if let Self::Submit(_, tasks) = self {
+            tasks
+        } else if let Self::Scatter(_, task) = self {
+            std::slice::from_mut(task)
+        } else {
+            &mut []
+        }
+    }
+
     /// Whose doing it is, if it is a client's.
     pub(crate) fn client(&self) -> Option<usize> {
         match self {

@@ -49,6 +49,12 @@ plants! {
     DatasetDies "dataset-dies",
     /// Who waits for what another one calls off by force is not told.
     DeafWaiter "deaf-waiter",
+    /// What workers say of their memory is not heard.
+    ForgetMemory "forget-memory",
+    /// Work that no worker may run is given up in half the time.
+    GiveUpEarly "give-up-early",
+    /// A client may want one task more than it may.
+    OneTaskMore "one-task-more",
     /// A task may fail as often as it likes.
     EndlessRetries "endless-retries",
     /// Workers are taken to have twice the resources that they have.
@@ -214,7 +220,10 @@ impl Plant {
             Self::DeafWaiter => Some(Property::Forced),
             Self::ChargeEarly => Some(Property::Deaths),
             Self::EndEarly => Some(Property::Ending),
-            Self::EndlessRetries => Some(Property::Reference),
+            Self::EndlessRetries | Self::ForgetMemory | Self::GiveUpEarly => {
+                Some(Property::Reference)
+            }
+            Self::OneTaskMore => Some(Property::Quota),
             Self::ForgetDetached => Some(Property::Detached),
             Self::ForgetPublished => Some(Property::Published),
             Self::IgnoreGrace => Some(Property::Patience),
@@ -342,6 +351,9 @@ impl Plant {
             | Self::EndEarly
             | Self::EndlessRetries
             | Self::DoubleResources
+            | Self::ForgetMemory
+            | Self::GiveUpEarly
+            | Self::OneTaskMore
             | Self::ExecuteTwice
             | Self::FlushEarly
             | Self::ForgetDetached

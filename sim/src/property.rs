@@ -148,6 +148,8 @@ properties! {
         "What is published is known by its name until it is unpublished, whoever goes.",
     Recalls "s46-recalls" Event
         "A worker is asked back only what it was given and has not ended, once a run.",
+    Quota "s48-quota" Event
+        "A client that wants as many tasks as it may makes no further one known, and is refused none before that.",
     Ending "s47-ending" Event
         "The scheduler ends for want of work only after it had none, and heard no client, for as long as configured.",
     Settles "l1-settles" Quiescence

@@ -5,6 +5,7 @@
 //! It keeps sets of plain facts, and computes everything else anew until nothing changes. It must
 //! not know the scheduler's state, nor be fast.
 
+mod able;
 mod wishes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,8 @@ use raddle_net::messages::{
     WorkerMessage,
 };
 use raddle_net::names::{Key, RunId};
+
+use able::Starving;
 
 use crate::bystander::is_rejected;
 use crate::plan::{Op, Plan, Step};
@@ -63,6 +66,10 @@ struct Task {
     orphan: bool,
     scattered: bool,
     fact: Fact,
+    /// Bytes of the value that it had last.
+    nbytes: u64,
+    /// Whether it waits for its turn, and nobody asks any more what its inputs need.
+    queued: bool,
     assigned: Option<Assigned>,
 }
 
@@ -92,6 +99,8 @@ struct Assigned {
 #[derive(Clone, Debug)]
 struct Colleague {
     is_away: bool,
+    /// Whether it has said that it is about to leave.
+    retires: bool,
     registration: Registration,
 }
 /// It failed by its own fault.
@@ -104,25 +113,8 @@ const BY_ANOTHER: Fact = Fact::Erred { own: false };
 /// scheduler comes to them, and decides what a retry has run again.
 fn is_ambiguous(plan: &Plan) -> bool {
     let retries = |step: &Step| matches!(step.op, Op::Wish(_, Wish::Retry(_)));
-    let has_once = |step: &Step| match &step.op {
-        Op::Submit(_, tasks) => tasks.iter().any(|task| task.fields.once),
-        Op::Ambush(..)
-        | Op::Cancel(..)
-        | Op::Clog(..)
-        | Op::Cut(..)
-        | Op::Goodbye(_)
-        | Op::Join(_)
-        | Op::Kill(_)
-        | Op::Leave(_)
-        | Op::Meddle(_)
-        | Op::Pause(..)
-        | Op::Query(..)
-        | Op::Release(..)
-        | Op::Scatter(..)
-        | Op::Vanish(_)
-        | Op::Wish(..) => false,
-    };
-    plan.ops.iter().any(retries) && plan.ops.iter().any(has_once)
+    let has_once = plan.submitted().any(|task| task.fields.once);
+    has_once && plan.ops.iter().any(retries)
 }
 
 /// The naive scheduler.
@@ -136,6 +128,8 @@ pub(crate) struct Reference {
     /// Those that were told to leave.
     leaving: BTreeSet<ConnectionId>,
     no_workers_since: Option<Instant>,
+    /// What starves.
+    starving: Starving,
     config: Config,
     /// What is published under each name.
     datasets: BTreeMap<String, Who>,
@@ -159,6 +153,8 @@ impl Reference {
     }
 
     fn new(plan: &Plan) -> Self {
+        let mut config = Config { no_workers_timeout: patience(plan), ..Config::default() };
+        plan.limits.configure(&mut config);
         Self {
             tasks: BTreeMap::new(),
             specs: BTreeMap::new(),
@@ -166,7 +162,8 @@ impl Reference {
             workers: BTreeMap::new(),
             leaving: BTreeSet::new(),
             no_workers_since: None,
-            config: Config { no_workers_timeout: patience(plan), ..Config::default() },
+            starving: Starving::default(),
+            config,
             datasets: BTreeMap::new(),
             publications: 0,
         }
@@ -231,6 +228,7 @@ impl Reference {
         }
         self.settle();
         self.watch_for_workers(now);
+        self.watch_the_starving(now);
         self.compare(machine)
     }
 
@@ -255,6 +253,11 @@ impl Reference {
         match self.tasks.keys().find(|key| machine.kind_of(**key).is_none()) {
             Some(key) if seen < self.tasks.len() => return disagree(*key, None),
             Some(_) | None => {}
+        }
+        for (key, kind) in machine.kinds() {
+            if let Some(task) = self.tasks.get_mut(&key) {
+                task.queued = kind == Kind::Queued;
+            }
         }
         for (key, kind) in idle {
             let fact = if kind == Kind::Erred { BY_ANOTHER } else { Fact::Nothing };
@@ -311,27 +314,6 @@ impl Reference {
         task.inputs.iter().all(|input| matches!(self.tasks[input].fact, Fact::Made(..)))
     }
 
-    /// Whether somebody is there of the few who may run it. (Of those who may run anything, all may
-    /// rest.)
-    fn has_its_worker(&self, task: &Task) -> bool {
-        let options = &task.spec.options;
-        if options.workers.is_empty() && options.resources.is_empty() {
-            return false;
-        }
-        let may = |worker: &Colleague| {
-            let Registration { name, address, resources, .. } = &worker.registration;
-            let host = address.trim_start_matches("tcp://").rsplit_once(':');
-            let words = [name.as_str(), address.as_str(), host.map_or("", |(host, _)| host)];
-            let listed = options.workers.iter().any(|word| words.contains(&word.as_str()));
-            let has = |(name, amount): &(String, u64)| {
-                *amount == 0 || resources.iter().any(|(n, total)| n == name && total >= amount)
-            };
-            (listed || options.workers.is_empty() || options.allow_other_workers)
-                && options.resources.iter().all(has)
-        };
-        self.workers.values().any(|worker| !worker.is_away && may(worker))
-    }
-
     /// What is to be computed: what a client wants and is not there, and then what that needs.
     fn active(&self) -> BTreeSet<Key> {
         let open = |key: &Key| self.tasks[key].fact == Fact::Nothing;
@@ -373,7 +355,8 @@ impl Reference {
             let made = matches!(task.fact, Fact::Made(..));
             let again = task.attempts > 0 && task.spec.options.at_most_once;
             let begins = nothing && task.assigned.is_none() && active.contains(&key);
-            if wanted && nothing && (upstream || (begins && again)) {
+            let vain = begins && self.needs_too_much(task);
+            if wanted && nothing && (upstream || vain || (begins && again)) {
                 self.set(key, Fact::Erred { own: !upstream });
             } else if !wanted && (made || task.assigned.is_some()) {
                 let fact = if task.scattered { BY_ITSELF } else { Fact::Nothing };
@@ -408,6 +391,7 @@ impl Reference {
     fn set(&mut self, key: Key, fact: Fact) {
         let Some(task) = self.tasks.get_mut(&key) else { return };
         task.fact = fact;
+        task.queued = false;
         if task.fact != Fact::Nothing {
             task.wants.retain(|who| *who != Who::Detached);
         }
@@ -465,6 +449,10 @@ impl Reference {
     }
 
     fn submit(&mut self, who: Who, new: &NewTask) {
+        let wanted = self.tasks.values().filter(|task| task.wants.contains(&who)).count();
+        if !self.tasks.contains_key(&new.key) && wanted >= self.config.max_client_tasks {
+            return;
+        }
         let specs = self.specs.get(&who);
         let spec = specs.and_then(|specs| specs.get(new.spec.0 as usize)).cloned();
         let spec = spec.unwrap_or_default();
@@ -482,6 +470,8 @@ impl Reference {
             scattered: spec.function.runtime == Runtime::Receive,
             spec,
             fact: if orphan { BY_ANOTHER } else { Fact::Nothing },
+            nbytes: 0,
+            queued: false,
             assigned: None,
         });
         task.want(who);
@@ -490,7 +480,7 @@ impl Reference {
     fn worker_says(&mut self, worker: ConnectionId, message: &WorkerMessage) {
         if let WorkerMessage::Register(registration) = message {
             let registration = registration.clone();
-            self.workers.insert(worker, Colleague { is_away: false, registration });
+            self.workers.insert(worker, Colleague { is_away: false, retires: false, registration });
             return;
         }
         if !self.workers.contains_key(&worker) {
@@ -518,8 +508,9 @@ impl Reference {
                     holders.insert(worker);
                 }
             }
-            WorkerMessage::Finished { key, run, .. } => {
-                if self.current(worker, *key, *run).is_some() {
+            WorkerMessage::Finished { key, run, nbytes, .. } => {
+                if let Some(task) = self.current(worker, *key, *run) {
+                    task.nbytes = *nbytes;
                     self.set(*key, Fact::Made(*run, [worker].into()));
                 }
             }
@@ -543,10 +534,12 @@ impl Reference {
             }
             WorkerMessage::Recalled { returned: false, .. } => {}
             // It goes when the scheduler closes.
-            WorkerMessage::Goodbye
-            | WorkerMessage::Note { .. }
-            | WorkerMessage::Register(_)
-            | WorkerMessage::Retire => {}
+            WorkerMessage::Goodbye | WorkerMessage::Note { .. } | WorkerMessage::Register(_) => {}
+            WorkerMessage::Retire => {
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.retires = true;
+                }
+            }
             WorkerMessage::Started { key, run } => {
                 if let Some(task) = self.current(worker, *key, *run)
                     && let Some(assigned) = &mut task.assigned
@@ -628,6 +621,9 @@ impl Reference {
             for key in self.stranded() {
                 self.set(key, BY_ITSELF);
             }
+        }
+        for key in self.starving.over(now, self.config.unqualified_timeout) {
+            self.set(key, BY_ITSELF);
         }
     }
 

@@ -6,7 +6,7 @@ use raddle_core::client::Event as ClientEvent;
 use raddle_core::scheduler::{Config, Effect, Event, Kind, PeerError, Scheduler};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
-use raddle_net::messages::ClientMessage;
+use raddle_net::messages::{ClientMessage, WorkerMessage};
 use raddle_net::names::Key;
 
 use crate::corrupt::Cause;
@@ -41,7 +41,7 @@ impl SimScheduler {
         let grace = if ignored { plan.grace / 2 } else { plan.grace };
         let idle = knobs::idle_timeout(plan);
         let hurries = settings.plant == Some(Plant::EndEarly);
-        let config = Config {
+        let mut config = Config {
             allowed_failures,
             policy: settings.policy,
             seed: settings.seed,
@@ -52,6 +52,12 @@ impl SimScheduler {
             idle_timeout: if hurries { idle / 2 } else { idle },
             ..Config::default()
         };
+        plan.limits.configure(&mut config);
+        match settings.plant {
+            Some(Plant::GiveUpEarly) => config.unqualified_timeout /= 2,
+            Some(Plant::OneTaskMore) => config.max_client_tasks += 1,
+            Some(_) | None => {}
+        }
         Self {
             machine: Scheduler::new(config),
             alarm: None,
@@ -173,7 +179,12 @@ impl World {
         let (seen, last) = (&mut self.report.coverage, &mut self.scheduler.last);
         match event {
             Event::FromClient { message, .. } => seen.see_event(event, Some(message), last),
-            Event::FromWorker { message, .. } => seen.see_event(event, Some(message), last),
+            Event::FromWorker { message, .. } => {
+                seen.see_event(event, Some(message), last);
+                if let WorkerMessage::Failed { failure, .. } = message {
+                    seen.see(&**failure);
+                }
+            }
             Event::ClientConnected { .. }
             | Event::ClientDisconnected { .. }
             | Event::ClientResumed { .. }

@@ -11,6 +11,10 @@
 //! patience 0                           microseconds that work waits without any worker; 0: default
 //! gpus 10000 0                         what workers have of a GPU, in turn, in 1/10,000; may be left out
 //! memory 9000000 0                     bytes of workers, in turn; 0: any amount; may be left out
+//! declared 9000000 0                   bytes that they say they have; 0: nothing; may be left out
+//! starve 1000                          microseconds that a task waits for whoever may run it; may be
+//!                                      left out
+//! quota 5                              tasks that a client may want at a time; may be left out
 //! 1 @0 submit 0                        operation 1, at 0 µs: client 0 submits
 //!   1-1 salt=2a nbytes=8 micros=100      a key and what it does; a number that is 0 is left out
 //!   1-2 after=1-1,1-1 retries=2          also: failures=N|always children=N priority=N poison
@@ -53,6 +57,7 @@ use raddle_net::names::Key;
 
 use crate::body::Body;
 use crate::fields::{Fields, Target};
+use crate::limits::Limits;
 use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 use crate::wish::Wish;
 
@@ -99,11 +104,18 @@ impl fmt::Display for Plan {
         writeln!(f, "\nclients {}\nlatency {}", self.clients, self.latency)?;
         writeln!(f, "bandwidth {}\ngrace {}", self.bandwidth, self.grace)?;
         writeln!(f, "knobs {}\nserves {}\npatience {}", self.knobs, self.serves, self.patience)?;
-        for (name, list) in [("gpus", &self.gpus), ("memory", &self.memory)] {
+        let Limits { starve, quota, declared } = &self.limits;
+        let lists = [("gpus", &self.gpus), ("memory", &self.memory), ("declared", declared)];
+        for (name, list) in lists {
             if !list.is_empty() {
                 write!(f, "{name}")?;
                 list.iter().try_for_each(|amount| write!(f, " {amount}"))?;
                 writeln!(f)?;
+            }
+        }
+        for (name, number) in [("starve", *starve), ("quota", *quota as u64)] {
+            if number > 0 {
+                writeln!(f, "{name} {number}")?;
             }
         }
         self.ops.iter().try_for_each(|Step { id, at, op }| writeln!(f, "{id} @{at} {op}"))
@@ -266,6 +278,9 @@ impl FromStr for Plan {
                 "patience" => plan.patience = words.next(MICROS)?,
                 "grace" => plan.grace = words.next("microseconds")?,
                 "knobs" => plan.knobs = words.next("a number")?,
+                "declared" => plan.limits.declared = words.rest("a number of bytes")?,
+                "starve" => plan.limits.starve = words.next(MICROS)?,
+                "quota" => plan.limits.quota = words.next("a number of tasks")?,
                 "memory" => plan.memory = words.rest("a number of bytes")?,
                 "gpus" => plan.gpus = words.rest("units of 1/10,000")?,
                 "serves" => plan.serves = words.next("a number of requests")?,
@@ -284,29 +299,15 @@ impl FromStr for Plan {
 impl Plan {
     /// Puts a task into the last operation.
     fn add_task(&mut self, task: TaskDef, at: &Words<'_>, key: &str) -> Result<(), ParseError> {
-        match self.ops.last_mut().map(|step| &mut step.op) {
-            Some(Op::Submit(_, tasks)) => tasks.push(task),
-            Some(Op::Scatter(_, data)) if data.key == TaskDef::default().key => {
-                *data = TaskDef { scattered: true, ..task };
-            }
-            Some(
-                Op::Ambush(..)
-                | Op::Cancel(..)
-                | Op::Clog(..)
-                | Op::Cut(..)
-                | Op::Goodbye(_)
-                | Op::Join(_)
-                | Op::Kill(_)
-                | Op::Leave(_)
-                | Op::Meddle(_)
-                | Op::Pause(..)
-                | Op::Query(..)
-                | Op::Release(..)
-                | Op::Scatter(..)
-                | Op::Vanish(_)
-                | Op::Wish(..),
-            )
-            | None => return Err(ParseError::TooMuch { line: at.line, word: key.to_owned() }),
+        let op = self.ops.last_mut().map(|step| &mut step.op);
+        if let Some(Op::Submit(_, tasks)) = op {
+            tasks.push(task);
+        } else if let Some(Op::Scatter(_, data)) = op
+            && data.key == TaskDef::default().key
+        {
+            *data = TaskDef { scattered: true, ..task };
+        } else {
+            return Err(ParseError::TooMuch { line: at.line, word: key.to_owned() });
         }
         Ok(())
     }

@@ -179,7 +179,7 @@ impl World {
             name: fields::name(number),
             address: fields::address(number),
             nthreads,
-            memory_limit: None,
+            memory_limit: self.plan().limits.declared_by(number),
             functions: vec![FunctionName { name: "sim".to_owned(), signature: 0 }],
             resources: (gpu > 0).then(|| (fields::GPU.to_owned(), gpu)).into_iter().collect(),
         });

@@ -510,24 +510,7 @@ impl World {
 
 /// Whether a connection may break by it, other than with its end.
 fn breaks_connections(op: &Op) -> bool {
-    match op {
-        Op::Ambush(moment, _) => moment.is_rare(),
-        Op::Cut(..) => true,
-        Op::Cancel(..)
-        | Op::Clog(..)
-        | Op::Goodbye(_)
-        | Op::Join(_)
-        | Op::Kill(_)
-        | Op::Leave(_)
-        | Op::Meddle(_)
-        | Op::Pause(..)
-        | Op::Query(..)
-        | Op::Release(..)
-        | Op::Scatter(..)
-        | Op::Submit(..)
-        | Op::Vanish(_)
-        | Op::Wish(..) => false,
-    }
+    matches!(op, Op::Cut(..)) || matches!(op, Op::Ambush(moment, _) if moment.is_rare())
 }
 
 /// Who is behind a connection, of these.

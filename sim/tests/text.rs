@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use raddle_core::scheduler::Policy;
 use raddle_net::names::{Key, Session};
 use raddle_sim::{
-    Body, Case, Fields, Latency, Mix, Moment, Op, ParseError, Place, Plan, Question, Step, Target,
-    TaskDef, Wish,
+    Body, Case, Fields, Latency, Limits, Mix, Moment, Op, ParseError, Place, Plan, Question, Step,
+    Target, TaskDef, Wish,
 };
 
 fn keys() -> impl Strategy<Value = Key> {
@@ -123,9 +123,11 @@ fn plans() -> impl Strategy<Value = Plan> {
     let workers = prop::collection::vec(any::<u32>(), 0..4);
     let numbers = any::<(u64, u64, u64, usize, u64)>();
     let amounts = || prop::collection::vec(any::<u64>(), 0..3);
-    let amounts = (amounts(), amounts());
+    let limits = (any::<(u64, usize)>(), amounts())
+        .prop_map(|((starve, quota), declared)| Limits { starve, quota, declared });
+    let amounts = (amounts(), amounts(), limits);
     (workers, latencies(), numbers, amounts, steps).prop_map(
-        |(workers, latency, numbers, (gpus, memory), ops)| {
+        |(workers, latency, numbers, (gpus, memory, limits), ops)| {
             let (bandwidth, grace, knobs, serves, patience) = numbers;
             Plan {
                 workers,
@@ -138,6 +140,7 @@ fn plans() -> impl Strategy<Value = Plan> {
                 patience,
                 gpus,
                 memory,
+                limits,
                 ops,
             }
         },

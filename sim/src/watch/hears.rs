@@ -204,7 +204,9 @@ impl Watch {
             }
             ClientMessage::Submit { tasks, .. } => {
                 for new in tasks.iter().filter(|task| !is_rejected(task)) {
-                    self.hear_task(who, new);
+                    if !self.is_too_much(who, new.key, machine) {
+                        self.hear_task(who, new);
+                    }
                 }
             }
         }

@@ -19,6 +19,7 @@ mod fields;
 mod hears;
 mod log;
 mod quiet;
+mod quota;
 mod says;
 mod told;
 mod wishes;
@@ -32,6 +33,7 @@ use raddle_core::time::{Duration, Instant};
 use raddle_net::messages::TaskSpec;
 use raddle_net::names::{Key, RunId};
 
+use crate::limits::Limits;
 use crate::plan::Plan;
 use crate::property::Property;
 use crate::requests::Asker;
@@ -64,6 +66,10 @@ pub(crate) struct Watch {
     grace: Duration,
     /// How long work waits without any worker.
     patience: Duration,
+    /// What the scheduler puts up with.
+    limits: Limits,
+    /// What is to be refused of the tasks that a client has just submitted.
+    refused: Vec<Key>,
     /// For how long there was no worker, at most.
     longest_empty: Duration,
     /// Since when no worker has been registered.
@@ -92,6 +98,8 @@ impl Watch {
             specs: BTreeMap::new(),
             grace: Duration::from_micros(plan.grace),
             patience: patience(plan),
+            limits: plan.limits.clone(),
+            refused: Vec::new(),
             longest_empty: Duration::ZERO,
             empty_since: Some(Instant::ZERO),
             asking: BTreeSet::new(),
@@ -110,6 +118,7 @@ impl Watch {
         machine: &Scheduler,
         behind: impl Fn(ConnectionId) -> Option<Node>,
     ) -> Result<(), Breach> {
+        self.check_unknown(machine)?;
         for effect in out {
             match effect {
                 Effect::End | Effect::Warn { .. } => {}
@@ -141,6 +150,7 @@ impl Watch {
             }
         }
         self.note_emptiness(now);
+        self.check_refused()?;
         self.check_forced(heard)?;
         self.note_ends(machine);
         self.check_stale(heard, out, machine)?;

@@ -25,6 +25,9 @@ impl Watch {
             SchedulerToClient::Answer { id, answer } => self.told_answer(who, *id, answer, heard),
             SchedulerToClient::Peer { .. } | SchedulerToClient::Released { .. } => Ok(()),
             SchedulerToClient::Erred { key, blame, failure } => {
+                if matches!(**failure, Failure::Rejected { .. }) {
+                    return self.told_rejected(*key);
+                }
                 self.told_failure(*key, *blame, failure)?;
                 let answers = match &heard.cause {
                     Cause::Cancelled(by, keys)
@@ -36,7 +39,7 @@ impl Watch {
                     | Cause::Stale
                     | Cause::Unheard => false,
                 };
-                if !answers && !matches!(**failure, Failure::Rejected { .. }) {
+                if !answers {
                     self.concerns(who, *key)?;
                 }
                 self.check_isolation(who, heard, *blame, failure)?;
@@ -124,7 +127,9 @@ impl Watch {
                 ensure(log.losses > 0 || let_go || log.called_off, Property::Scatter, says)
             }
             Failure::NoWorker { .. } => {
-                ensure(self.longest_empty >= self.patience, Property::WorkersReturn, says)
+                // Whether nobody might run it, the reference knows.
+                let waited = self.longest_empty >= self.patience || self.limits.turn_work_away();
+                ensure(waited, Property::WorkersReturn, says)
             }
             Failure::WorkerDied { deaths, .. } => {
                 let charged = *deaths > config.allowed_failures && *deaths <= log.deaths;

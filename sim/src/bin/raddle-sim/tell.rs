@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use raddle_sim::{
     Case, Class, Coverage, Failure, Find, Mode, ParseError, Plant, Property, Report, diagram,
-    minimise, policy_name, why_unvisited,
+    minimise, policy_name, why_unseen, why_unvisited,
 };
 
 use crate::fleet::{Clock, Total};
@@ -155,7 +155,9 @@ pub(crate) fn hunt() -> u8 {
 
 pub(crate) fn coverage(coverage: &Coverage) {
     coverage.counts().for_each(|(group, kind, count)| eprintln!("{count:>12} {group}: {kind}"));
-    let never = coverage.counts().filter(|&(_, _, count)| count == 0);
+    let unseen =
+        |&(group, kind, count): &(&str, &str, u64)| count == 0 && why_unseen(group, kind).is_none();
+    let never = coverage.counts().filter(unseen);
     let never: Vec<String> = never.map(|(group, kind, _)| format!("{group}: {kind}")).collect();
     eprintln!("never seen, {} kinds: {}", never.len(), never.join(", "));
     let (mut visited, mut reasons, mut unvisited) = (0, 0, 0);
