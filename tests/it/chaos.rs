@@ -43,7 +43,7 @@ fn nothing_is_wrong_or_left_after_a_storm() {
 fn a_flood_of_what_is_wrong_harms_nobody_and_takes_no_memory() {
     test(async || {
         let calm = Duration::ZERO;
-        let flood = Flood { frames: 5_000, hellos: 500, calm, seed: 1, programs: programs() };
+        let flood = Flood { frames: 5_000, hellos: 1_500, calm, seed: 1, programs: programs() };
         told(flood.run().await);
         Ok(())
     });

@@ -8,7 +8,8 @@
 //! | `storm.rs` | what befalls them, by a seed |
 //! | `user.rs`, `round.rs` | what a client does and sees; one plan from its beginning until nothing is left |
 //! | `soak.rs` | round after round, for a time |
-//! | `flood.rs` | strangers who send what is wrong, as fast as they can |
+//! | `flood.rs` | strangers send what is wrong, as fast as they can, while somebody honest works |
+//! | `strangers.rs` | who they are, and what is wrong |
 //! | `footprint.rs` | memory and descriptors of a process |
 //!
 //! None of it knows the machines. Plans and verdicts do not depend on a clock; when things happen does.
@@ -22,6 +23,7 @@ pub mod footprint;
 pub mod round;
 pub mod soak;
 pub mod storm;
+mod strangers;
 mod user;
 
 /// What takes longer never comes.

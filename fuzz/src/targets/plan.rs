@@ -5,8 +5,8 @@ use raddle_sim::{Case, Depth, Mix, Mode, Plan};
 
 use super::choices::Choices;
 
-/// Tasks of one plan, about.
-const TASKS: u64 = 40;
+/// Tasks of one plan, about: mostly few, so that many are run.
+const TASKS: [u64; 4] = [6, 6, 12, 40];
 
 /// Bytes become a plan. What fails is told as the plan's text, for `cargo sim -- --replay`.
 pub fn cluster_plan(data: &[u8]) {
@@ -22,7 +22,7 @@ fn case(data: &[u8]) -> Case {
     let policy = [Policy::EarliestStart, Policy::Random][choices.below(2)];
     let seed = u64::from(choices.byte());
     let faults = choices.below(8) != 0;
-    let mix = Mix { tasks: TASKS, faults, bodies: faults, swarm: true };
+    let mix = Mix { tasks: TASKS[choices.below(4)], faults, bodies: faults, swarm: true };
     let plan = Plan::from_bytes(choices.clone().rest(), mix);
     Case { story: String::new(), seed, policy, plant: None, plan }
 }

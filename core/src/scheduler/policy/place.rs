@@ -13,7 +13,7 @@ use crate::scheduler::state::{Spec, State, TaskId, TaskState};
 const UNKNOWN_DURATION: u64 = 500_000_000;
 /// What a body costs at least: the worker's own work for it.
 const MIN_DURATION: u64 = 2_000;
-/// What an assignment costs at most: about five hours.
+/// What a body, or an assignment, costs at most: about five hours.
 const MAX_COST: u64 = 1 << 44;
 /// What a transfer costs whatever its size.
 const LATENCY: u64 = 100_000;
@@ -61,12 +61,12 @@ pub fn cost(state: &State, task: TaskId, worker: WorkerId) -> u64 {
     duration(spec).saturating_add(transfer).min(MAX_COST)
 }
 
-/// How long a body is expected to take.
+/// How long a body is expected to take. Bounded as costs are: a worker that lies may say anything.
 pub(super) fn duration(spec: &Spec) -> u64 {
     if spec.is_receive() {
         return MIN_DURATION;
     }
-    spec.duration.unwrap_or(UNKNOWN_DURATION).max(MIN_DURATION)
+    spec.duration.unwrap_or(UNKNOWN_DURATION).clamp(MIN_DURATION, MAX_COST)
 }
 
 /// Whether the inputs that are in memory may be moved to any worker.

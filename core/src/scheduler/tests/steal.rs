@@ -142,3 +142,14 @@ fn what_is_dearer_to_move_than_to_leave_stays() {
     cluster.submit(ANN, &[task(2, &[1]), task(3, &[1]), task(4, &[1])]);
     assert_eq!(joins(&mut cluster, 2, 1), vec![]);
 }
+
+#[test]
+fn durations_that_a_worker_made_up_add_up_all_the_same() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(9, &[])]);
+    let (key, run) = (key(9), run_id(1));
+    let lie = WorkerMessage::Finished { key, run, nbytes: 8, duration: u64::MAX, value: None };
+    cluster.reports(1, lie);
+    cluster.submit(ANN, &[task(1, &[]), task(2, &[])]);
+    assert_eq!(joins(&mut cluster, 2, 1), vec![recall(1, 2, 3)]);
+}
