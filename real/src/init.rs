@@ -5,11 +5,13 @@
 use std::future::Future;
 use std::io::{Read as _, Write as _};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::credentials::Credentials;
 use crate::error::Error;
+use crate::memory::MemoryOptions;
 use crate::ports::{self, Reach};
 use crate::resources::{self, Resources};
 use crate::worker::WorkerOptions;
@@ -39,6 +41,10 @@ pub(crate) mod flags {
     pub(crate) const DEATH_TIMEOUT: &str = "--raddle-death-timeout";
     /// Followed by how many bytes of memory it may use, as `4GiB`.
     pub(crate) const MEMORY_LIMIT: &str = "--raddle-memory-limit";
+    /// Followed by how much of that values may fill before some go to disk, as `0.6`.
+    pub(crate) const MEMORY_TARGET: &str = "--raddle-memory-target";
+    /// Followed by the folder to which they go.
+    pub(crate) const SPILL_DIRECTORY: &str = "--raddle-spill-directory";
     /// Say nothing on standard output.
     pub(crate) const QUIET: &str = "--raddle-quiet";
     /// End when standard input ends: its other end is held by whoever started the worker.
@@ -149,7 +155,7 @@ struct Request {
     reach: Reach,
     grace: Option<Duration>,
     death_timeout: Option<Duration>,
-    memory_limit: Option<u64>,
+    memory: MemoryOptions,
     pipe: bool,
     quiet: bool,
 }
@@ -172,6 +178,8 @@ impl Request {
         let mut grace = variable("RADDLE_WORKER_GRACE");
         let mut death_timeout = variable("RADDLE_WORKER_DEATH_TIMEOUT");
         let mut memory_limit = variable("RADDLE_WORKER_MEMORY_LIMIT");
+        let mut memory_target = variable("RADDLE_WORKER_MEMORY_TARGET");
+        let mut spill_directory = variable("RADDLE_WORKER_SPILL_DIRECTORY");
         let mut arguments = arguments.take_while(|argument| argument != "--");
         while let Some(argument) = arguments.next() {
             let (flag, joined) = match argument.split_once('=') {
@@ -196,6 +204,8 @@ impl Request {
                 flags::GRACE => grace = Some(value()?),
                 flags::DEATH_TIMEOUT => death_timeout = Some(value()?),
                 flags::MEMORY_LIMIT => memory_limit = Some(value()?),
+                flags::MEMORY_TARGET => memory_target = Some(value()?),
+                flags::SPILL_DIRECTORY => spill_directory = Some(value()?),
                 flags::PIPE => request.pipe = true,
                 flags::QUIET => request.quiet = true,
                 _ => {}
@@ -207,7 +217,9 @@ impl Request {
         request.resources = resources::parse(&resources)?;
         request.threads = threads.map(|text| parse_threads(&text)).transpose()?;
         request.reach.ports = ports.map(|text| text.parse()).transpose()?;
-        request.memory_limit = memory_limit.map(|text| memory::parse(&text)).transpose()?;
+        request.memory.limit = memory_limit.map(|text| memory::parse(&text)).transpose()?;
+        request.memory.target = memory_target.map(|text| memory::parse_share(&text)).transpose()?;
+        request.memory.spill_directory = spill_directory.map(PathBuf::from);
         request.grace = grace.map(|text| parse_seconds(&text)).transpose()?;
         request.death_timeout = death_timeout.map(|text| parse_seconds(&text)).transpose()?;
         request.reach.contact = contact.map(|text| ports::parse_contact(&text)).transpose()?;
@@ -228,7 +240,7 @@ impl Request {
                 None => Credentials::of_process()?,
             };
             options.reached(self.reach);
-            options.memory_limit = self.memory_limit;
+            options.memory = self.memory;
             options.death_timeout = self.death_timeout.unwrap_or_default();
             options.joined = (!self.quiet).then_some(say_joined);
             let grace = self.grace.unwrap_or(leave::GRACE);

@@ -73,6 +73,7 @@ mod serve;
 #[cfg(madsim)]
 #[doc(hidden)]
 pub mod simulated;
+mod spill;
 mod store;
 mod stream;
 mod task;

@@ -6,6 +6,61 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::store::Bounds;
+
+/// How much of its memory limit a worker fills with values before some go to disk, in thousandths.
+const TARGET: u64 = 600;
+/// How much it may fill with values before bodies wait for the disk.
+const PAUSE: u64 = 800;
+/// All of it.
+pub(crate) const WHOLE: u64 = 1_000;
+
+/// What memory a worker may use, and what it does with more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MemoryOptions {
+    /// Bytes that it may use; if none, what its control group or machine allows.
+    pub(crate) limit: Option<u64>,
+    /// How much of them it fills with values before some go to disk, in thousandths; 0: none ever go.
+    pub(crate) target: Option<u64>,
+    /// Where they go; if none, where temporary files are.
+    pub(crate) spill_directory: Option<PathBuf>,
+}
+
+impl MemoryOptions {
+    /// What may be in memory of a worker that may use `limit`.
+    pub(crate) fn bounds(&self, limit: Option<u64>) -> Bounds {
+        match (limit, self.target.unwrap_or(TARGET)) {
+            // In the simulation nothing may wait for a disk.
+            _ if cfg!(madsim) => Bounds::NONE,
+            (None, _) | (_, 0) => Bounds::NONE,
+            (Some(limit), target) => {
+                let of = |share: u64| {
+                    u64::try_from(u128::from(limit) * u128::from(share) / u128::from(WHOLE))
+                };
+                let target = of(target).unwrap_or(u64::MAX);
+                Bounds { target, pause: of(PAUSE).unwrap_or(u64::MAX).max(target) }
+            }
+        }
+    }
+
+    /// Where values go.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.spill_directory.clone().unwrap_or_else(std::env::temp_dir)
+    }
+}
+
+/// Reads a share: `0.6`; in thousandths.
+///
+/// # Errors
+///
+/// What is wrong, in words.
+pub(crate) fn parse_share(text: &str) -> Result<u64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok((share * WHOLE as f64).round() as u64),
+        Ok(_) | Err(_) => Err(format!("`{text}` is not a share: expected 0 to 1, such as 0.6")),
+    }
+}
+
 /// What the operating system has to say is below this folder.
 const ROOT: &str = "/";
 

@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::credentials::Credentials;
 use crate::init::flags;
+use crate::memory::{self, MemoryOptions};
 use crate::ports::Reach;
 use crate::resources::{self, Resources};
 use crate::rt::oneshot;
@@ -51,8 +52,8 @@ pub(crate) struct Program {
     pub(crate) grace: Duration,
     /// How long it looks for a scheduler that is not there.
     pub(crate) death_timeout: Duration,
-    /// Bytes of memory that it may use; if none, what its control group or machine allows.
-    pub(crate) memory_limit: Option<u64>,
+    /// What memory it may use.
+    pub(crate) memory: MemoryOptions,
     /// It says nothing on standard output.
     pub(crate) quiet: bool,
 }
@@ -83,8 +84,15 @@ impl Program {
         if let Some(contact) = &self.reach.contact {
             command.arg(flags::CONTACT_ADDRESS).arg(contact);
         }
-        if let Some(limit) = self.memory_limit {
+        if let Some(limit) = self.memory.limit {
             command.arg(flags::MEMORY_LIMIT).arg(limit.to_string());
+        }
+        if let Some(target) = self.memory.target {
+            let share = target as f64 / memory::WHOLE as f64;
+            command.arg(flags::MEMORY_TARGET).arg(share.to_string());
+        }
+        if let Some(folder) = &self.memory.spill_directory {
+            command.arg(flags::SPILL_DIRECTORY).arg(folder);
         }
         command.arg(flags::GRACE).arg(self.grace.as_secs_f64().to_string());
         command.arg(flags::DEATH_TIMEOUT).arg(self.death_timeout.as_secs_f64().to_string());
@@ -302,7 +310,7 @@ mod tests {
             reach: Reach::default(),
             grace: GRACE,
             death_timeout: Duration::ZERO,
-            memory_limit: None,
+            memory: MemoryOptions::default(),
             quiet: true,
         }
     }

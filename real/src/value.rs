@@ -1,4 +1,4 @@
-//! A value: typed, and as bytes, each made from the other when it is first needed.
+//! A value: typed, and as bytes, each made from the other when it is first needed; or bytes on disk.
 //!
 //! So a chain of tasks on one worker never serialises, and a value that is only passed on is never
 //! decoded. This module must not know tasks, arguments or who holds a value.
@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::TaskError;
 use crate::fingerprint;
+use crate::spill::Piece;
 
 /// What can be an argument or the result of a task: anything that serde can write and read, and that
 /// threads can share.
@@ -40,9 +41,22 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> TaskValue for T {}
 pub struct Value {
     value_type: ValueType,
     nbytes: u64,
-    /// At least one of these two is set from the start.
+    /// At least one of these three is set from the start.
     bytes: OnceLock<Bytes>,
     typed: OnceLock<Box<dyn Typed>>,
+    /// Its bytes on disk, which are read when they are first needed.
+    piece: Option<Arc<Piece>>,
+}
+
+/// A value that is on disk.
+#[derive(Clone, Debug)]
+pub(crate) struct OnDisk {
+    /// What a reader must know of it.
+    value_type: ValueType,
+    /// Its size as a value.
+    nbytes: u64,
+    /// Where its bytes are.
+    pub(crate) piece: Arc<Piece>,
 }
 
 impl Value {
@@ -69,13 +83,32 @@ impl Value {
             nbytes,
             bytes: bytes.map_or_else(OnceLock::new, OnceLock::from),
             typed: OnceLock::from(Box::new(value) as Box<dyn Typed>),
+            piece: None,
         }
     }
 
     /// A value that came as bytes. They are checked when it is read.
     pub(crate) fn from_bytes(value_type: ValueType, bytes: Bytes) -> Self {
         let nbytes = bytes.len() as u64;
-        Self { value_type, nbytes, bytes: OnceLock::from(bytes), typed: OnceLock::new() }
+        let (bytes, typed) = (OnceLock::from(bytes), OnceLock::new());
+        Self { value_type, nbytes, bytes, typed, piece: None }
+    }
+
+    /// The value that is on disk.
+    pub(crate) fn from_disk(on_disk: &OnDisk) -> Self {
+        let OnDisk { value_type, nbytes, piece } = on_disk.clone();
+        let (bytes, typed) = (OnceLock::new(), OnceLock::new());
+        Self { value_type, nbytes, bytes, typed, piece: Some(piece) }
+    }
+
+    /// The same, of which `piece` has the bytes.
+    pub(crate) const fn to_disk(&self, piece: Arc<Piece>) -> OnDisk {
+        OnDisk { value_type: self.value_type, nbytes: self.nbytes, piece }
+    }
+
+    /// Whether it takes a look at the disk to use it.
+    pub(crate) fn is_away(&self) -> bool {
+        self.bytes.get().is_none() && self.typed.get().is_none()
     }
 
     /// A value that came within a message.
@@ -97,10 +130,17 @@ impl Value {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Decode`] if its `Serialize` gives up.
+    /// [`TaskError::Decode`] if its `Serialize` gives up; [`TaskError::Lost`] if it was on disk, and
+    /// cannot be read.
     pub(crate) fn bytes(&self) -> Result<Bytes, TaskError> {
         if let Some(bytes) = self.bytes.get() {
             return Ok(bytes.clone());
+        }
+        if let (None, Some(piece)) = (self.typed.get(), &self.piece) {
+            let read = piece.read().map_err(|error| TaskError::Lost {
+                reason: format!("it was on disk, and cannot be read back: {error}"),
+            })?;
+            return Ok(self.bytes.get_or_init(|| read).clone());
         }
         let encoded = self.kept().encode().map_err(|error| TaskError::Decode {
             expected: format!("a `{}` that can be sent", self.kept().type_name()),
@@ -115,6 +155,7 @@ impl Value {
         let bytes = match self.bytes.get() {
             Some(bytes) if bytes.len() > INLINE_VALUE => return None,
             Some(bytes) => Blob::from(&bytes[..]),
+            None if self.is_away() => return None,
             // An error is told to whoever wants the bytes.
             None => Blob::from(self.kept().encode_bounded(INLINE_VALUE).ok().flatten()?),
         };

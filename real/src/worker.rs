@@ -9,6 +9,7 @@ mod functions;
 mod nested;
 mod parting;
 mod shell;
+mod spiller;
 #[cfg(test)]
 #[expect(unsafe_code, reason = "the linker's section, where the macros are not of another crate")]
 mod tests;
@@ -29,12 +30,14 @@ use raddle_net::names::Session;
 use self::core::Words;
 use self::door::Door;
 pub(crate) use self::parting::Parting;
-use self::shell::Shell;
+use self::shell::{Home, Shell};
+use self::spiller::Spiller;
 use crate::address::Address;
 use crate::conn::{self, ConnError, Connection, FrameReader, FrameWriter};
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::hub::lock;
+use crate::memory::MemoryOptions;
 use crate::ports::{self, Ports, Reach};
 use crate::pulse::beats;
 use crate::redial::{Lost, redial};
@@ -57,8 +60,8 @@ pub(crate) struct WorkerOptions {
     pub(crate) name: Option<String>,
     /// Tasks that it runs at a time.
     pub(crate) threads: usize,
-    /// Bytes of memory that it may use; if none, what its control group or machine allows.
-    pub(crate) memory_limit: Option<u64>,
+    /// What it may use.
+    pub(crate) memory: MemoryOptions,
     /// What it has for tasks that need it.
     pub(crate) resources: Resources,
     /// Where it listens for those who want values: a name or an IP address.
@@ -95,7 +98,7 @@ impl WorkerOptions {
             scheduler,
             name: None,
             threads: 1,
-            memory_limit: None,
+            memory: MemoryOptions::default(),
             resources: Vec::new(),
             host: "127.0.0.1".to_owned(),
             credentials: Credentials::none(),
@@ -186,8 +189,13 @@ async fn live(
     let runtime = door.runtime.clone();
     let (scheduler, session) = (options.scheduler.clone(), line.hello.session);
     let credentials = options.credentials.clone();
-    let shell =
-        Shell::new(scheduler, address.clone(), options.threads, session, credentials, runtime);
+    let memory_limit = options.memory.limit.or_else(memory::limit);
+    let home = Home {
+        bounds: options.memory.bounds(memory_limit),
+        spiller: Spiller::new(options.memory.folder()),
+        runtime,
+    };
+    let shell = Shell::new(scheduler, address.clone(), options.threads, session, credentials, home);
     let _end = CloseOnDrop(Arc::clone(&shell));
     #[cfg(madsim)]
     watch::begin(&shell);
@@ -195,7 +203,7 @@ async fn live(
         name: options.name.clone().unwrap_or_else(|| address.clone()),
         address: address.clone(),
         nthreads: u32::try_from(options.threads).unwrap_or(u32::MAX),
-        memory_limit: options.memory_limit.or_else(memory::limit),
+        memory_limit,
         functions: registry::functions(),
         resources: options.resources.clone(),
     }));
@@ -377,8 +385,8 @@ async fn write(shell: &Arc<Shell>, mut writer: FrameWriter) -> End {
         if let Err(error) = written {
             return End::Broken(error);
         }
-        if let Some(reason) = broken {
-            return End::Failed(Error::Protocol { peer: "the scheduler".to_owned(), reason });
+        if let Some(error) = broken {
+            return End::Failed(error);
         }
         shell.written(flushes);
         rt::select! {

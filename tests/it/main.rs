@@ -29,6 +29,7 @@ mod scatter;
 mod security;
 mod sessions;
 mod silence;
+mod spilling;
 mod stealing;
 mod submitting;
 mod support;

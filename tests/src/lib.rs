@@ -164,6 +164,21 @@ pub fn verify(bytes: Bytes) -> Option<usize> {
     bytes.chunks(pattern.len()).all(|chunk| pattern.starts_with(chunk)).then_some(bytes.len())
 }
 
+/// As [`verify()`], without a thread of its own.
+#[raddle::task]
+pub async fn verify_async(bytes: Bytes) -> Option<usize> {
+    let pattern = pattern();
+    bytes.chunks(pattern.len()).all(|chunk| pattern.starts_with(chunk)).then_some(bytes.len())
+}
+
+/// As [`verify()`], by a task that asks for the value itself.
+#[raddle::task]
+pub async fn fetch_and_verify(blob: TaskFuture<Bytes>) -> Result<Option<usize>, TaskError> {
+    let (pattern, bytes) = (pattern(), blob.await?);
+    let is_whole = bytes.chunks(pattern.len()).all(|chunk| pattern.starts_with(chunk));
+    Ok(is_whole.then_some(bytes.len()))
+}
+
 /// A value that can be written and not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unreadable(pub u64);

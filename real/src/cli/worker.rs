@@ -11,6 +11,7 @@ use super::target::Target;
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::init::{self, exit};
+use crate::memory::MemoryOptions;
 use crate::ports::{self, Ports, Reach};
 use crate::process::{Exit, Process, Program};
 use crate::resources::{self, Resources};
@@ -47,6 +48,12 @@ pub(super) struct WorkerArgs {
     /// Memory that it may use, as 4GiB; if not given, what its control group or the machine allows
     #[arg(long, value_name = "BYTES", value_parser = memory::parse)]
     memory_limit: Option<u64>,
+    /// How much of that it fills with values before some go to disk, 0 to 1; 0: none ever go
+    #[arg(long, value_name = "SHARE", value_parser = memory::parse_share)]
+    memory_target: Option<u64>,
+    /// Folder of values that go to disk; if not given, that of temporary files
+    #[arg(long, value_name = "DIR")]
+    spill_directory: Option<PathBuf>,
     /// Name of the worker, unique in the cluster
     #[arg(long)]
     name: Option<String>,
@@ -82,9 +89,15 @@ impl WorkerArgs {
         Reach { host, ports: Some(self.port), contact }
     }
 
+    fn memory(&self) -> MemoryOptions {
+        let (limit, target) = (self.memory_limit, self.memory_target);
+        MemoryOptions { limit, target, spill_directory: self.spill_directory.clone() }
+    }
+
     fn program(self, path: PathBuf, scheduler: String) -> Result<Program> {
         let (reach, credentials) = (self.reach(), Credentials::of_process()?);
-        let Self { threads, resources, name, grace, death_timeout, memory_limit, .. } = self;
+        let memory = self.memory();
+        let Self { threads, resources, name, grace, death_timeout, .. } = self;
         Ok(Program {
             path,
             scheduler,
@@ -95,19 +108,19 @@ impl WorkerArgs {
             reach,
             grace,
             death_timeout,
-            memory_limit,
+            memory,
             quiet: false,
         })
     }
 }
 
 async fn serve(args: WorkerArgs, scheduler: String) -> Result<()> {
-    let reach = args.reach();
+    let (reach, memory) = (args.reach(), args.memory());
     let mut options = init::worker_options(scheduler, args.threads, args.name)?;
     options.resources = args.resources;
     options.credentials = Credentials::of_process()?;
     options.reached(reach);
-    options.memory_limit = args.memory_limit;
+    options.memory = memory;
     options.death_timeout = args.death_timeout;
     options.joined = Some(if args.json { say_joined } else { init::say_joined });
     leave::run_until(rt::told_to_end(), args.grace, options).await

@@ -7,6 +7,7 @@ use super::LocalCluster;
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::init;
+use crate::memory::MemoryOptions;
 use crate::resources::{self, Resources};
 use crate::scheduler::SchedulerOptions;
 
@@ -17,6 +18,7 @@ pub struct LocalClusterBuilder {
     workers: Option<usize>,
     threads: Option<usize>,
     resources: Result<Resources, String>,
+    memory: MemoryOptions,
     processes: bool,
     program: Option<PathBuf>,
     restart: bool,
@@ -32,6 +34,8 @@ pub(super) struct Settings {
     pub(super) threads: usize,
     /// What each worker has for tasks that need it.
     pub(super) resources: Resources,
+    /// What memory each worker may use.
+    pub(super) memory: MemoryOptions,
     /// The executable of worker processes; `None` if workers are threads.
     pub(super) program: Option<PathBuf>,
     /// Whether a process that died is started again.
@@ -44,6 +48,7 @@ impl Default for LocalClusterBuilder {
             workers: None,
             threads: None,
             resources: Ok(Vec::new()),
+            memory: MemoryOptions::default(),
             processes: false,
             program: None,
             restart: true,
@@ -74,6 +79,23 @@ impl LocalClusterBuilder {
         resources: impl IntoIterator<Item = (impl Into<String>, f64)>,
     ) -> Self {
         self.resources = resources::units(resources);
+        self
+    }
+
+    /// How many bytes of memory each worker may use. If this is not said, it is what the control group
+    /// or the machine allows. When its values fill 60 % of that, those that were used least recently
+    /// go to disk ([`spill_directory`](Self::spill_directory)), and come back when they are needed;
+    /// beyond 80 % no body of a thread begins until the disk has caught up. A disk that is full loses
+    /// nothing: values stay in memory, and the log says so.
+    pub const fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory.limit = Some(bytes);
+        self
+    }
+
+    /// The folder of values that go to disk; if this is not said, that of temporary files. Nothing is
+    /// left there, however a worker ends.
+    pub fn spill_directory(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.memory.spill_directory = Some(folder.into());
         self
     }
 
@@ -178,6 +200,7 @@ impl LocalClusterBuilder {
             scheduler: self.scheduler,
             threads: threads.max(1),
             resources,
+            memory: self.memory,
             program,
             restart: self.restart,
         };

@@ -100,7 +100,7 @@ impl Slot {
                     reach: Reach::default(),
                     grace: leave::GRACE,
                     death_timeout: Duration::ZERO,
-                    memory_limit: None,
+                    memory: settings.memory.clone(),
                     quiet: true,
                 };
                 start_process(program, settings.restart, scheduler.handle(), &known)?
@@ -199,6 +199,7 @@ fn start_thread(
     let mut options = WorkerOptions::new(scheduler.address().to_owned());
     options.threads = settings.threads;
     options.resources = settings.resources.clone();
+    options.memory = settings.memory.clone();
     options.credentials = settings.scheduler.credentials.clone();
     options.name = Some(name.to_owned());
     let (handle, known) = (scheduler.handle().clone(), Arc::clone(known));

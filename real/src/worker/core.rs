@@ -13,9 +13,10 @@ use raddle_net::names::RunId;
 
 use super::functions::Functions;
 use crate::context::Run;
+use crate::error::Error;
 use crate::rt::oneshot;
 use crate::serve::Answer;
-use crate::store::Store;
+use crate::store::{Bounds, Store};
 use crate::stream::Stream;
 use crate::value::Value;
 
@@ -43,7 +44,7 @@ pub(super) struct Core {
     /// When the timer will look.
     pub(super) armed: Option<Instant>,
     /// Why the connection to the scheduler must end.
-    pub(super) broken: Option<String>,
+    pub(super) broken: Option<Error>,
     /// The scheduler has told the worker to leave.
     pub(super) leaves: bool,
     /// Nothing happens any more.
@@ -67,14 +68,15 @@ pub(super) struct Words {
     /// How many announced runs may begin after that.
     pub(super) flushes: usize,
     /// Why the connection ends after that.
-    pub(super) broken: Option<String>,
+    pub(super) broken: Option<Error>,
     /// The writer must look again soon.
     pub(super) looks_again: bool,
 }
 
 impl Core {
-    /// A worker of `threads` slots that was given nothing.
-    pub(super) fn new(threads: usize) -> Self {
+    /// A worker of `threads` slots that was given nothing, and keeps no more in memory than `bounds`
+    /// say.
+    pub(super) fn new(threads: usize, bounds: Bounds) -> Self {
         Self {
             machine: Worker::new(Config { nthreads: threads, ..Config::default() }),
             stream: Stream::new(),
@@ -82,7 +84,7 @@ impl Core {
             looks_again: false,
             words_since: Instant::ZERO,
             flushes: Vec::new(),
-            store: Store::default(),
+            store: Store::new(bounds),
             runs: BTreeMap::new(),
             functions: Functions::default(),
             requests: BTreeMap::new(),

@@ -3,20 +3,25 @@
 //! This module must not know what the machine makes of it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use raddle_core::time::Instant;
 use raddle_net::messages::Failure;
 
 use super::shell::Shell;
+use super::spiller::{self, Job};
 use super::turn::{AsyncJob, Turn};
 use crate::clock;
 use crate::context::Run;
-use crate::executor::Job;
+use crate::error::TaskError;
+use crate::executor;
 use crate::executor::body::{self, Made, Unmade};
+use crate::rt::oneshot;
+use crate::task::Invocation;
 
 impl Shell {
     /// Runs `job` on a thread of the executor.
-    pub(super) fn start(self: &Arc<Self>, job: Job) {
+    pub(super) fn start(self: &Arc<Self>, job: executor::Job) {
         if self.executor.push(job) {
             self.start_thread();
         }
@@ -29,7 +34,10 @@ impl Shell {
         let started = self.pool.spawn(async move {
             let AsyncJob { body, invocation, run } = job;
             let begun = clock::now();
-            let result = body::run_async(body, invocation, Arc::clone(&run), &shell.address).await;
+            let result = match shell.read_inputs(&invocation).await {
+                Ok(()) => body::run_async(body, invocation, Arc::clone(&run), &shell.address).await,
+                Err(error) => Err(shell.without_inputs(&error)),
+            };
             shell.executed(&run, begun, result).end();
         });
         if let Err(error) = started {
@@ -59,12 +67,38 @@ impl Shell {
     /// Runs bodies on this thread until it is not needed.
     fn work(self: &Arc<Self>) {
         let mut kept = None;
-        while let Some(Job { body, invocation, run }) = kept.take().or_else(|| self.executor.next())
-        {
+        while let Some(job) = kept.take().or_else(|| self.executor.next()) {
+            let executor::Job { body, invocation, run } = job;
+            if self.choked.load(Ordering::Relaxed) {
+                self.wait_for_relief();
+            }
             let begun = clock::now();
-            let result = body::run_blocking(body, invocation, &self.address);
+            let result = match spiller::read(&invocation.inputs) {
+                Ok(()) => body::run_blocking(body, invocation, &self.address),
+                Err(error) => Err(self.without_inputs(&error)),
+            };
             kept = self.executed(&run, begun, result).end_with_job();
         }
+    }
+
+    /// Reads inputs that are on disk, where waiting hurts nobody.
+    async fn read_inputs(self: &Arc<Self>, invocation: &Invocation) -> Result<(), TaskError> {
+        if !invocation.inputs.iter().any(|input| input.is_away()) {
+            return Ok(());
+        }
+        let (sender, read) = oneshot::channel();
+        // An error means that the worker has ended.
+        let then = move |result| drop(sender.send(result));
+        let inputs = invocation.inputs.to_vec();
+        self.spiller.ask(self, Job::Read(inputs, Box::new(then)));
+        read.await
+            .unwrap_or_else(|_| Err(TaskError::Lost { reason: "the worker has ended".to_owned() }))
+    }
+
+    /// A body that cannot begin runs again, elsewhere.
+    fn without_inputs(self: &Arc<Self>, error: &TaskError) -> Unmade {
+        self.is_lost(error);
+        Unmade { blame: None, failure: Arc::new(Failure::Reschedule) }
     }
 
     /// The body of `run` has returned.

@@ -11,7 +11,9 @@ use raddle_net::messages::{ClientMessage, Item};
 use raddle_net::names::RunId;
 
 use super::shell::Shell;
+use super::spiller::Job;
 use crate::context::Run;
+use crate::error::TaskError;
 use crate::hub::{Hub, Link};
 use crate::transfer;
 use crate::value::Value;
@@ -41,7 +43,17 @@ impl Link for RunLink {
 
     fn pull(&self, hub: &Arc<Hub>, item: Item, nbytes: u64, address: Arc<str>, route: Route) {
         if let Some(value) = self.shell.held(item.run) {
-            hub.fetched([(item, Ok(value))]);
+            if !value.is_away() {
+                hub.fetched([(item, Ok(value))]);
+                return;
+            }
+            let (shell, hub) = (Arc::clone(&self.shell), Arc::clone(hub));
+            let read = vec![Arc::clone(&value)];
+            let then = move |read: Result<(), TaskError>| match read {
+                Ok(()) => hub.fetched([(item, Ok(value))]),
+                Err(error) => shell.is_lost(&error),
+            };
+            self.shell.spiller.ask(&self.shell, Job::Read(read, Box::new(then)));
             return;
         }
         if *address == *self.shell.address {

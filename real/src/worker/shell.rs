@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use raddle_core::time::Instant;
 use raddle_core::worker::{Event, RequestId};
@@ -16,6 +16,7 @@ use raddle_net::names::{RunId, Session};
 
 use super::core::{Core, Request, Words};
 use super::nested::RunLink;
+use super::spiller::Spiller;
 use super::turn::Turn;
 use crate::clock;
 use crate::context::{Due, Host, Locals, Run};
@@ -25,6 +26,7 @@ use crate::executor::{Executor, panics};
 use crate::hub::{Hub, lock};
 use crate::rt::{self, Handle, Notify, oneshot};
 use crate::serve::{Asked, Holder};
+use crate::store::Bounds;
 use crate::stream::{Heard, MAX_KEPT_AWAY, Number};
 use crate::transfer::Peers;
 use crate::value::Value;
@@ -46,7 +48,13 @@ pub(super) struct Shell {
     pub(super) pool: Pool,
     /// Of the sessions of runs.
     seed: u64,
-    core: Mutex<Core>,
+    pub(super) core: Mutex<Core>,
+    /// Whoever waits for the disk.
+    pub(super) spiller: Spiller,
+    /// Bodies should wait until something is written; seen without the lock.
+    pub(super) choked: AtomicBool,
+    /// Something was written, or cannot be.
+    pub(super) relieved: Condvar,
     /// Runs that have something to say. A lock of its own: a future may be dropped anywhere.
     speaking: Mutex<Vec<Arc<Run>>>,
     /// There is something to write.
@@ -61,17 +69,27 @@ pub(super) struct Shell {
     runtime: Handle,
 }
 
+/// What a worker has on its machine.
+pub(super) struct Home {
+    /// Bytes of values in memory.
+    pub(super) bounds: Bounds,
+    /// Where others are written.
+    pub(super) spiller: Spiller,
+    /// Where data moves.
+    pub(super) runtime: Handle,
+}
+
 impl Shell {
-    /// A worker of `threads` slots that serves values at `address`. Data moves on
-    /// `runtime`.
+    /// A worker of `threads` slots that serves values at `address`.
     pub(super) fn new(
         scheduler: String,
         address: String,
         threads: usize,
         session: Session,
         credentials: Credentials,
-        runtime: Handle,
+        home: Home,
     ) -> Arc<Self> {
+        let Home { bounds, spiller, runtime } = home;
         Arc::new(Self {
             scheduler,
             locals: Locals::default(),
@@ -80,7 +98,10 @@ impl Shell {
             executor: Executor::new(threads),
             pool: Pool::new(threads),
             seed: rt::random(),
-            core: Mutex::new(Core::new(threads)),
+            core: Mutex::new(Core::new(threads, bounds)),
+            spiller,
+            choked: AtomicBool::new(false),
+            relieved: Condvar::new(),
             speaking: Mutex::default(),
             words: Notify::new(),
             room: Notify::new(),
@@ -153,13 +174,15 @@ impl Shell {
             (core.store.take_all(), mem::take(&mut core.runs))
         };
         self.ended.reach();
+        self.spiller.close();
+        self.relieved.notify_all();
         self.executor.close();
         self.pool.close();
         lock(&self.speaking).clear();
         for run in runs.values() {
             run.stop();
         }
-        discard(values);
+        discard(values.into_iter().filter_map(|removed| removed.value).collect());
         // A body that runs on holds what it uses.
         if let Err(panic) = panics::catch(|| drop(self.locals.take())) {
             tracing::warn!(message = panic.message, "the destructor of a worker's state panicked");

@@ -4,6 +4,7 @@
 //! or the runtime waits until it is given back. This module must not know sockets or threads.
 
 use std::mem;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 
 use raddle_core::client::Route;
@@ -15,11 +16,14 @@ use raddle_net::names::{RunId, WorkerId};
 use super::core::{Core, Request};
 use super::functions;
 use super::shell::{Shell, discard};
+use super::spiller;
 use crate::clock;
 use crate::context::{Run, TaskContext};
+use crate::error::{Error, TaskError};
 use crate::executor::Job;
 use crate::executor::body::{Made, Unmade};
 use crate::serve::Answer;
+use crate::store::{Relief, Removed};
 use crate::stream::MAX_KEPT_AWAY;
 use crate::task::{Body, BodyFuture, Invocation};
 use crate::transfer::TransferError;
@@ -67,6 +71,8 @@ struct Later {
     resumed: Vec<Arc<Run>>,
     stopped: Vec<Arc<Run>>,
     forgotten: Vec<Arc<Value>>,
+    /// For the thread that waits for the disk.
+    disk: Vec<spiller::Job>,
 }
 
 /// Values to be asked for.
@@ -120,7 +126,7 @@ impl<'a> Turn<'a> {
     /// Says `message` to the scheduler.
     pub(super) fn say(&mut self, message: &WorkerMessage) {
         if let Err(error) = self.core.stream.push(message) {
-            self.core.broken = Some(error.to_string());
+            self.core.broken = Some(protocol(error.to_string()));
         }
     }
 
@@ -203,6 +209,7 @@ impl<'a> Turn<'a> {
     }
 
     fn unlock(mut self) -> (&'a Arc<Shell>, Later) {
+        self.relieve();
         let tells = self.tells_writer();
         let next = self.core.next_deadline();
         let earlier = next.is_some_and(|next| self.core.armed.is_none_or(|armed| next < armed));
@@ -221,6 +228,18 @@ impl<'a> Turn<'a> {
             self.shell.wake_timer();
         }
         (self.shell, self.later)
+    }
+
+    /// Has values leave memory, if there are too many.
+    fn relieve(&mut self) {
+        let Relief { dropped, writes } = self.core.store.relieve(self.now);
+        self.later.forgotten.extend(dropped);
+        self.later
+            .disk
+            .extend(writes.into_iter().map(|(run, value)| spiller::Job::Write(run, value)));
+        if self.core.store.is_choked() {
+            self.shell.choked.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Whether the writer must be woken. After a short body of many it need not, if it looks again by
@@ -251,10 +270,13 @@ impl<'a> Turn<'a> {
                     let _ = taken.send(true);
                 }
             }
-            Effect::Close { reason } => self.core.broken = Some(reason.to_string()),
+            Effect::Close { reason } => self.core.broken = Some(protocol(reason.to_string())),
             Effect::Execute(execute) => self.execute(execute),
             Effect::Flush { run } => self.core.flushes.push(run),
-            Effect::Forget { run } => self.later.forgotten.extend(self.core.store.remove(run)),
+            Effect::Forget { run } => {
+                let removed = self.core.store.remove(run);
+                self.give_up(removed);
+            }
             Effect::Gather { peer, address, items, nbytes } => {
                 self.later.gathers.push(Gather { peer, address, items, nbytes });
             }
@@ -269,11 +291,15 @@ impl<'a> Turn<'a> {
             }
             Effect::Resume { run } => self.later.resumed.extend(self.core.runs.get(&run).cloned()),
             Effect::Serve { request, items } => {
-                let store = &self.core.store;
+                let store = &mut self.core.store;
                 let value =
                     |(item, held): (Item, bool)| if held { store.get(item.run) } else { None };
-                let answer = Answer::Values(items.into_iter().map(value).collect());
-                self.answer(request, answer);
+                let values: Vec<_> = items.into_iter().map(value).collect();
+                if values.iter().flatten().any(|value| value.is_away()) {
+                    self.serve_from_disk(request, values);
+                } else {
+                    self.answer(request, Answer::Values(values));
+                }
             }
             Effect::ServeBusy { request } => self.answer(request, Answer::Busy),
             Effect::Stop { run } => self.later.stopped.extend(self.core.runs.get(&run).cloned()),
@@ -307,7 +333,27 @@ impl<'a> Turn<'a> {
     }
 
     fn keep(&mut self, run: RunId, value: Arc<Value>) {
-        self.later.forgotten.extend(self.core.store.insert(run, value));
+        let removed = self.core.store.insert(run, value);
+        self.give_up(removed);
+    }
+
+    /// A value is held no more.
+    pub(super) fn give_up(&mut self, removed: Removed) {
+        self.later.forgotten.extend(removed.value);
+        self.later.disk.extend(removed.piece.map(spiller::Job::Free));
+    }
+
+    /// Answers when the values have been read.
+    fn serve_from_disk(&mut self, request: RequestId, values: Vec<Option<Arc<Value>>>) {
+        let Some(Request::Get(sender)) = self.core.requests.remove(&request) else { return };
+        let shell = Arc::clone(self.shell);
+        let away = values.iter().flatten().cloned().collect();
+        let then = move |read: Result<(), TaskError>| match read {
+            // An error means that the peer has gone.
+            Ok(()) => drop(sender.send(Answer::Values(values))),
+            Err(error) => shell.is_lost(&error),
+        };
+        self.later.disk.push(spiller::Job::Read(away, Box::new(then)));
     }
 
     fn answer(&mut self, request: RequestId, answer: Answer) {
@@ -358,5 +404,13 @@ impl Later {
             run.stop();
         }
         discard(self.forgotten);
+        for job in self.disk {
+            shell.spiller.ask(shell, job);
+        }
     }
+}
+
+/// The scheduler and the worker do not agree.
+fn protocol(reason: String) -> Error {
+    Error::Protocol { peer: "the scheduler".to_owned(), reason }
 }

@@ -1,0 +1,164 @@
+//! The thread that waits for the disk, so that nobody else has to: it writes values, reads them back,
+//! and gives pieces of the file back.
+//!
+//! This module must not know which values go, or when.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use raddle_net::names::RunId;
+
+use super::shell::{Shell, discard};
+use crate::error::{Error, TaskError};
+use crate::executor::panics;
+use crate::hub::lock;
+use crate::spill::{Piece, Spill};
+use crate::value::Value;
+
+/// What the thread is asked for.
+pub(super) enum Job {
+    /// Give a piece back once nobody reads it.
+    Free(Arc<Piece>),
+    /// Read these values, and then do this.
+    Read(Vec<Arc<Value>>, Box<dyn FnOnce(Result<(), TaskError>) + Send>),
+    /// Write what this run made.
+    Write(RunId, Arc<Value>),
+}
+
+/// The way to the thread, which there is from the first job on.
+#[derive(Debug)]
+pub(super) struct Spiller {
+    spill: Spill,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing was to be done yet.
+    Idle,
+    Running(Sender<Job>),
+    Closed,
+}
+
+impl Spiller {
+    /// What is written is written to a file in `folder`.
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { spill: Spill::new(folder), state: Mutex::new(State::Idle) }
+    }
+
+    /// Has the thread do this. A worker that is closed does nothing.
+    pub(super) fn ask(&self, shell: &Arc<Shell>, job: Job) {
+        let mut state = lock(&self.state);
+        if let State::Idle = *state {
+            let (sender, jobs) = mpsc::channel();
+            let shell = Arc::clone(shell);
+            let thread = std::thread::Builder::new().name("raddle-spill".to_owned());
+            if let Err(error) = thread.spawn(move || work(&shell, &jobs)) {
+                drop(state);
+                tracing::error!(%error, "a thread for the disk could not be started");
+                return;
+            }
+            *state = State::Running(sender);
+        }
+        if let State::Running(sender) = &*state {
+            // An error means that the thread has panicked, and said so.
+            let _ = sender.send(job);
+        }
+    }
+
+    /// The thread ends when it has done what it was asked for.
+    pub(super) fn close(&self) {
+        *lock(&self.state) = State::Closed;
+    }
+}
+
+/// Reads values that are on disk alone.
+///
+/// # Errors
+///
+/// The first of them that cannot be read.
+pub(super) fn read<'a>(values: impl IntoIterator<Item = &'a Arc<Value>>) -> Result<(), TaskError> {
+    values.into_iter().filter(|value| value.is_away()).try_for_each(|value| value.bytes().map(drop))
+}
+
+/// For values that go to disk and come back.
+impl Shell {
+    /// What `run` made is on disk now, too.
+    fn spilled(self: &Arc<Self>, run: RunId, value: &Arc<Value>, piece: Arc<Piece>) {
+        let mut turn = self.turn();
+        let removed = turn.core().store.written(run, value, piece);
+        turn.give_up(removed);
+        turn.end();
+        self.relieved.notify_all();
+    }
+
+    /// What `run` made stays in memory.
+    fn not_spilled(self: &Arc<Self>, run: RunId, value: &Arc<Value>, reason: &str) {
+        let mut turn = self.turn();
+        let now = turn.now();
+        turn.core().store.not_written(run, value, now);
+        turn.end();
+        self.relieved.notify_all();
+        tracing::warn!(%run, reason, "a value cannot be written to disk and stays in memory");
+    }
+
+    /// Waits until little enough is in memory, or nothing is under way to disk.
+    pub(super) fn wait_for_relief(&self) {
+        let mut core = lock(&self.core);
+        while !core.closed && core.store.is_choked() {
+            core = self.relieved.wait(core).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.choked.store(false, Ordering::Relaxed);
+    }
+
+    /// What the worker is said to hold cannot be read back: it ends, so that all of it is made again
+    /// elsewhere.
+    pub(super) fn is_lost(self: &Arc<Self>, error: &TaskError) {
+        tracing::error!(%error, "this worker has lost a value, and ends");
+        let mut turn = self.turn();
+        turn.core().broken = Some(Error::Internal(format!("a value is gone: {error}")));
+        turn.end();
+        self.wake_writer();
+    }
+}
+
+fn work(shell: &Arc<Shell>, jobs: &Receiver<Job>) {
+    // Pieces that somebody reads.
+    let mut kept = Vec::new();
+    for job in jobs {
+        match job {
+            Job::Free(piece) => kept.push(piece),
+            Job::Read(values, then) => then(read(&values)),
+            Job::Write(run, value) => write(shell, run, value),
+        }
+        kept = kept.into_iter().filter_map(free).collect();
+    }
+}
+
+/// Gives a piece back, unless somebody reads it.
+fn free(piece: Arc<Piece>) -> Option<Arc<Piece>> {
+    match Arc::try_unwrap(piece) {
+        Ok(piece) => {
+            piece.free();
+            None
+        }
+        Err(piece) => Some(piece),
+    }
+}
+
+fn write(shell: &Arc<Shell>, run: RunId, value: Arc<Value>) {
+    // The value's `Serialize` is somebody else's code.
+    let bytes = panics::catch(|| value.bytes());
+    let written = match bytes {
+        Ok(Ok(bytes)) => shell.spiller.spill.write(&bytes).map_err(|error| error.to_string()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(panic) => Err(panic.message),
+    };
+    match written {
+        Ok(piece) => shell.spilled(run, &value, Arc::new(piece)),
+        Err(reason) => shell.not_spilled(run, &value, &reason),
+    }
+    discard(vec![value]);
+}
