@@ -42,9 +42,7 @@ impl<V: Copy> KeyTable<V> {
     pub fn get(&self, key: Key) -> Option<V> {
         match key.kind() {
             KeyKind::Hashed(hash) => self.hashed.get(&hash).copied(),
-            KeyKind::Numbered { session, number } => {
-                self.numbered.get(&session)?.get(number)
-            }
+            KeyKind::Numbered { session, number } => self.numbered.get(&session)?.get(number),
         }
     }
 
