@@ -230,7 +230,20 @@ impl World {
         }
     }
 
+    /// A worker handles an event, and does all that follows from it. Whoever is given up for something
+    /// within hears so after that.
     pub(crate) fn worker_event(&mut self, worker: u32, event: Event) {
+        self.within += 1;
+        self.worker_handles(worker, event);
+        self.within -= 1;
+        if self.within == 0
+            && let Some(worker) = self.given_up.take()
+        {
+            self.give_up(worker);
+        }
+    }
+
+    fn worker_handles(&mut self, worker: u32, event: Event) {
         let now = self.now;
         if event == Event::Tick && self.settings.plant == Some(Plant::LoseTick) {
             return;
@@ -252,7 +265,7 @@ impl World {
         }
         let moment = Moment::of_event(&event);
         let passing = passes(&event);
-        self.watch.worker_hears(worker, &event);
+        self.watch.worker_hears(now, worker, &event);
         let event = corrupt_worker_event(self.settings.plant, event);
         let mut out = std::mem::take(&mut self.spare_worker_effects);
         node.machine.handle(now, event, &mut out);
@@ -297,7 +310,7 @@ impl World {
             self.meddle_with(worker, run);
         }
         if sprung {
-            self.give_up(worker);
+            self.given_up = Some(worker);
         }
     }
 

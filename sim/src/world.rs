@@ -170,6 +170,10 @@ pub struct World {
     pub(crate) failed: BTreeMap<Key, u32>,
     /// Moments at which workers die, and how many of each pass before.
     pub(crate) ambushes: Vec<(Moment, u64)>,
+    /// Events of workers that are being handled: one within another.
+    pub(crate) within: u32,
+    /// Who is given up when they are.
+    pub(crate) given_up: Option<u32>,
     /// After which event a copy is made, and the copy.
     pub(crate) fork_at: Option<u64>,
     pub(crate) fork: Option<Box<Self>>,
@@ -219,6 +223,8 @@ impl World {
             failure: None,
             failed: BTreeMap::new(),
             ambushes: Vec::new(),
+            within: 0,
+            given_up: None,
             fork_at: None,
             fork: None,
             phase: Phase::Nothing,
