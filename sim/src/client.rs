@@ -426,8 +426,12 @@ impl World {
             Effect::Close { reason } => {
                 self.fail(Failure::Protocol(format!("client closes: {reason}")));
             }
-            Effect::Fetch { key, run, address, route, .. } => {
+            Effect::Fetch { key, run, worker, address, route, .. } => {
                 let item = Item { key, run };
+                let longest = knobs::client(self.plan(), self.settings.mode.depth).relay_time;
+                let (asker, holder) = ((client, key), (worker, &*address));
+                let way = self.watch.routes.asks(self.now, asker, holder, route, longest);
+                self.must(way);
                 let asker = Asker::Client(client, item);
                 if !self.is_lost(asker, &address, route) {
                     self.ask(asker, &address, vec![item]);
@@ -435,6 +439,7 @@ impl World {
             }
             Effect::Send { key, run, address, route } => {
                 let item = Item { key, run };
+                self.watch.routes.sends(client, &address, route);
                 if !self.is_lost(Asker::Sender(client, item), &address, route) {
                     self.push(client, item, &address);
                 }
