@@ -76,6 +76,8 @@ pub(crate) struct Watch {
     busy_pause: Duration,
     /// What is to be refused of the tasks that a client has just submitted.
     refused: Vec<Key>,
+    /// What may be.
+    perhaps_refused: Vec<Key>,
     /// For how long there was no worker, at most.
     longest_empty: Duration,
     /// Since when no worker has been registered.
@@ -106,6 +108,7 @@ impl Watch {
             patience: patience(plan),
             limits: plan.limits.clone(),
             refused: Vec::new(),
+            perhaps_refused: Vec::new(),
             routes: routes::Routes::default(),
             busy_pause: knobs::worker(plan, 1, Depth::Paranoid).busy_pause,
             longest_empty: Duration::ZERO,
