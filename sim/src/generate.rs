@@ -3,16 +3,16 @@
 //!
 //! It must not know how a plan is run.
 
+mod style;
+mod tasks;
 mod wishes;
 
 use raddle_core::random::{below, hash};
-use raddle_net::names::{Key, Session};
+use raddle_net::names::Key;
 
-use crate::body::Body;
-use crate::client::entity;
 use crate::fields::Switches;
 use crate::limits::Limits;
-use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
+use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step};
 
 /// Streams of chance that belong to plans.
 const PLAN: u64 = 0x706c_616e;
@@ -240,58 +240,6 @@ impl<'a> Generator<'a> {
         unreachable!("drawn below the sum of the weights")
     }
 
-    /// Weights from 1 to 8; half of them are left out.
-    fn weights<T: Copy>(&mut self, all: &[T]) -> Vec<(T, u64)> {
-        all.iter().map(|what| (*what, self.draw(2) * (1 << self.draw(4)))).collect()
-    }
-
-    fn style(&mut self) -> Style {
-        if self.draw(10) == 0 {
-            (self.mix.faults, self.mix.bodies) = (false, false);
-        }
-        let mut choices = self.weights(&WISHES);
-        if self.mix.faults && self.draw(4) != 0 {
-            choices.append(&mut self.weights(&FAULTS));
-        }
-        if self.mix.bodies {
-            choices.push((Choice::Cancel, self.draw(3)));
-            choices.push((Choice::Goodbye, u64::from(self.draw(4) == 0)));
-        }
-        // Work is at least a third of what happens.
-        let others: u64 = choices.iter().map(|(_, weight)| weight).sum();
-        choices.push((Choice::Submit, 4 + others / 2));
-        let mut shapes = self.weights(&SHAPES);
-        shapes.push((Shape::Random, 1));
-        let faults = self.mix.faults;
-        Style {
-            choices,
-            shapes,
-            hasty: [0, 0, 200, 900][self.draw(4) as usize],
-            gap: [100, 3_000, 3_000, 20_000][self.draw(4) as usize],
-            latency: match self.draw(5) {
-                0 => Latency::Constant(1 + self.draw(500)),
-                1 => Latency::Bimodal { fast: 50, slow: 5_000, per_mille: 1 + self.draw(50) },
-                2 => Latency::Uniform(0, 1 + self.draw(10_000)),
-                3.. => Latency::default(),
-            },
-            bandwidth: [0, 0, 50, 1_000][self.draw(4) as usize],
-            grace: if faults { [0, 5_000, 50_000, 50_000][self.draw(4) as usize] } else { 0 },
-            // Four of five.
-            knobs: match hash(self.seed, SERVES, 0, 3) % 5 {
-                0 => 0,
-                _ => 1 + hash(self.seed, SERVES, 0, 4) % 1_000_000,
-            },
-            patience: match below(hash(self.seed, SERVES, 0, 1), 8) {
-                0 if faults => 1 + below(hash(self.seed, SERVES, 0, 2), 5_000),
-                _ => 0,
-            },
-            serves: [0, 0, 1, 2][below(hash(self.seed, SERVES, 0, 0), 4) as usize],
-            single: self.draw(8) == 0,
-            switches: Switches::of(self.seed),
-            limits_memory: true,
-        }
-    }
-
     fn plan(mut self, style: &Style) -> Plan {
         let workers = match style.single {
             true => vec![1],
@@ -429,111 +377,6 @@ impl<'a> Generator<'a> {
             }
         }
         keys
-    }
-
-    fn key(&mut self, client: usize) -> Key {
-        self.numbers[client] += 1;
-        let key = Key::numbered(Session::truncate(client as u64 + 1), self.numbers[client]);
-        self.known[client].push(key);
-        key
-    }
-
-    fn scattered(&mut self, client: usize) -> TaskDef {
-        let key = self.key(client);
-        let body = Body { salt: self.draw(u64::MAX), nbytes: self.nbytes(), ..Body::default() };
-        TaskDef { key, body, scattered: true, ..TaskDef::default() }
-    }
-
-    fn nbytes(&mut self) -> u32 {
-        if self.draw(2) == 0 { 8 } else { 65 + self.draw(5_000_000) as u32 }
-    }
-
-    fn graph(&mut self, client: usize, shapes: &[(Shape, u64)]) -> Vec<TaskDef> {
-        let shape = self.pick(shapes);
-        let size = 1 + self.draw(24) as usize;
-        let before: Vec<Key> = self.known[client].clone();
-        let mut tasks: Vec<TaskDef> = Vec::new();
-        for i in 0..size {
-            let all = |tasks: &[TaskDef]| tasks.iter().map(|task| task.key).collect();
-            let dependencies = match shape {
-                Shape::Bag => Vec::new(),
-                Shape::Chain => all(&tasks[i.saturating_sub(1)..]),
-                Shape::Random => self.three_of(&before, &tasks),
-                Shape::Tree | Shape::Shuffle if i * 2 < size => Vec::new(),
-                Shape::Tree => {
-                    let left = (i - size.div_ceil(2)) * 2;
-                    all(&tasks[left..(left + 2).min(i)])
-                }
-                Shape::Shuffle => all(&tasks[..size.div_ceil(2)]),
-                Shape::Diamond if i + 1 == size => all(&tasks),
-                Shape::Diamond | Shape::FanOut => all(&tasks[..i.min(1)]),
-            };
-            let key = self.key(client);
-            let task = self.task(key, dependencies);
-            tasks.push(task);
-        }
-        tasks
-    }
-
-    fn three_of(&mut self, before: &[Key], tasks: &[TaskDef]) -> Vec<Key> {
-        let all = before.len() + tasks.len();
-        let count = self.draw(4).min(all as u64);
-        let mut keys = Vec::new();
-        for _ in 0..count {
-            let at = self.draw(all as u64) as usize;
-            keys.push(before.get(at).copied().unwrap_or_else(|| tasks[at - before.len()].key));
-        }
-        keys
-    }
-
-    fn task(&mut self, key: Key, dependencies: Vec<Key>) -> TaskDef {
-        let mut body = Body {
-            salt: self.draw(u64::MAX),
-            nbytes: self.nbytes(),
-            micros: [0, 2_000, 2_000, 2_000][self.draw(4) as usize],
-            ..Body::default()
-        };
-        body.micros = self.draw(u64::from(body.micros) + 1) as u32;
-        let retries = self.draw(3) as u32;
-        if self.mix.bodies {
-            match self.draw(40) {
-                0 => body.failures = u8::MAX,
-                1 | 2 => body.failures = retries as u8,
-                3 => body.poison = true,
-                4 | 5 => body.children = 1 + self.draw(3) as u8,
-                6 => body.reschedules = 1 + self.draw(3) as u8,
-                7.. if self.nests(key) => body.children = 1,
-                7.. => {}
-            }
-        }
-        let priority = self.draw(3) as i32 - 1;
-        let fields = self.switches.fields(self.seed, entity(key), body, self.mix.bodies);
-        TaskDef { key, dependencies, body, retries, priority, scattered: false, fields }
-    }
-
-    /// Whether a body has a child although it need not: in one plan of four there are many, so that
-    /// they wait for slots, and are called off while they wait.
-    fn nests(&self, key: Key) -> bool {
-        self.mix.swarm
-            && hash(self.seed, NESTS, 0, 0).is_multiple_of(4)
-            && hash(self.seed, NESTS, entity(key), 1).is_multiple_of(4)
-    }
-
-    /// A hot key, after the hot keys that it depends on: the same recipes whoever submits them.
-    fn hot(&mut self, client: usize) -> Vec<TaskDef> {
-        let wanted = self.draw(HOT_KEYS);
-        let (drawn, chance) = (self.drawn, std::mem::replace(&mut self.chance, Chance::Seed));
-        let mut tasks: Vec<TaskDef> = Vec::new();
-        for number in (wanted % 3..=wanted).step_by(3) {
-            self.drawn = hash(0, HOT, number, 0) >> 8;
-            let dependencies = tasks.last().map(|task| task.key).into_iter().collect();
-            let key = Key::hashed(u128::from(hash(self.seed, HOT, number, 1)));
-            let task = self.task(key, dependencies);
-            self.known[client].push(key);
-            tasks.push(task);
-        }
-        (self.drawn, self.chance) = (drawn, chance);
-        tasks
     }
 }
 

@@ -147,9 +147,13 @@ properties! {
     Published "s45-published" Event
         "What is published is known by its name until it is unpublished, whoever goes.",
     Recalls "s46-recalls" Event
-        "A worker is asked back only what it was given and has not ended, once a run.",
+        "A worker is asked back only what it was given and has not ended, once a run, and answers at once.",
     Quota "s48-quota" Event
         "A client that wants as many tasks as it may makes no further one known, and is refused none before that.",
+    Pauses "s49-pauses" Event
+        "A worker that was too busy is asked again only after a pause, unless the session is another one.",
+    Routes "s50-routes" Event
+        "A client comes to a worker through the scheduler only for so long, and goes itself after that way has failed.",
     Ending "s47-ending" Event
         "The scheduler ends for want of work only after it had none, and heard no client, for as long as configured.",
     Settles "l1-settles" Quiescence

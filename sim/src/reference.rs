@@ -6,6 +6,8 @@
 //! not know the scheduler's state, nor be fast.
 
 mod able;
+mod reports;
+mod rules;
 mod wishes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,15 +15,11 @@ use std::sync::Arc;
 
 use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, Kind, Scheduler};
 use raddle_core::time::Instant;
-use raddle_net::messages::{
-    ClientMessage, Compute, Failure, NewTask, Registration, Runtime, SchedulerToWorker, TaskSpec,
-    WorkerMessage,
-};
+use raddle_net::messages::{Compute, Registration, SchedulerToWorker, TaskSpec};
 use raddle_net::names::{Key, RunId};
 
 use able::Starving;
 
-use crate::bystander::is_rejected;
 use crate::plan::{Op, Plan, Step};
 use crate::property::Property;
 use crate::scheduler::patience;
@@ -171,6 +169,7 @@ impl Reference {
 
     /// What the scheduler is about to handle.
     pub(crate) fn hear(&mut self, now: Instant, event: &Event) {
+        self.starving.given_up.clear();
         match event {
             Event::ClientConnected { connection, .. } => {
                 self.clients.insert(*connection);
@@ -266,355 +265,6 @@ impl Reference {
         Ok(())
     }
 
-    /// Whether it is all the same that a task has failed or was released: nobody needs it, and it may
-    /// not run again, or something upstream has failed. Which came first is for the real one to choose.
-    fn is_idle(&self, key: Key, kind: Kind) -> bool {
-        let Some(task) = self.tasks.get(&key) else { return false };
-        let upstream = self.has_failed_upstream(key);
-        let made = matches!(task.fact, Fact::Made(..));
-        let same = matches!(kind, Kind::Erred | Kind::Released) && !made;
-        let again = task.attempts > 0 && task.spec.options.at_most_once;
-        same && (upstream || again) && !self.needed().contains(&key)
-    }
-
-    /// Whether something that it depends on has failed, directly or not.
-    fn has_failed_upstream(&self, key: Key) -> bool {
-        let (mut seen, mut next) = (BTreeSet::from([key]), vec![key]);
-        while let Some(key) = next.pop() {
-            for input in &self.tasks[&key].inputs {
-                if self.tasks[input].has_failed() {
-                    return true;
-                }
-                if seen.insert(*input) {
-                    next.push(*input);
-                }
-            }
-        }
-        false
-    }
-
-    /// What the state of a task may be called.
-    fn may_be(&self, key: Key, active: &BTreeSet<Key>) -> &'static [Kind] {
-        let task = &self.tasks[&key];
-        match (&task.fact, active.contains(&key)) {
-            (Fact::Erred { .. }, _) => &[Kind::Erred],
-            (Fact::Made(..), _) => &[Kind::Memory],
-            (Fact::Nothing, false) => &[Kind::Released],
-            (Fact::Nothing, true) if task.assigned.is_some() => &[Kind::Processing],
-            (Fact::Nothing, true) if self.may_run(task) && self.has_its_worker(task) => {
-                &[Kind::Queued]
-            }
-            // What was queued when its last worker went stays where it is.
-            (Fact::Nothing, true) if self.may_run(task) => &[Kind::Queued, Kind::NoWorker],
-            (Fact::Nothing, true) => &[Kind::Waiting],
-        }
-    }
-
-    fn may_run(&self, task: &Task) -> bool {
-        task.inputs.iter().all(|input| matches!(self.tasks[input].fact, Fact::Made(..)))
-    }
-
-    /// What is to be computed: what a client wants and is not there, and then what that needs.
-    fn active(&self) -> BTreeSet<Key> {
-        let open = |key: &Key| self.tasks[key].fact == Fact::Nothing;
-        let wanted = self.tasks.iter().filter(|(_, task)| !task.wants.is_empty());
-        let mut next: Vec<Key> = wanted.map(|(key, _)| *key).filter(open).collect();
-        let mut active: BTreeSet<Key> = next.iter().copied().collect();
-        while let Some(key) = next.pop() {
-            let inputs = self.tasks[&key].inputs.iter().copied().filter(open);
-            next.extend(inputs.filter(|input| active.insert(*input)));
-        }
-        active
-    }
-
-    /// What a client wants, or something that is to be computed needs.
-    fn needed(&self) -> BTreeSet<Key> {
-        let wanted = self.tasks.iter().filter(|(_, task)| !task.wants.is_empty());
-        let mut needed: BTreeSet<Key> = wanted.map(|(key, _)| *key).collect();
-        let active = self.active();
-        needed.extend(active.iter().flat_map(|key| &self.tasks[key].inputs));
-        needed
-    }
-
-    fn is_known_to_others(&self, key: Key) -> bool {
-        self.tasks.values().any(|task| task.inputs.contains(&key))
-    }
-
-    /// Applies each rule until none applies.
-    fn settle(&mut self) {
-        while self.settle_once() {}
-    }
-
-    fn settle_once(&mut self) -> bool {
-        let (mut changed, mut needed, mut active) = (false, self.needed(), self.active());
-        for key in self.tasks.keys().copied().collect::<Vec<_>>() {
-            let Some(task) = self.tasks.get(&key) else { continue };
-            let (wanted, nothing) = (needed.contains(&key), task.fact == Fact::Nothing);
-            let upstream = task.inputs.iter().any(|input| self.tasks[input].has_failed());
-            let lost = task.assigned.as_ref().is_some_and(|assigned| !self.stands(assigned));
-            let made = matches!(task.fact, Fact::Made(..));
-            let again = task.attempts > 0 && task.spec.options.at_most_once;
-            let begins = nothing && task.assigned.is_none() && active.contains(&key);
-            let vain = begins && self.needs_too_much(task);
-            if wanted && nothing && (upstream || vain || (begins && again)) {
-                self.set(key, Fact::Erred { own: !upstream });
-            } else if !wanted && (made || task.assigned.is_some()) {
-                let fact = if task.scattered { BY_ITSELF } else { Fact::Nothing };
-                self.set(key, fact);
-            } else if !wanted && !self.is_known_to_others(key) {
-                self.tasks.remove(&key);
-            } else if lost {
-                self.set(key, Fact::Nothing);
-            } else {
-                continue;
-            }
-            (changed, needed, active) = (true, self.needed(), self.active());
-        }
-        changed
-    }
-
-    /// Whether each input is made, or being made on the same worker, as the run was told.
-    fn stands(&self, assigned: &Assigned) -> bool {
-        assigned.inputs.iter().all(|(key, run)| {
-            let input = &self.tasks[key];
-            match (&input.fact, &input.assigned) {
-                (Fact::Made(made, _), _) => made == run,
-                (Fact::Erred { .. } | Fact::Nothing, Some(other)) => {
-                    other.run == *run && other.worker == assigned.worker
-                }
-                (Fact::Erred { .. } | Fact::Nothing, None) => false,
-            }
-        })
-    }
-
-    /// The run of a task is over.
-    fn set(&mut self, key: Key, fact: Fact) {
-        let Some(task) = self.tasks.get_mut(&key) else { return };
-        task.fact = fact;
-        task.queued = false;
-        if task.fact != Fact::Nothing {
-            task.wants.retain(|who| *who != Who::Detached);
-        }
-        if let Some(assigned) = task.assigned.take() {
-            self.let_go(Who::Run(assigned.run));
-            self.specs.remove(&Who::Run(assigned.run));
-        }
-    }
-
-    fn let_go(&mut self, who: Who) {
-        for key in self.tasks.keys().copied().collect::<Vec<_>>() {
-            self.unwant(key, who);
-        }
-    }
-
-    /// Data goes with the client that has it, unless it was sent.
-    fn unwant(&mut self, key: Key, who: Who) {
-        let Some(task) = self.tasks.get_mut(&key) else { return };
-        let unsent = task.scattered && task.fact == Fact::Nothing;
-        let was_source = task.wants.first() == Some(&who);
-        task.wants.retain(|other| *other != who);
-        if was_source && unsent {
-            self.set(key, BY_ITSELF);
-        }
-    }
-
-    fn client_says(&mut self, who: Who, message: &ClientMessage) {
-        match message {
-            ClientMessage::Cancel { keys, force } => {
-                keys.iter().for_each(|key| self.cancel(who, *key, *force));
-            }
-            ClientMessage::Define { spec, .. } => {
-                self.specs.entry(who).or_default().push(Arc::new(spec.clone()));
-            }
-            ClientMessage::Goodbye => self.let_go(who),
-            ClientMessage::Detach { keys } => {
-                for key in keys {
-                    if self.is_open_to(who, *key) {
-                        self.want(Who::Detached, *key);
-                    }
-                }
-            }
-            ClientMessage::Locate { .. } => {}
-            ClientMessage::Query { query, .. } => self.query(who, query),
-            ClientMessage::Retry { keys } => self.retry(who, keys),
-            ClientMessage::Want { keys } => keys.iter().for_each(|key| self.want(who, *key)),
-            ClientMessage::Release { keys, .. } => {
-                keys.iter().for_each(|key| self.unwant(*key, who))
-            }
-            ClientMessage::Submit { tasks, .. } => {
-                let ours = tasks.iter().filter(|task| !is_rejected(task));
-                ours.for_each(|task| self.submit(who, task));
-            }
-        }
-    }
-
-    fn submit(&mut self, who: Who, new: &NewTask) {
-        let wanted = self.tasks.values().filter(|task| task.wants.contains(&who)).count();
-        if !self.tasks.contains_key(&new.key) && wanted >= self.config.max_client_tasks {
-            return;
-        }
-        let specs = self.specs.get(&who);
-        let spec = specs.and_then(|specs| specs.get(new.spec.0 as usize)).cloned();
-        let spec = spec.unwrap_or_default();
-        let known = |key: &&Key| self.tasks.contains_key(*key);
-        let inputs: Vec<Key> = new.dependencies.iter().filter(known).copied().collect();
-        let orphan = inputs.len() < new.dependencies.len();
-        let task = self.tasks.entry(new.key).or_insert_with(|| Task {
-            inputs,
-            wants: Vec::new(),
-            retries: spec.options.retries,
-            retries_left: spec.options.retries,
-            deaths: 0,
-            orphan,
-            attempts: 0,
-            scattered: spec.function.runtime == Runtime::Receive,
-            spec,
-            fact: if orphan { BY_ANOTHER } else { Fact::Nothing },
-            nbytes: 0,
-            queued: false,
-            assigned: None,
-        });
-        task.want(who);
-    }
-
-    fn worker_says(&mut self, worker: ConnectionId, message: &WorkerMessage) {
-        if let WorkerMessage::Register(registration) = message {
-            let registration = registration.clone();
-            self.workers.insert(worker, Colleague { is_away: false, retires: false, registration });
-            return;
-        }
-        if !self.workers.contains_key(&worker) {
-            return;
-        }
-        match message {
-            WorkerMessage::Failed { key, run, blame, failure } => {
-                if let Some(task) = self.current(worker, *key, *run) {
-                    let once = task.spec.options.at_most_once;
-                    let asks = **failure == Failure::Reschedule && !once;
-                    let again = blame.is_none() && task.retries_left > 0 && !asks && !once;
-                    task.retries_left -= u32::from(again);
-                    let own = blame.is_none_or(|blame| blame == *key);
-                    let runs_again = again || asks;
-                    self.set(*key, if runs_again { Fact::Nothing } else { Fact::Erred { own } });
-                }
-            }
-            // What a worker holds that was told to leave does not count.
-            WorkerMessage::Fetched { .. } if self.leaving.contains(&worker) => {}
-            WorkerMessage::Fetched { key, run } => {
-                if let Some(Fact::Made(made, holders)) =
-                    self.tasks.get_mut(key).map(|task| &mut task.fact)
-                    && made == run
-                {
-                    holders.insert(worker);
-                }
-            }
-            WorkerMessage::Finished { key, run, nbytes, .. } => {
-                if let Some(task) = self.current(worker, *key, *run) {
-                    task.nbytes = *nbytes;
-                    self.set(*key, Fact::Made(*run, [worker].into()));
-                }
-            }
-            WorkerMessage::FromRun { key, run, message } => {
-                if self.current(worker, *key, *run).is_some() {
-                    self.client_says(Who::Run(*run), message);
-                }
-            }
-            WorkerMessage::Locate { key, run } => {
-                let fact = self.tasks.get(key).map(|task| &task.fact);
-                if matches!(fact, Some(Fact::Made(made, _)) if made == run) {
-                    self.lose_replica(*key, worker);
-                }
-            }
-            // It had not begun.
-            WorkerMessage::Recalled { key, run, returned: true } => {
-                if let Some(task) = self.current(worker, *key, *run) {
-                    task.attempts -= 1;
-                    self.set(*key, Fact::Nothing);
-                }
-            }
-            WorkerMessage::Recalled { returned: false, .. } => {}
-            // It goes when the scheduler closes.
-            WorkerMessage::Goodbye | WorkerMessage::Note { .. } | WorkerMessage::Register(_) => {}
-            WorkerMessage::Retire => {
-                if let Some(worker) = self.workers.get_mut(&worker) {
-                    worker.retires = true;
-                }
-            }
-            WorkerMessage::Started { key, run } => {
-                if let Some(task) = self.current(worker, *key, *run)
-                    && let Some(assigned) = &mut task.assigned
-                {
-                    assigned.started = assigned.announced;
-                }
-            }
-        }
-    }
-
-    /// The task, if this is its run, and this worker has it.
-    fn current(&mut self, worker: ConnectionId, key: Key, run: RunId) -> Option<&mut Task> {
-        let is_it = |assigned: &Assigned| assigned.run == run && assigned.worker == worker;
-        self.tasks.get_mut(&key).filter(|task| task.assigned.as_ref().is_some_and(is_it))
-    }
-
-    fn lose_replica(&mut self, key: Key, worker: ConnectionId) {
-        let Some(task) = self.tasks.get_mut(&key) else { return };
-        let Fact::Made(_, holders) = &mut task.fact else { return };
-        if holders.remove(&worker) && holders.is_empty() {
-            task.fact = if task.scattered { BY_ITSELF } else { Fact::Nothing };
-        }
-    }
-
-    /// One copy of several is given up.
-    fn drop_replica(&mut self, key: Key, run: RunId, worker: ConnectionId) {
-        let fact = self.tasks.get_mut(&key).map(|task| &mut task.fact);
-        if let Some(Fact::Made(made, holders)) = fact
-            && *made == run
-            && holders.len() > 1
-        {
-            holders.remove(&worker);
-        }
-    }
-
-    /// A worker is told to leave: what it holds counts no more, so others must hold it too.
-    fn empty(&mut self, worker: ConnectionId) {
-        self.leaving.insert(worker);
-        for key in self.tasks.keys().copied().collect::<Vec<_>>() {
-            self.lose_replica(key, worker);
-        }
-    }
-
-    fn set_away(&mut self, worker: ConnectionId, is_away: bool) {
-        if let Some(worker) = self.workers.get_mut(&worker) {
-            worker.is_away = is_away;
-        }
-    }
-
-    /// A session is over: a client lets go, a worker is gone.
-    fn end_session(&mut self, connection: ConnectionId) {
-        if self.clients.remove(&connection) {
-            self.let_go(Who::Client(connection));
-        }
-        if self.workers.contains_key(&connection) {
-            self.lose(connection);
-        }
-    }
-
-    /// A worker is gone, with what it held and what it ran.
-    fn lose(&mut self, worker: ConnectionId) {
-        self.workers.remove(&worker);
-        for key in self.tasks.keys().copied().collect::<Vec<_>>() {
-            self.lose_replica(key, worker);
-            let Some(task) = self.tasks.get_mut(&key) else { continue };
-            let Some(assigned) = task.assigned.as_ref().filter(|a| a.worker == worker) else {
-                continue;
-            };
-            let once = task.spec.options.at_most_once;
-            task.deaths += u32::from(assigned.started || once);
-            let blamed = once || task.deaths > self.config.allowed_failures;
-            self.set(key, if blamed { BY_ITSELF } else { Fact::Nothing });
-        }
-    }
-
     fn tick(&mut self, now: Instant) {
         let waited = self.no_workers_since.map(|since| now - since);
         if waited.is_some_and(|waited| waited >= self.config.no_workers_timeout) {
@@ -622,9 +272,9 @@ impl Reference {
                 self.set(key, BY_ITSELF);
             }
         }
-        for key in self.starving.over(now, self.config.unqualified_timeout) {
-            self.set(key, BY_ITSELF);
-        }
+        let over = self.starving.over(now, self.config.unqualified_timeout);
+        over.iter().for_each(|key| self.set(*key, BY_ITSELF));
+        self.starving.given_up = over;
     }
 
     /// What could run if there were a worker.

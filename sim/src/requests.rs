@@ -94,6 +94,9 @@ impl World {
             Asker::Client(client, item) => {
                 let outcome = self.take_value(item, &reply, holder);
                 self.probe_fetch(outcome.0);
+                if outcome.0 == FetchOutcome::Unreachable {
+                    self.watch.routes.ask_failed(client, item.key);
+                }
                 if let Some((value, _)) = outcome.1 {
                     self.fetched(client, item.key, value);
                 }
@@ -117,6 +120,9 @@ impl World {
                     Reply::Failed => SendOutcome::Unreachable,
                     Reply::Busy | Reply::Items(_) | Reply::Stored(false) => SendOutcome::Declined,
                 };
+                if outcome == SendOutcome::Unreachable {
+                    self.watch.routes.send_failed(client);
+                }
                 self.client_event(client, ClientEvent::Sent { key, run, outcome });
             }
             Asker::Worker(worker, peer) => self.gathered(worker, peer, reply),

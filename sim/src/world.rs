@@ -3,6 +3,9 @@
 //! Everything that happens is a [`Delivery`] at a time; the world takes the earliest, hands it to its
 //! machine, and turns the effects into further deliveries. It must not know what a task does.
 
+mod checks;
+mod operate;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -22,7 +25,7 @@ use crate::digest::Digest;
 use crate::failure::{Failure, Report};
 use crate::network::Network;
 use crate::oracle::Oracle;
-use crate::plan::{Moment, Op, Plan, Question};
+use crate::plan::{Moment, Op, Plan};
 use crate::plant::Plant;
 use crate::probe::Probes;
 use crate::property::Property;
@@ -170,6 +173,10 @@ pub struct World {
     pub(crate) failed: BTreeMap<Key, u32>,
     /// Moments at which workers die, and how many of each pass before.
     pub(crate) ambushes: Vec<(Moment, u64)>,
+    /// Events of workers that are being handled: one within another.
+    pub(crate) within: u32,
+    /// Who is given up when they are.
+    pub(crate) given_up: Option<u32>,
     /// After which event a copy is made, and the copy.
     pub(crate) fork_at: Option<u64>,
     pub(crate) fork: Option<Box<Self>>,
@@ -219,6 +226,8 @@ impl World {
             failure: None,
             failed: BTreeMap::new(),
             ambushes: Vec::new(),
+            within: 0,
+            given_up: None,
             fork_at: None,
             fork: None,
             phase: Phase::Nothing,
@@ -373,60 +382,6 @@ impl World {
         }
     }
 
-    fn operate(&mut self, op: &Op) {
-        if op.client().is_some_and(|client| self.clients[client].gone) {
-            return;
-        }
-        self.report.coverage.see(op);
-        if let Op::Wish(_, wish) = op {
-            self.report.coverage.see(wish);
-        }
-        match op {
-            Op::Ambush(moment, nth) => self.ambushes.push((*moment, *nth)),
-            Op::Cancel(client, keys) => self.cancel(*client, keys.clone()),
-            Op::Clog(from, to, micros) => self.clog(*from, *to, Duration::from_micros(*micros)),
-            Op::Cut(place, noticed, away) => {
-                let [noticed, away] = [*noticed, *away].map(Duration::from_micros);
-                self.cut(*place, noticed, away);
-            }
-            Op::Goodbye(client) => self.close_client(*client, true),
-            Op::Join(nthreads) => self.join(*nthreads),
-            Op::Kill(number) => self.alive(*number).into_iter().for_each(|w| self.die(w)),
-            Op::Leave(number) => self.alive(*number).into_iter().for_each(|w| self.leave(w)),
-            Op::Meddle(bits) => self.meddle(*bits),
-            Op::Pause(number, micros) => {
-                let duration = Duration::from_micros(*micros);
-                self.alive(*number).into_iter().for_each(|w| self.pause(w, duration));
-            }
-            Op::Query(client, question) => self.query(*client, *question),
-            Op::Release(client, keys) => self.release(*client, keys.iter().copied()),
-            Op::Scatter(client, task) => self.scatter(*client, task),
-            Op::Submit(client, tasks) => self.submit(*client, tasks),
-            Op::Vanish(client) => self.close_client(*client, false),
-            Op::Wish(client, wish) => self.wish(*client, wish),
-        }
-    }
-
-    /// The worker of this number, among those alive (modulo).
-    pub(crate) fn alive(&self, number: usize) -> Option<u32> {
-        self.workers.keys().nth(number % self.workers.len().max(1)).copied()
-    }
-
-    /// What is needed so that work is done again: somebody who does it, whoever rests or is to leave. What stands still goes on by
-    /// itself; who left has left.
-    fn heal(&mut self) {
-        self.ambushes.clear();
-        if self.workers.is_empty() || self.plan.holds_workers_back() {
-            self.join(1);
-        }
-        // Who waits for something to be said must not do so for ever.
-        for client in 0..self.clients.len() {
-            if !self.clients[client].gone {
-                self.query(client, Question::Say);
-            }
-        }
-    }
-
     /// A connection to the scheduler for this node.
     pub(crate) fn connect(&mut self, node: Node) -> ConnectionId {
         self.connections.push(node);
@@ -460,51 +415,9 @@ impl World {
         below(hash(self.settings.seed ^ self.chaos, CHANCE, entity, *decided), bound)
     }
 
-    /// Whether a machine of this size is checked wholly after this event.
-    pub(crate) fn checks_wholly(&self, size: u64) -> bool {
-        match self.settings.mode.depth {
-            Depth::Paranoid => true,
-            Depth::Sampled => self.sampled(8 + 8 * size),
-            Depth::Touched => self.sampled(1 + size),
-        }
-    }
-
-    /// Once in so many events, about.
-    fn sampled(&self, every: u64) -> bool {
-        below(hash(self.report.digest, CHANCE, 0, 0), every) == 0
-    }
-
     /// The first failure is the one that counts.
     pub(crate) fn fail(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
-    }
-
-    /// Every machine, when nothing happens any more.
-    fn check_wholly(&mut self) {
-        let workers = self.workers.values().filter_map(|worker| worker.check().err());
-        let clients = self.clients.iter().filter_map(|client| client.machine.check().err());
-        let first = self.scheduler.machine.check().err().map(Failure::Scheduler);
-        let first = first.or_else(|| workers.map(Failure::Worker).next());
-        if let Some(failure) = first.or_else(|| clients.map(Failure::Client).next()) {
-            self.fail(failure);
-        }
-    }
-
-    fn check_leaks(&self) -> Result<(), Failure> {
-        let leak = |what: String| Err(Failure::Leak(what));
-        if self.scheduler.machine.tasks() > 0 {
-            return leak(format!("{} tasks in the scheduler", self.scheduler.machine.tasks()));
-        }
-        for (number, worker) in &self.workers {
-            if !worker.is_empty() {
-                return leak(format!("worker {number} holds {}", worker.holdings()));
-            }
-        }
-        let mut clients = self.clients.iter().filter(|client| !client.gone);
-        match clients.find(|client| client.machine.futures() > 0) {
-            Some(client) => leak(format!("{} futures in a client", client.machine.futures())),
-            None => Ok(()),
-        }
     }
 }
 

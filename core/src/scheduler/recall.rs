@@ -137,6 +137,7 @@ impl Scheduler {
             && self.state.index().has_room(worker)
             && self.state.fits(spec, worker)
             && self.state.missing(task) == 0
+            && !policy::is_too_large(&self.state, task)
     }
 
     /// A worker is gone: nothing comes to it any more.

@@ -33,6 +33,11 @@ pub(super) fn add(plan: &mut Plan, seed: u64, faults: bool, bodies: bool) {
             0 => wishes.detach(*at, *client, tasks),
             1 => wishes.publish(*at, *client, tasks),
             2 if bodies => wishes.force(*at, *client, tasks),
+            // Some of it is rejected.
+            2.. if plan.limits.quota > 0 => {
+                let (keys, at) = (wishes.some(tasks), wishes.later(*at));
+                wishes.wish(at, *client, Wish::Retry(keys));
+            }
             2.. if bodies => wishes.retry(*at, *client, tasks),
             2.. => {}
         }

@@ -14,15 +14,21 @@ use super::{Colleague, Reference, Task};
 /// Inputs of so many bytes together are taken to fit anywhere.
 const SMALL: u64 = 16 << 20;
 
-/// Tasks that could run if there were a worker that may run them: of each spec, since when, and which.
+/// Tasks that could run if there were a worker that may run them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Starving(BTreeMap<Arc<TaskSpec>, (Instant, BTreeSet<Key>)>);
+pub(super) struct Starving {
+    /// Of each spec, since when, and which.
+    specs: BTreeMap<Arc<TaskSpec>, (Instant, BTreeSet<Key>)>,
+    /// Those that were given up just now. Of several specs, which is first is for the real one to
+    /// choose; for want of one, another task may not be needed any more.
+    pub(super) given_up: Vec<Key>,
+}
 
 impl Starving {
     /// What has waited for as long as it may, if that is limited.
     pub(super) fn over(&self, now: Instant, limit: Duration) -> Vec<Key> {
         let is_over = |since: Instant| !limit.is_zero() && since + limit <= now;
-        let over = self.0.values().filter(|(since, _)| is_over(*since));
+        let over = self.specs.values().filter(|(since, _)| is_over(*since));
         over.flat_map(|(_, keys)| keys.iter().copied()).collect()
     }
 }
@@ -90,11 +96,11 @@ impl Reference {
             }
         }
         for (spec, (since, keys)) in &mut starving {
-            let before = self.starving.0.get(spec);
+            let before = self.starving.specs.get(spec);
             if let Some((began, _)) = before.filter(|(_, before)| !before.is_disjoint(keys)) {
                 *since = *began;
             }
         }
-        self.starving = Starving(starving);
+        self.starving.specs = starving;
     }
 }

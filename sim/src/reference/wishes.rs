@@ -3,11 +3,13 @@
 //! It must not know messages to workers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use raddle_net::messages::Query;
+use raddle_net::messages::{ClientMessage, NewTask, Query, Runtime};
 use raddle_net::names::Key;
 
-use super::{BY_ITSELF, Fact, Reference, Who};
+use super::{BY_ANOTHER, BY_ITSELF, Fact, Reference, Task, Who};
+use crate::bystander::is_rejected;
 
 impl Reference {
     /// Whether the client wants the task, and it is to be computed.
@@ -135,5 +137,66 @@ impl Reference {
             Fact::Made(..) | Fact::Nothing => false,
         };
         is_meant && !task.scattered && !task.orphan && failed.all(|input| again.contains(input))
+    }
+}
+
+impl Reference {
+    pub(super) fn client_says(&mut self, who: Who, message: &ClientMessage) {
+        match message {
+            ClientMessage::Cancel { keys, force } => {
+                keys.iter().for_each(|key| self.cancel(who, *key, *force));
+            }
+            ClientMessage::Define { spec, .. } => {
+                self.specs.entry(who).or_default().push(Arc::new(spec.clone()));
+            }
+            ClientMessage::Goodbye => self.let_go(who),
+            ClientMessage::Detach { keys } => {
+                for key in keys {
+                    if self.is_open_to(who, *key) {
+                        self.want(Who::Detached, *key);
+                    }
+                }
+            }
+            ClientMessage::Locate { .. } => {}
+            ClientMessage::Query { query, .. } => self.query(who, query),
+            ClientMessage::Retry { keys } => self.retry(who, keys),
+            ClientMessage::Want { keys } => keys.iter().for_each(|key| self.want(who, *key)),
+            ClientMessage::Release { keys, .. } => {
+                keys.iter().for_each(|key| self.unwant(*key, who))
+            }
+            ClientMessage::Submit { tasks, .. } => {
+                let ours = tasks.iter().filter(|task| !is_rejected(task));
+                ours.for_each(|task| self.submit(who, task));
+            }
+        }
+    }
+
+    pub(super) fn submit(&mut self, who: Who, new: &NewTask) {
+        let wanted = self.tasks.values().filter(|task| task.wants.contains(&who)).count();
+        if !self.tasks.contains_key(&new.key) && wanted >= self.config.max_client_tasks {
+            return;
+        }
+        let specs = self.specs.get(&who);
+        let spec = specs.and_then(|specs| specs.get(new.spec.0 as usize)).cloned();
+        let spec = spec.unwrap_or_default();
+        let known = |key: &&Key| self.tasks.contains_key(*key);
+        let inputs: Vec<Key> = new.dependencies.iter().filter(known).copied().collect();
+        let orphan = inputs.len() < new.dependencies.len();
+        let task = self.tasks.entry(new.key).or_insert_with(|| Task {
+            inputs,
+            wants: Vec::new(),
+            retries: spec.options.retries,
+            retries_left: spec.options.retries,
+            deaths: 0,
+            orphan,
+            attempts: 0,
+            scattered: spec.function.runtime == Runtime::Receive,
+            spec,
+            fact: if orphan { BY_ANOTHER } else { Fact::Nothing },
+            nbytes: 0,
+            queued: false,
+            assigned: None,
+        });
+        task.want(who);
     }
 }

@@ -151,6 +151,12 @@ pub(super) struct WorkerLog {
     pub(super) waiting: BTreeSet<(Priority, RunId)>,
     /// Their priorities.
     pub(super) priorities: BTreeMap<RunId, (Priority, bool)>,
+    /// Bodies that it has entered and that have not ended, but for those it was told to forget.
+    pub(super) running: BTreeSet<RunId>,
+    /// A run that it has just been asked for back.
+    pub(super) asked_back: Option<RunId>,
+    /// Until when it leaves alone who was too busy.
+    pub(super) paused: BTreeMap<WorkerId, Instant>,
     /// Announced runs whose announcement has not left.
     pub(super) flushing: BTreeSet<RunId>,
 }

@@ -20,6 +20,7 @@ mod hears;
 mod log;
 mod quiet;
 mod quota;
+mod routes;
 mod says;
 mod told;
 mod wishes;
@@ -33,12 +34,13 @@ use raddle_core::time::{Duration, Instant};
 use raddle_net::messages::TaskSpec;
 use raddle_net::names::{Key, RunId};
 
+use crate::knobs;
 use crate::limits::Limits;
 use crate::plan::Plan;
 use crate::property::Property;
 use crate::requests::Asker;
 use crate::scheduler::patience;
-use crate::world::Node;
+use crate::world::{Depth, Node};
 pub(crate) use hears::Heard;
 use log::{RunLog, RunState, TaskLog, Who, WorkerLog};
 use wishes::Wishes;
@@ -68,8 +70,14 @@ pub(crate) struct Watch {
     patience: Duration,
     /// What the scheduler puts up with.
     limits: Limits,
+    /// How clients come to workers.
+    pub(crate) routes: routes::Routes,
+    /// For how long a worker does not ask who was too busy.
+    busy_pause: Duration,
     /// What is to be refused of the tasks that a client has just submitted.
     refused: Vec<Key>,
+    /// What may be.
+    perhaps_refused: Vec<Key>,
     /// For how long there was no worker, at most.
     longest_empty: Duration,
     /// Since when no worker has been registered.
@@ -100,6 +108,9 @@ impl Watch {
             patience: patience(plan),
             limits: plan.limits.clone(),
             refused: Vec::new(),
+            perhaps_refused: Vec::new(),
+            routes: routes::Routes::default(),
+            busy_pause: knobs::worker(plan, 1, Depth::Paranoid).busy_pause,
             longest_empty: Duration::ZERO,
             empty_since: Some(Instant::ZERO),
             asking: BTreeSet::new(),

@@ -11,16 +11,19 @@ use crate::property::Property;
 
 impl Watch {
     /// Whether the client wants as many tasks as it may, and this one is not known: it is noted that it
-    /// is to be refused.
+    /// is to be refused. What has failed it may want no more, if it was called off: if that matters, it
+    /// may be refused.
     pub(super) fn is_too_much(&mut self, who: Who, key: Key, machine: &Scheduler) -> bool {
         // What the same message has made known is wanted.
         let is_wanted = |task| self.task(task).is_wanted_by(who);
         let is_known = machine.kind_of(key).is_some() || self.find(key).is_some_and(is_wanted);
-        if self.limits.quota == 0 || is_known || self.wanted_by(who) < self.limits.quota {
+        if self.limits.quota == 0 || is_known || self.wanted_by(who, true) < self.limits.quota {
             return false;
         }
-        self.refused.push(key);
-        true
+        let surely = self.wanted_by(who, false) >= self.limits.quota;
+        let refused = if surely { &mut self.refused } else { &mut self.perhaps_refused };
+        refused.push(key);
+        surely
     }
 
     /// What is to be refused is not known after all.
@@ -30,21 +33,27 @@ impl Watch {
     }
 
     /// A client is told that it wants too much.
-    pub(super) fn told_rejected(&mut self, key: Key) -> Result<(), Breach> {
+    pub(super) fn told_rejected(&mut self, who: Who, key: Key) -> Result<(), Breach> {
         let at = self.refused.iter().position(|refused| *refused == key);
         at.map(|at| self.refused.swap_remove(at));
-        ensure(at.is_some(), Property::Quota, || format!("{key} is rejected"))
+        let perhaps = at.is_none() && self.perhaps_refused.contains(&key);
+        if let Some(task) = self.find(key).filter(|_| perhaps) {
+            self.task_mut(task).unwant(who);
+        }
+        ensure(at.is_some() || perhaps, Property::Quota, || format!("{key} is rejected"))
     }
 
     /// Who wanted too much was told so.
-    pub(super) fn check_refused(&self) -> Result<(), Breach> {
+    pub(super) fn check_refused(&mut self) -> Result<(), Breach> {
+        self.perhaps_refused.clear();
         ensure(self.refused.is_empty(), Property::Quota, || {
             format!("{:?} are not rejected", self.refused)
         })
     }
 
-    /// How many tasks a client wants.
-    fn wanted_by(&self, who: Who) -> usize {
-        self.tasks.iter().filter(|task| task.is_wanted_by(who)).count()
+    /// How many tasks a client wants, with those that have failed or without.
+    fn wanted_by(&self, who: Who, failed: bool) -> usize {
+        let wants = self.tasks.iter().flat_map(|task| &task.wants);
+        wants.filter(|want| want.who == who && (failed || !want.failed)).count()
     }
 }

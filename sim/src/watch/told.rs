@@ -26,7 +26,7 @@ impl Watch {
             SchedulerToClient::Peer { .. } | SchedulerToClient::Released { .. } => Ok(()),
             SchedulerToClient::Erred { key, blame, failure } => {
                 if matches!(**failure, Failure::Rejected { .. }) {
-                    return self.told_rejected(*key);
+                    return self.told_rejected(who, *key);
                 }
                 self.told_failure(*key, *blame, failure)?;
                 let answers = match &heard.cause {

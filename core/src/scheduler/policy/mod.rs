@@ -65,6 +65,11 @@ pub fn place(config: &Config, state: &State, task: TaskId) -> Placement {
     }
 }
 
+/// Whether the inputs of a task, as far as they are in memory, do not fit into any worker's.
+pub fn is_too_large(state: &State, task: TaskId) -> bool {
+    memory::excess(state, task).is_some()
+}
+
 /// The queued task that goes next, and where to: the first for which a worker that qualifies has
 /// room.
 pub fn next(config: &Config, state: &State) -> Option<(TaskId, WorkerId)> {
@@ -106,9 +111,9 @@ pub fn may_be_followed(config: &Config, state: &State, task: TaskId) -> bool {
 }
 
 /// The worker on which every missing input of `task` is processing, if the task is to follow them
-/// there now.
+/// there now: not if what is known of them is too large already.
 pub fn follow(config: &Config, state: &State, task: TaskId) -> Option<WorkerId> {
-    if state.spec_of(task).needs_resources() {
+    if state.spec_of(task).needs_resources() || is_too_large(state, task) {
         return None;
     }
     match config.policy {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use raddle_net::names::{Key, RunId, Session, SpecId, WorkerId};
 
 use super::super::event::ConnectionId;
+use super::State;
 use super::task::TaskId;
 
 /// A client, numbered in the order in which they came; never used twice.
@@ -71,4 +72,50 @@ pub enum Channel {
         /// The worker.
         worker: WorkerId,
     },
+}
+
+impl State {
+    /// The client wants the task. False if it did already.
+    pub fn want(&mut self, client: ClientId, id: TaskId) -> bool {
+        let Some(known) = self.clients.get_mut(&client) else { return false };
+        let new = known.wants.insert(id);
+        if new {
+            self.tasks[id].clients.push(client);
+            self.touched.wish(client, id);
+        }
+        new
+    }
+
+    /// The client does not want the task any more. False if it did not.
+    pub fn unwant(&mut self, client: ClientId, id: TaskId) -> bool {
+        let Some(known) = self.clients.get_mut(&client) else { return false };
+        let removed = known.wants.remove(&id);
+        if removed {
+            self.tasks[id].clients.retain(|c| *c != client);
+            self.touched.wish(client, id);
+        }
+        removed
+    }
+
+    /// Takes in a client.
+    pub fn add_client(&mut self, client: Client) -> ClientId {
+        self.clients_seen += 1;
+        let id = ClientId(self.clients_seen);
+        self.clients.insert(id, client);
+        self.touched.clients.note(id);
+        id
+    }
+
+    /// Changes what is known of a client; what it wants changes by `want` and `unwant` only.
+    pub fn client_mut(&mut self, id: ClientId) -> Option<&mut Client> {
+        self.touched.clients.note(id);
+        self.clients.get_mut(&id)
+    }
+
+    /// Removes a client that wants nothing any more.
+    pub fn remove_client(&mut self, id: ClientId) {
+        self.touched.clients.note(id);
+        let client = self.clients.remove(&id);
+        assert!(client.is_none_or(|client| client.wants.is_empty()));
+    }
 }

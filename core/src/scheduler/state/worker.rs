@@ -8,6 +8,7 @@ use raddle_net::messages::{Function, FunctionName, Runtime, TaskSpec};
 use raddle_net::names::{Session, SpecId, WorkerId};
 
 use super::super::event::ConnectionId;
+use super::State;
 
 /// A registered worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,4 +125,82 @@ impl Worker {
 fn host(address: &str) -> &str {
     let address = address.split_once("://").map_or(address, |(_, rest)| rest);
     address.rsplit_once(':').map_or(address, |(host, _)| host)
+}
+
+impl State {
+    /// Takes in a worker under the next id; it can be given tasks now. Returns the specs for which
+    /// it qualifies.
+    pub fn add_worker(&mut self, make: impl FnOnce(WorkerId) -> Worker) -> (WorkerId, Vec<SpecId>) {
+        self.workers_seen += 1;
+        let worker = make(WorkerId(self.workers_seen));
+        let id = worker.id;
+        self.shifts += 1;
+        self.index.open(id, worker.nthreads);
+        let gained = self.specs.worker_joined(&worker);
+        self.story.tell_worker(id, &worker.name, &worker.address, "registered");
+        self.workers.insert(id, worker);
+        self.touched.moved.note(id);
+        (id, gained)
+    }
+
+    /// Changes what is known of a worker. Whether it can be given tasks changes by
+    /// [`suspend_worker`](Self::suspend_worker), [`restore_worker`](Self::restore_worker) and
+    /// [`set_duty`](Self::set_duty) only.
+    pub fn worker_mut(&mut self, id: WorkerId) -> Option<&mut Worker> {
+        self.touched.workers.note(id);
+        self.workers.get_mut(&id)
+    }
+
+    /// The worker is away, or even gone: it keeps what it has and is given nothing.
+    pub fn suspend_worker(&mut self, id: WorkerId, presence: Presence) {
+        if let Some(worker) = self.workers.get_mut(&id) {
+            if (worker.presence, presence) == (Presence::Here, Presence::Away) {
+                self.story.tell_worker(id, &worker.name, &worker.address, "away");
+            }
+            self.touched.moved.note(id);
+            self.shifts += u64::from(worker.is_open());
+            worker.presence = presence;
+            self.index.close(id);
+            self.specs.worker_left(id);
+        }
+    }
+
+    /// The worker is back. Returns the specs for which it qualifies, if it can be given tasks.
+    pub fn restore_worker(&mut self, id: WorkerId) -> Vec<SpecId> {
+        let Some(worker) = self.workers.get_mut(&id) else { return Vec::new() };
+        worker.presence = Presence::Here;
+        self.story.tell_worker(id, &worker.name, &worker.address, "back");
+        self.open_or_close(id)
+    }
+
+    /// The worker is there for something else. Returns the specs for which it qualifies, if it can be
+    /// given tasks now.
+    pub fn set_duty(&mut self, id: WorkerId, duty: Duty) -> Vec<SpecId> {
+        let Some(worker) = self.workers.get_mut(&id) else { return Vec::new() };
+        worker.duty = duty;
+        self.story.tell_worker(id, &worker.name, &worker.address, duty.name());
+        self.open_or_close(id)
+    }
+
+    fn open_or_close(&mut self, id: WorkerId) -> Vec<SpecId> {
+        self.touched.moved.note(id);
+        self.shifts += 1;
+        let worker = &self.workers[&id];
+        if worker.is_open() {
+            self.index.open(id, worker.nthreads);
+            return self.specs.worker_joined(worker);
+        }
+        self.index.close(id);
+        self.specs.worker_left(id);
+        Vec::new()
+    }
+
+    /// Removes a suspended worker that has nothing and holds nothing any more.
+    pub fn remove_worker(&mut self, id: WorkerId) {
+        if let Some(worker) = self.workers.remove(&id) {
+            self.story.tell_worker(id, &worker.name, &worker.address, "gone");
+        }
+        self.touched.moved.note(id);
+        assert!(self.index.load(id).is_none(), "it still has tasks or values");
+    }
 }

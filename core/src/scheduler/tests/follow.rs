@@ -129,3 +129,17 @@ fn no_more_follow_than_a_worker_does_in_a_while() {
     let out = cluster.finish(1, 1, 2);
     assert_eq!(sent(&out), [], "the others wait for their inputs");
 }
+
+#[test]
+fn a_task_whose_inputs_are_too_large_already_follows_nobody() {
+    for seed in 0..100 {
+        let config = Config { policy: Policy::Random, seed, ..Config::default() };
+        let mut cluster = Cluster::with(config, &[1]);
+        cluster.submit(ANN, &[task(1, &[])]);
+        let (key, run, nbytes, value) = (key(1), run_id(1), 2 << 30, None);
+        let duration = 20_000_000;
+        cluster.reports(1, WorkerMessage::Finished { key, run, nbytes, duration, value });
+        let out = cluster.submit(ANN, &[task(2, &[]), task(3, &[1, 2])]);
+        assert_eq!(out, vec![compute(1, run_of(2, 2, &[]))], "seed {seed}");
+    }
+}
