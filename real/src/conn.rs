@@ -6,8 +6,11 @@ mod dial;
 #[cfg(test)]
 mod tests;
 
+use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
+use std::pin::pin;
+use std::task::{Context, Waker};
 
 use bytes::{Buf, Bytes};
 use raddle_net::error::{FrameError, SessionError};
@@ -139,6 +142,11 @@ impl FrameReader {
             }
             self.pulse.beat();
         }
+    }
+
+    /// Whether the peer says nothing, and has not closed the connection: looked at, not waited for.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        pin!(self.next()).poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
     /// The next frame has number `seq`: the session goes on.

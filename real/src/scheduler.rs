@@ -15,7 +15,7 @@ use std::time::Duration;
 use raddle_core::scheduler::Config;
 use raddle_net::names::WorkerId;
 
-use self::reactor::{Command, Reactor};
+use self::reactor::{Command, Limits, Reactor};
 use crate::credentials::{Credentials, Part};
 use crate::error::{Error, Result};
 use crate::listener::Listener;
@@ -41,6 +41,8 @@ pub(crate) struct SchedulerOptions {
     pub(crate) credentials: Credentials,
     /// How long a connection may be silent; 0 for as long as it likes.
     pub(crate) ttl: Duration,
+    /// What peers may take.
+    pub(crate) limits: Limits,
     /// How the machine behaves.
     pub(crate) config: Config,
 }
@@ -56,6 +58,7 @@ impl Default for SchedulerOptions {
             contact: None,
             credentials: Credentials::none(),
             ttl,
+            limits: Limits::default(),
             config: Config::default(),
         }
     }
@@ -79,7 +82,8 @@ impl RunningScheduler {
         let (listens, listening) = oneshot::channel();
         let (commands, mailbox) = mpsc::unbounded_channel();
         let ended = rt::thread("raddle-scheduler", async move {
-            let SchedulerOptions { host, ports, contact, credentials, ttl, config } = options;
+            let SchedulerOptions { host, ports, contact, credentials, ttl, limits, config } =
+                options;
             match Listener::bind_within(&host, ports, Part::Scheduler, &credentials).await {
                 Ok(listener) => {
                     let at = listener.address();
@@ -88,7 +92,7 @@ impl RunningScheduler {
                         contact.map_or_else(|| at.to_owned(), |to| ports::contact(to, at));
                     // If nobody waits any more, the mailbox is closed, and the reactor ends.
                     let _ = listens.send(Ok(address));
-                    let reactor = Reactor::new(config, ttl, credentials, listener.faults());
+                    let reactor = Reactor::new(config, ttl, credentials, limits, listener.faults());
                     reactor.run(listener, mailbox).await;
                 }
                 // As above: nobody to be told.

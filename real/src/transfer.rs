@@ -174,6 +174,8 @@ impl Peers {
         }
         let hello = Hello::new(Role::Data, self.session);
         let (_, connection) = conn::connect(address, hello, &self.credentials).await?;
+        // There is one more: then those that are of no use go.
+        self.sweep();
         let mut line = Line::new(connection);
         let answer = line.exchange(&request).await?;
         self.keep(address, line);
@@ -210,6 +212,17 @@ impl Peers {
         }
         idle.count -= usize::from(line.is_some());
         line
+    }
+
+    /// Drops the connections that their peers have closed. Those of workers that are gone are never
+    /// asked for again.
+    fn sweep(&self) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.lines.retain(|_, lines| {
+            lines.retain_mut(|line| line.connection.reader.is_quiet());
+            !lines.is_empty()
+        });
+        idle.count = idle.lines.values().map(Vec::len).sum();
     }
 
     fn keep(&self, address: &str, line: Line) {

@@ -196,7 +196,7 @@ async fn live(
         runtime,
     };
     let shell = Shell::new(scheduler, address.clone(), options.threads, session, credentials, home);
-    let _end = CloseOnDrop(Arc::clone(&shell));
+    let close = CloseOnDrop(Arc::clone(&shell));
     #[cfg(madsim)]
     watch::begin(&shell);
     shell.say(&WorkerMessage::Register(Registration {
@@ -207,13 +207,17 @@ async fn live(
         functions: registry::functions(),
         resources: options.resources.clone(),
     }));
-    door.open(&shell);
-    rt::select! {
+    let closed = door.open(&shell);
+    let end = rt::select! {
         biased;
         end = converse(options, &shell, &line, connection) => end,
         () = shell.keep_time() => unreachable!("time does not end"),
         never = options.parting.ask(&shell) => match never {},
-    }
+    };
+    drop(close);
+    // The next life may have to listen at the same port. An error is the end that is waited for.
+    let _ = closed.await;
+    end
 }
 
 /// Talks to the scheduler, on one connection after the other.

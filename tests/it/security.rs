@@ -8,7 +8,7 @@ use raddle_tests::proxy::Proxy;
 use raddle_tests::{add, blob, logged, verify};
 use rustix::process::Signal;
 
-use crate::support::{APP, Program, RADDLE, Scratch, test};
+use crate::support::{APP, Program, RADDLE, Scratch, test, within_limit};
 use crate::wire::Wire;
 
 #[test]
@@ -60,6 +60,38 @@ fn sessions_go_on_over_new_connections_by_tls() {
         assert!(proxy.broken() >= 3, "{}", proxy.broken());
         client.close().await?;
         cluster.close().await
+    });
+}
+
+/// What a scheduler with these arguments has said to people by the time it listens.
+fn said_by_a_scheduler(arguments: &[&str]) -> Result<String> {
+    let arguments = [&["scheduler", "--port", "0"], arguments].concat();
+    let mut scheduler = Program::start(RADDLE, &arguments)?;
+    assert!(scheduler.line()?.starts_with("scheduler at "));
+    scheduler.signal(Signal::KILL)?;
+    Ok(scheduler.end()?.1)
+}
+
+#[test]
+fn who_opens_a_port_to_the_network_is_told_what_that_means() {
+    within_limit(|| {
+        assert!(!said_by_a_scheduler(&[])?.contains("is open"));
+        let said = said_by_a_scheduler(&["--host", "0.0.0.0"])?;
+        let means = "is open: whoever can connect to it can run programs here and read all values";
+        assert!(said.contains(means), "{said}");
+
+        let scratch = Scratch::new("open-port")?;
+        let all = scratch.path("all");
+        let all = all.to_str().expect("a path");
+        assert_eq!(Program::start(RADDLE, &["cert", "init", all])?.end()?.0, Some(0));
+        let said = said_by_a_scheduler(&["--host", "0.0.0.0", "--credentials", all])?;
+        assert!(!said.contains("is open") && !said.contains("does without TLS"), "{said}");
+        copy(Path::new(all), &scratch.path("token"), &["token"])?;
+        let token = scratch.path("token");
+        let token = token.to_str().expect("a path");
+        let said = said_by_a_scheduler(&["--host", "0.0.0.0", "--credentials", token])?;
+        assert!(said.contains("asks for a token, but does without TLS"), "{said}");
+        Ok(())
     });
 }
 

@@ -1,5 +1,6 @@
 //! Connections that break: nobody notices, but for those who are gone for too long.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use raddle::prelude::*;
@@ -161,6 +162,29 @@ fn a_worker_that_was_stopped_for_too_long_starts_anew() {
         let info = until(&client, |info| info.workers.len() == 1).await?;
         assert_eq!(info.workers[0].id.0, 2, "it is another worker");
         assert_eq!(client.submit(add(&kept, 10)).await?, 13);
+        cluster.close().await
+    });
+}
+
+#[test]
+fn a_worker_that_starts_anew_listens_where_it_did() {
+    test(async || {
+        let cluster = scheduler(Duration::ZERO, FOR_EVER).await?;
+        let client = cluster.client().await?;
+        let proxy = Proxy::new(cluster.address(), 0, 0).await?;
+        // A port that was free a moment ago.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let arguments = ["--raddle-worker", proxy.address(), "--raddle-port", &port.to_string()];
+        let patience = ["--raddle-death-timeout", "60"];
+        let _worker = Program::start(APP, &[&arguments[..], &patience].concat())?;
+        for life in 1..=10 {
+            let is_this_life = |info: &SchedulerInfo| info.workers.iter().any(|w| w.id.0 == life);
+            let info = until(&client, is_this_life).await?;
+            let [worker] = &info.workers[..] else { panic!("{info:?}") };
+            assert_eq!(worker.address, format!("tcp://127.0.0.1:{port}"));
+            assert_eq!(client.submit(add(1, 2)).await?, 3);
+            proxy.cut();
+        }
         cluster.close().await
     });
 }

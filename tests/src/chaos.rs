@@ -6,6 +6,7 @@
 //! | `act.rs` | the simulated task, as a task of real workers |
 //! | `cluster.rs` | a scheduler and workers as processes, with a network between them that breaks |
 //! | `storm.rs` | what befalls them, by a seed |
+//! | `calm.rs` | what comes before, and when it is over |
 //! | `user.rs`, `round.rs` | what a client does and sees; one plan from its beginning until nothing is left |
 //! | `soak.rs` | round after round, for a time |
 //! | `flood.rs` | strangers send what is wrong, as fast as they can, while somebody honest works |
@@ -17,6 +18,7 @@
 use std::time::Duration;
 
 pub mod act;
+pub mod calm;
 pub mod cluster;
 pub mod flood;
 pub mod footprint;

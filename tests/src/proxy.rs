@@ -41,6 +41,8 @@ struct Network {
     /// How long everything that is passed on is held up, in microseconds.
     delay: AtomicU64,
     cut: Notify,
+    /// Whoever waits until connections are passed on again.
+    opens: Notify,
 }
 
 impl Proxy {
@@ -62,6 +64,7 @@ impl Proxy {
             swallows: AtomicBool::new(false),
             delay: AtomicU64::new(0),
             cut: Notify::new(),
+            opens: Notify::new(),
         });
         let accepts = tokio::spawn(Arc::clone(&network).accept(listener));
         Ok(Self { address, network, accepts })
@@ -105,6 +108,15 @@ impl Proxy {
     /// Whoever comes now gets through.
     pub fn go_up(&self) {
         self.network.up.store(true, Ordering::SeqCst);
+        self.network.opens.notify_waiters();
+    }
+
+    /// Waits until those who come get through.
+    pub async fn until_up(&self) {
+        let opens = self.network.opens.notified();
+        if !self.network.up.load(Ordering::SeqCst) {
+            opens.await;
+        }
     }
 }
 

@@ -35,10 +35,25 @@ const MAILBOX: usize = 64;
 const SLICE: usize = 128;
 /// As many of all peers, before the writers get a turn.
 const TURN: usize = 512;
-/// Bytes said to a peer that is connected, and that it may not have, beyond which it is given up.
-const MAX_KEPT: usize = 1 << 30;
 /// How long all peers together may take to hear that the scheduler ends.
 const FAREWELL_LIMIT: Duration = Duration::from_millis(500);
+
+/// What peers may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Sessions at a time, connected or waited for; whoever comes anew beyond is refused.
+    pub(super) sessions: usize,
+    /// Bytes said to a peer that is connected, and that it may not have, beyond which it is given up.
+    pub(super) kept: usize,
+    /// The same of one that is away.
+    pub(super) kept_away: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { sessions: 1 << 16, kept: 1 << 30, kept_away: MAX_KEPT_AWAY }
+    }
+}
 
 /// What the reactor is told by its own process.
 pub(super) enum Command {
@@ -71,6 +86,7 @@ pub(super) struct Reactor {
     sessions: BTreeMap<(Kind, Session), ConnectionId>,
     /// Who went away before it had said anything, first gone first; some may be back.
     unheard: VecDeque<ConnectionId>,
+    limits: Limits,
     /// What peers did wrong.
     faults: Arc<Faults>,
     /// Of words about peers.
@@ -104,6 +120,7 @@ impl Reactor {
         config: Config,
         ttl: Duration,
         credentials: Credentials,
+        limits: Limits,
         faults: Arc<Faults>,
     ) -> Self {
         let (door, mailbox) = mpsc::channel(MAILBOX);
@@ -122,6 +139,7 @@ impl Reactor {
             peers: BTreeMap::new(),
             sessions: BTreeMap::new(),
             unheard: VecDeque::new(),
+            limits,
             faults,
             log: Throttle::default(),
             warnings: Throttle::default(),
@@ -349,7 +367,8 @@ impl Reactor {
             let Some(peer) = self.peers.get_mut(&connection) else { continue };
             peer.dirty = false;
             let kept = peer.outbox.kept();
-            let limit = if peer.is_linked() { MAX_KEPT } else { MAX_KEPT_AWAY };
+            let Limits { kept: here, kept_away: away, .. } = self.limits;
+            let limit = if peer.is_linked() { here } else { away };
             if let Some(reason) = peer.failed.take() {
                 self.give_up(connection, format!("a message cannot be sent to it: {reason}"));
             } else if kept > limit {

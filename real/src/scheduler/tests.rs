@@ -23,6 +23,11 @@ async fn start() -> RunningScheduler {
     RunningScheduler::start(SchedulerOptions::default()).await.expect("a free port")
 }
 
+async fn limited(limits: Limits) -> RunningScheduler {
+    let options = SchedulerOptions { limits, ..SchedulerOptions::default() };
+    RunningScheduler::start(options).await.expect("a free port")
+}
+
 async fn client(scheduler: &RunningScheduler, session: u64) -> Connection {
     let connected =
         conn::connect(scheduler.address(), hello(Role::Client, session), &Credentials::none())
@@ -123,6 +128,45 @@ fn of_those_who_went_before_they_had_said_anything_only_the_last_are_waited_for(
             Err(ConnectError::Refused { reason: RefusedReason::SessionUnknown, .. })
         ));
         assert!(back(&scheduler, 301).await.is_ok());
+        scheduler.close().await;
+    });
+}
+
+#[test]
+fn beyond_the_limit_of_sessions_new_ones_are_refused_and_old_ones_go_on() {
+    run(async {
+        let limits = Limits { sessions: 2, ..Limits::default() };
+        let scheduler = limited(limits).await;
+        let mut good = client(&scheduler, 1).await;
+        let breaks = client(&scheduler, 2).await;
+        let none = &Credentials::none();
+        let further = conn::connect(scheduler.address(), hello(Role::Client, 3), none).await;
+        let Err(ConnectError::Refused { reason, .. }) = further else { panic!("{further:?}") };
+        assert_eq!(reason, RefusedReason::Full);
+        drop(breaks);
+        let _back = back(&scheduler, 2).await.expect("it is one of the two");
+        assert_eq!(info(&mut good).await.clients, 2);
+        scheduler.close().await;
+    });
+}
+
+#[test]
+fn who_leaves_too_much_unread_loses_the_session_and_nobody_else_anything() {
+    run(async {
+        let scheduler = limited(Limits { kept: 32 << 10, ..Limits::default() }).await;
+        let mut good = client(&scheduler, 1).await;
+        let mut greedy = client(&scheduler, 2).await;
+        let mut encoder = FrameEncoder::new(greedy.options);
+        // It never says that it has heard an answer, even if it has.
+        for id in 0..2_000 {
+            encoder.push(&ClientMessage::Query { id, query: Query::Info }).expect("it is small");
+        }
+        greedy.writer.write(&mut encoder).await.expect("the scheduler reads");
+        while let Ok(Some(_)) = greedy.reader.next().await {}
+        assert_eq!(info(&mut good).await.clients, 1);
+        let again = back(&scheduler, 2).await;
+        let Err(ConnectError::Refused { reason, .. }) = again else { panic!("{again:?}") };
+        assert_eq!(reason, RefusedReason::SessionUnknown);
         scheduler.close().await;
     });
 }

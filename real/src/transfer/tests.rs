@@ -138,6 +138,25 @@ fn a_kept_connection_that_was_closed_is_replaced_and_a_new_one_is_not() {
 }
 
 #[test]
+fn a_kept_connection_that_was_closed_goes_when_another_is_made() {
+    let holder = holder(vec![values(vec![None]), values(vec![None])], &[]);
+    with_server(&holder, async |peers, address| {
+        assert!(peers.pull_values((&address, Route::Direct), &[item(1)], 8).await.is_ok());
+        // Of a worker that is gone, as far as one can see.
+        let mut line = peers.take(&address).unwrap();
+        line.connection.writer.write_chunks(vec![vec![0; 64].into()]).await.unwrap();
+        while line.connection.reader.is_quiet() {
+            rt::yield_now().await;
+        }
+        peers.keep("tcp://gone:1", line);
+        assert!(peers.pull_values((&address, Route::Direct), &[item(2)], 8).await.is_ok());
+        let idle = lock(&peers.idle);
+        let kept: Vec<_> = idle.lines.iter().map(|(at, lines)| (&**at, lines.len())).collect();
+        assert_eq!((kept, idle.count), (vec![(&*address, 1)], 1));
+    });
+}
+
+#[test]
 fn a_value_that_cannot_be_put_into_bytes_is_missing() {
     #[derive(Deserialize)]
     struct Stubborn;

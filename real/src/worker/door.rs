@@ -22,7 +22,11 @@ pub(super) struct Door {
     /// Runs what moves data.
     pub(super) runtime: Handle,
     open: oneshot::Sender<Arc<Shell>>,
+    closed: Closed,
 }
+
+/// Says nothing; its end is that of the port.
+pub(super) type Closed = oneshot::Receiver<()>;
 
 impl Door {
     /// Listens at one of these ports of `host`, on a thread of its own.
@@ -36,10 +40,11 @@ impl Door {
         }
     }
 
-    /// From now on peers are served, until `shell` ends.
-    pub(super) fn open(self, shell: &Arc<Shell>) {
+    /// From now on peers are served, until `shell` ends; soon after that nobody listens here.
+    pub(super) fn open(self, shell: &Arc<Shell>) -> Closed {
         // The thread lives as long as this door: it hears of it.
         let _ = self.open.send(Arc::clone(shell));
+        self.closed
     }
 }
 
@@ -58,9 +63,10 @@ async fn keep(
         }
     };
     let (open, opened) = oneshot::channel();
+    let (_closes, closed) = oneshot::channel();
     let (address, runtime) = (listener.address().to_owned(), Handle::current());
     // As above: then the door is dropped, and so not opened.
-    let _ = tell.send(Ok(Door { address, runtime, open }));
+    let _ = tell.send(Ok(Door { address, runtime, open, closed }));
     let Ok(shell) = opened.await else { return };
     let (serving, faults) = (Arc::clone(&shell), listener.faults());
     let accept = listener.serve(&[Role::Data], move |_, visitor| {

@@ -12,12 +12,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use raddle::Client;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::time::timeout;
 
 use super::footprint::Footprint;
-use super::{LIMIT, Outcome, text};
+use super::{Outcome, calm, text};
 use crate::proxy::Proxy;
 
 /// Tasks that a worker runs at a time.
@@ -36,14 +34,16 @@ pub struct Programs {
 #[derive(Debug)]
 pub struct Cluster {
     programs: Programs,
-    scheduler: Process,
-    /// Where the scheduler listens.
+    scheduler: Mutex<Process>,
+    /// Where the scheduler listens, and the next one after it.
     address: String,
     /// Clients come this way.
     door: Proxy,
     workers: Vec<Slot>,
     /// How often a worker was done harm: it may have been lost as often.
     harm: AtomicU32,
+    /// Workers that were ever started.
+    started: AtomicU32,
 }
 
 /// One worker after another, and its way to the scheduler.
@@ -59,6 +59,8 @@ struct Slot {
 #[derive(Debug)]
 struct Process {
     child: Child,
+    /// What the scheduler knows a worker as.
+    name: String,
     /// The way to its values, if it breaks.
     data: Option<Proxy>,
     /// What it says goes somewhere for as long as it lives.
@@ -72,26 +74,25 @@ impl Cluster {
     ///
     /// If a process cannot be started.
     pub async fn start(programs: Programs, workers: usize) -> Outcome<Self> {
-        let mut command = Command::new(&programs.scheduler);
-        // Whoever stands still for longer is taken for gone.
-        command.args(["scheduler", "--port", "0", "--worker-grace", "1", "--ttl", "2"]);
-        let (scheduler, said) = Process::start(command.stdout(Stdio::piped()))?;
-        let address =
-            said.strip_prefix("scheduler at ").ok_or("the scheduler says something else")?;
-        let door = Proxy::new(address, 0, 0).await.map_err(text)?;
+        let (scheduler, address) = programs.schedule("0")?;
+        let door = Proxy::new(&address, 0, 0).await.map_err(text)?;
         let mut slots = Vec::new();
-        for _ in 0..workers {
-            let door = Proxy::new(address, 0, 0).await.map_err(text)?;
-            let present = Mutex::new(programs.work(&door, slots.len()).await?);
-            slots.push(Slot { door, present, leaving: Mutex::default() });
+        for number in 0..workers {
+            let door = Proxy::new(&address, 0, 0).await.map_err(text)?;
+            let first = programs.work(&door, number, format!("w{number}")).await?;
+            slots.push(Slot { door, present: Mutex::new(first), leaving: Mutex::default() });
         }
-        let harm = AtomicU32::new(0);
-        let client = Client::connect(address).await.map_err(text)?;
-        let joined = timeout(LIMIT, client.wait_for_workers(workers)).await;
-        joined.map_err(|_| "not all workers have joined")?.map_err(text)?;
-        client.close().await.map_err(text)?;
-        let address = address.to_owned();
-        Ok(Self { programs, scheduler, address, door, workers: slots, harm })
+        let cluster = Self {
+            programs,
+            scheduler: Mutex::new(scheduler),
+            address,
+            door,
+            workers: slots,
+            harm: AtomicU32::new(0),
+            started: AtomicU32::new(0),
+        };
+        calm::settle(&cluster).await?;
+        Ok(cluster)
     }
 
     /// Where the scheduler listens, with nothing on the way.
@@ -118,6 +119,15 @@ impl Cluster {
         self.workers.len()
     }
 
+    /// The names of the workers that are to be there, in their order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> =
+            self.workers.iter().map(|slot| lock(&slot.present).name.clone()).collect();
+        names.sort();
+        names
+    }
+
     /// How often a worker may have been lost.
     #[must_use]
     pub fn harm(&self) -> u32 {
@@ -132,7 +142,7 @@ impl Cluster {
     /// What the scheduler takes.
     #[must_use]
     pub fn footprint(&self) -> Option<Footprint> {
-        Footprint::of(self.scheduler.child.id())
+        Footprint::of(lock(&self.scheduler).child.id())
     }
 
     /// What a worker takes.
@@ -155,7 +165,9 @@ impl Cluster {
     pub async fn restart(&self, worker: usize) -> Outcome<()> {
         self.harms();
         let slot = &self.workers[worker];
-        let next = self.programs.work(&slot.door, worker).await?;
+        let number = self.started.fetch_add(1, Ordering::SeqCst);
+        let name = format!("w{worker} {number}");
+        let next = self.programs.work(&slot.door, worker, name).await?;
         let before = std::mem::replace(&mut *lock(&slot.present), next);
         before.signal(Signal::TERM);
         // It may stand still, and nobody else knows it any more.
@@ -188,15 +200,42 @@ impl Cluster {
 
     /// Has the scheduler stand still, or go on.
     pub fn signal_scheduler(&self, signal: Signal) {
-        self.scheduler.signal(signal);
+        lock(&self.scheduler).signal(signal);
+    }
+
+    /// Kills the scheduler; another one takes its place, which knows nothing.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be started.
+    pub fn replace_scheduler(&self) -> Outcome<()> {
+        self.harms();
+        let mut scheduler = lock(&self.scheduler);
+        scheduler.end();
+        let port = self.address.rsplit(':').next().unwrap_or_default();
+        (*scheduler, _) = self.programs.schedule(port)?;
+        Ok(())
     }
 }
 
 impl Programs {
+    /// Starts a scheduler at this port; where it listens.
+    fn schedule(&self, port: &str) -> Outcome<(Process, String)> {
+        let mut command = Command::new(&self.scheduler);
+        // Whoever stands still for longer is taken for gone.
+        command.args(["scheduler", "--port", port, "--worker-grace", "1", "--ttl", "2"]);
+        let (process, said) = Process::start(command.stdout(Stdio::piped()))?;
+        let address = said.strip_prefix("scheduler at ");
+        let address = address.ok_or_else(|| format!("the scheduler says {said:?}"))?.to_owned();
+        Ok((process, address))
+    }
+
     /// Starts the worker of this number.
-    async fn work(&self, door: &Proxy, number: usize) -> Outcome<Process> {
+    async fn work(&self, door: &Proxy, number: usize, name: String) -> Outcome<Process> {
         let mut command = Command::new(&self.worker);
         command.args(["--raddle-worker", door.address(), "--raddle-threads", THREADS]);
+        // It looks for a scheduler for as long as anybody waits here.
+        command.args(["--raddle-name", &name, "--raddle-death-timeout", "90"]);
         let mut data = None;
         if number % 2 == 1 {
             // A port that was free a moment ago.
@@ -209,7 +248,7 @@ impl Programs {
             data = Some(way);
         }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Process { child: child.spawn().map_err(text)?, data, _stdout: None })
+        Ok(Process { child: child.spawn().map_err(text)?, name, data, _stdout: None })
     }
 }
 
@@ -222,7 +261,10 @@ impl Process {
         if let Some(stdout) = &mut stdout {
             stdout.read_line(&mut line).map_err(text)?;
         }
-        Ok((Self { child, data: None, _stdout: stdout }, line.trim_end().to_owned()))
+        Ok((
+            Self { child, name: String::new(), data: None, _stdout: stdout },
+            line.trim_end().to_owned(),
+        ))
     }
 
     /// It may have ended already: then nothing happens.

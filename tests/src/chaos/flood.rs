@@ -13,7 +13,7 @@ use raddle::Client;
 use super::cluster::{Cluster, Programs};
 use super::footprint::Footprint;
 use super::strangers::{Target, Work};
-use super::{LIMIT, Outcome, text};
+use super::{LIMIT, Outcome, calm, text};
 use crate::add;
 
 /// Strangers at a time.
@@ -22,10 +22,6 @@ const STRANGERS: u64 = 8;
 /// and what each thread allocates once, is there.
 const WARM: u64 = 10;
 const WARM_AT_LEAST: u64 = 1_000;
-/// Honest tasks before it, and how many of them at a time: what the scheduler remembers of tasks that
-/// are gone, some 4 MB, is full then.
-const WARM_TASKS: usize = 20_000;
-const AT_ONCE: usize = 50;
 /// Bytes that a process may grow by in a flood.
 const GROWTH: u64 = 1 << 20;
 
@@ -71,7 +67,7 @@ impl Flood {
             Target { address: bare(cluster.address()), is_worker: false },
             Target { address: bare(&worker), is_worker: true },
         ];
-        warm_up(&client).await?;
+        calm::warm_up(&client).await?;
         let first = [self.frames, self.hellos].map(|all| (all / WARM).max(WARM_AT_LEAST).min(all));
         let warm = Work::new(self.seed, 0, first, targets.clone());
         work_meanwhile(&client, warm, &mut Vec::new()).await?;
@@ -93,16 +89,6 @@ impl Flood {
         };
         summary.is_flat().map(|()| summary)
     }
-}
-
-/// Honest tasks, some at a time: what they leave behind is as large as it gets.
-async fn warm_up(client: &Client) -> Outcome<()> {
-    for _ in 0..WARM_TASKS / AT_ONCE {
-        let futures = client.submit_all((0..AT_ONCE as u64).map(|number| add(number, 1)));
-        let sums = tokio::time::timeout(LIMIT, client.gather(&futures)).await;
-        sums.map_err(|_| "honest tasks hang")?.map_err(text)?;
-    }
-    Ok(())
 }
 
 /// Works until the flood is over; how long each task took.

@@ -6,29 +6,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use raddle::Client;
 use raddle_core::scheduler::Policy;
-use raddle_sim::{Case, History, Mix, Mode, Op, Plan, Step, difference, without_races};
+use raddle_sim::{Case, History, Mix, Mode, Op, Plan, Step, Wish, difference, without_races};
 use tokio::time::{Instant, sleep_until};
 
 use super::cluster::Cluster;
-use super::user::{Stage, User, tasks};
-use super::{LIMIT, Outcome};
+use super::user::{Stage, User};
+use super::{Outcome, calm};
 
 /// What plans consist of: the same as those of `cargo sim -- --tier both`.
 const MIX: Mix = Mix { tasks: 120, faults: true, bodies: true, swarm: true };
 
-/// The case of a seed. A calm one has a definite outcome; in another, futures are called off.
+/// The case of a seed. A calm one has a definite outcome; in another, futures are called off, tasks that
+/// have failed run again, and what is published is taken and taken back.
 #[must_use]
 pub fn case(seed: u64, calm: bool) -> Case {
     let plan = Plan::from_seed(seed, MIX);
     let whole = Case { story: String::new(), seed, policy: Policy::default(), plant: None, plan };
     let mut case = without_races(&whole);
-    // Nobody publishes or detaches: what is left of that is for others to look at.
-    case.plan.ops.retain(|step| !matches!(step.op, Op::Wish(..)));
     if !calm {
-        let called_off = |step: &&Step| matches!(step.op, Op::Cancel(..));
-        case.plan.ops.extend(whole.plan.ops.iter().filter(called_off).cloned());
+        let by_the_moment = |step: &&Step| {
+            use Wish::{Force, Retry, Take, Unpublish};
+            let Op::Wish(_, wish) = &step.op else { return matches!(step.op, Op::Cancel(..)) };
+            matches!(wish, Force(_) | Retry(_) | Take(_) | Unpublish(_))
+        };
+        case.plan.ops.extend(whole.plan.ops.iter().filter(by_the_moment).cloned());
         case.plan.ops.sort_by_key(|step| (step.at, step.id));
     }
     for step in &mut case.plan.ops {
@@ -51,28 +53,27 @@ pub fn case(seed: u64, calm: bool) -> Case {
 ///
 /// What they must not see, or do not see in time; or that something is left.
 pub async fn play(case: &Case, cluster: &Cluster, round: u64) -> Outcome<History> {
-    let stage = Arc::new(Stage::new(round));
-    let mut users = Vec::new();
-    for _ in 0..case.plan.clients {
-        users.push(User::connect(cluster, &stage).await?);
-    }
-    let start = Instant::now();
-    for step in &case.plan.ops {
-        sleep_until(start + Duration::from_micros(step.at)).await;
-        if let Some(client) = client(&step.op)
-            && !users[client].is_gone()
-        {
-            users[client].operate(&step.op).await;
-        }
-    }
-    let mut history = History::new();
-    for user in &users {
-        history.push(user.judge_all(cluster).await?);
-    }
-    for mut user in users {
-        user.leave().await;
-    }
-    nothing_is_left(cluster).await?;
+    let mut users = Users::come(case, cluster, round).await?;
+    users.operate(&case.plan.ops).await?;
+    users.end(cluster).await
+}
+
+/// Plays the case; in the middle of it the scheduler dies, and another takes its place. Each future
+/// that clients have is then what it must be, or they hear that they are disconnected from it; and the
+/// workers work for the new one.
+///
+/// # Errors
+///
+/// As [`play`].
+pub async fn survive(case: &Case, cluster: &Cluster, round: u64) -> Outcome<History> {
+    let mut users = Users::come(case, cluster, round).await?;
+    let (before, after) = case.plan.ops.split_at(case.plan.ops.len() / 2);
+    users.operate(before).await?;
+    users.stage.bereave();
+    cluster.replace_scheduler()?;
+    users.operate(after).await?;
+    let history = users.end(cluster).await?;
+    calm::settle(cluster).await?;
     Ok(history)
 }
 
@@ -88,20 +89,48 @@ pub async fn agree(seed: u64, cluster: &Cluster) -> Outcome<()> {
     difference(&case, &simulated.history, &real).map_or(Ok(()), Err)
 }
 
-async fn nothing_is_left(cluster: &Cluster) -> Outcome<()> {
-    let witness = Client::connect(cluster.address()).await.map_err(super::text)?;
-    let start = Instant::now();
-    loop {
-        let left = tasks(&witness).await?;
-        if left == 0 {
-            break;
+/// Those who play a case.
+struct Users {
+    stage: Arc<Stage>,
+    all: Vec<User>,
+    start: Instant,
+}
+
+impl Users {
+    async fn come(case: &Case, cluster: &Cluster, round: u64) -> Outcome<Self> {
+        let stage = Arc::new(Stage::new(round));
+        let mut all = Vec::new();
+        for _ in 0..case.plan.clients {
+            all.push(User::connect(cluster, &stage).await?);
         }
-        if start.elapsed() > LIMIT {
-            return Err(format!("{left} tasks are left, and nobody holds any"));
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        Ok(Self { stage, all, start: Instant::now() })
     }
-    witness.close().await.map_err(super::text)
+
+    /// Each step at its time.
+    async fn operate(&mut self, steps: &[Step]) -> Outcome<()> {
+        for step in steps {
+            sleep_until(self.start + Duration::from_micros(step.at)).await;
+            if let Some(client) = client(&step.op)
+                && !self.all[client].is_gone()
+            {
+                self.all[client].operate(&step.op).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What they saw, once they have left.
+    async fn end(self, cluster: &Cluster) -> Outcome<History> {
+        let mut history = History::new();
+        for user in &self.all {
+            history.push(user.judge_all(cluster).await?);
+        }
+        for mut user in self.all {
+            user.leave().await;
+        }
+        calm::nothing_is_left(cluster, &self.stage.names()).await?;
+        Ok(history)
+    }
 }
 
 /// Whose doing it is, if it is a client's.

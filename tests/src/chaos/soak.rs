@@ -1,19 +1,20 @@
-//! A soak: without faults clients see what they see in the simulation; then round after round under
-//! faults, for a time, and after each few rounds a calm one, after which the cluster takes no more than
-//! before.
+//! A soak: without faults clients see what they see in the simulation; schedulers die in the middle of
+//! rounds; then round after round is played under faults, for a time, and after each few a calm one, after
+//! which the cluster takes no more than before.
 //!
 //! It must not know how a round is played.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use raddle::Client;
 use raddle_core::random::hash;
-use raddle_sim::End;
+use raddle_sim::{End, History};
 use tokio::sync::watch;
 
 use super::cluster::{Cluster, Programs};
 use super::footprint::Footprint;
-use super::{Outcome, round, storm};
+use super::{Outcome, calm, round, storm, text};
 
 /// Workers of the cluster.
 const WORKERS: usize = 3;
@@ -21,11 +22,11 @@ const WORKERS: usize = 3;
 const AGREE: usize = 10;
 /// How long faults follow one another before it is calm again.
 const STORM: Duration = Duration::from_secs(20);
-/// How long what is broken may take to notice: longer than any time to live and grace of the cluster.
-const SETTLES: Duration = Duration::from_secs(4);
+/// Schedulers that die.
+const DEATHS: u64 = 3;
 /// Storms after which the cluster has what it needs, and a quarter of the time if that is longer.
 const WARM: u64 = 2;
-/// Bytes that the scheduler may grow by afterwards: what its allocator does not give back.
+/// Bytes that a process may grow by afterwards: what its allocator does not give back.
 const GROWTH: u64 = 4 << 20;
 /// Descriptors by which it may differ: connections that come and go.
 const DESCRIPTORS: usize = 8;
@@ -53,10 +54,11 @@ pub struct Summary {
     /// Those that held a value; of the others, somebody called a task off, it was to fail, or its
     /// workers were lost.
     pub values: u64,
-    /// What the scheduler took after the first storms, a quarter of the time at least.
-    pub before: Option<Footprint>,
-    /// What it takes now.
-    pub after: Option<Footprint>,
+    /// What the scheduler and the first worker, which nothing ends, took after the first storms, a
+    /// quarter of the time at least.
+    pub before: [Option<Footprint>; 2],
+    /// What they take now.
+    pub after: [Option<Footprint>; 2],
 }
 
 impl Soak {
@@ -71,14 +73,21 @@ impl Soak {
             let agreed = round::agree(seed, &cluster).await;
             agreed.map_err(|why| format!("without faults, plan {seed}: {why}"))?;
         }
-        let (start, mut summary) = (Instant::now(), Summary::default());
+        let mut summary = Summary::default();
+        for death in 0..DEATHS {
+            let survived = summary.outlive(hash(self.seed, 2, death, 0), &cluster).await;
+            survived.map_err(|why| format!("when scheduler {death} died: {why}"))?;
+        }
+        let client = Client::connect(cluster.address()).await.map_err(text)?;
+        calm::warm_up(&client).await?;
+        client.close().await.map_err(text)?;
+        let start = Instant::now();
         for number in 0.. {
             self.storm(number, &cluster, &mut summary).await?;
-            let footprint = cluster.footprint();
+            summary.after = [cluster.footprint(), cluster.worker_footprint(0)];
             if number < WARM || start.elapsed() < self.time / 4 {
-                summary.before = footprint;
+                summary.before = summary.after;
             }
-            summary.after = footprint;
             if start.elapsed() >= self.time {
                 break;
             }
@@ -106,7 +115,7 @@ impl Soak {
         let (rounds, faults, more) = tokio::join!(rounds, rages, rages_too);
         summary.rounds += rounds.map_err(|why| format!("in storm {number}: {why}"))?;
         summary.faults += faults? + more?;
-        tokio::time::sleep(SETTLES).await;
+        calm::settle(cluster).await?;
         let calm = summary.play(!seed(1), true, cluster).await;
         calm.map_err(|why| format!("in the calm after storm {number}: {why}"))
     }
@@ -116,8 +125,19 @@ impl Summary {
     /// Plays the case of a seed.
     async fn play(&mut self, seed: u64, calm: bool, cluster: &Cluster) -> Outcome<()> {
         let history = round::play(&round::case(seed, calm), cluster, seed).await;
-        let history = history.map_err(|why| format!("plan {seed}: {why}"))?;
-        for end in history.iter().flat_map(|seen| seen.values()) {
+        self.count(history).map_err(|why| format!("plan {seed}: {why}"))
+    }
+
+    /// Plays the cases of two seeds; during the first one the scheduler dies, and nobody who comes for the
+    /// second one sees anything of that.
+    async fn outlive(&mut self, seed: u64, cluster: &Cluster) -> Outcome<()> {
+        let history = round::survive(&round::case(seed, false), cluster, seed).await;
+        self.count(history).map_err(|why| format!("plan {seed}: {why}"))?;
+        self.play(!seed, true, cluster).await
+    }
+
+    fn count(&mut self, seen: Outcome<History>) -> Outcome<()> {
+        for end in seen?.iter().flat_map(|seen| seen.values()) {
             self.futures += 1;
             self.values += u64::from(matches!(end, End::Value(_)));
         }
@@ -125,23 +145,29 @@ impl Summary {
     }
 
     fn is_flat(&self) -> Outcome<()> {
-        let (Some(before), Some(after)) = (self.before, self.after) else { return Ok(()) };
-        let grown = after.memory > before.memory + GROWTH;
-        if grown || after.descriptors > before.descriptors + DESCRIPTORS {
-            return Err(format!("the scheduler took {before}, and now takes {after}"));
+        for (who, before, after) in self.footprints() {
+            let grown = after.memory > before.memory + GROWTH;
+            if grown || after.descriptors > before.descriptors + DESCRIPTORS {
+                return Err(format!("the {who} took {before}, and now takes {after}"));
+            }
         }
         Ok(())
+    }
+
+    /// Who took what before, and after; nobody, if this system does not tell.
+    fn footprints(&self) -> impl Iterator<Item = (&'static str, Footprint, Footprint)> {
+        let both = self.before.into_iter().zip(self.after);
+        let who = ["scheduler", "first worker"].into_iter();
+        who.zip(both).filter_map(|(who, (before, after))| Some((who, before?, after?)))
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rounds, faults, futures, values, .. } = self;
-        write!(f, "{rounds} rounds, {values} values of {futures} futures, {faults} faults; ")?;
-        f.write_str("the scheduler took ")?;
-        match (self.before, self.after) {
-            (Some(before), Some(after)) => write!(f, "{before}, and then {after}"),
-            (_, _) => f.write_str("what this system does not tell"),
-        }
+        write!(f, "{rounds} rounds, {values} values of {futures} futures, {faults} faults")?;
+        self.footprints().try_for_each(|(who, before, after)| {
+            write!(f, "; the {who} took {before}, and then {after}")
+        })
     }
 }

@@ -1,4 +1,5 @@
 //! What befalls a cluster of processes, by a seed: which faults in which order, not when exactly.
+//! Nothing ends the process of its first worker, so that one sees what becomes of it in the long run.
 //!
 //! It must not know what the cluster is doing.
 
@@ -89,6 +90,7 @@ async fn strike(
     part: impl Fn(Duration) -> Duration,
 ) -> Outcome<()> {
     let (clients, way) = (cluster.door(), cluster.worker_door(worker));
+    let mortal = worker.max(1);
     match fault {
         Fault::CutClients => clients.cut(),
         Fault::CutData => cluster.cut_data(worker),
@@ -99,9 +101,9 @@ async fn strike(
             cluster.signal_scheduler(Signal::CONT);
         }
         Fault::Kill => {
-            cluster.kill(worker);
+            cluster.kill(mortal);
             sleep(part(OUTAGE)).await;
-            cluster.restart(worker).await?;
+            cluster.restart(mortal).await?;
         }
         Fault::OutageOfClients => {
             clients.go_down();
@@ -114,7 +116,7 @@ async fn strike(
             sleep(part(OUTAGE)).await;
             way.go_up();
         }
-        Fault::Restart => cluster.restart(worker).await?,
+        Fault::Restart => cluster.restart(mortal).await?,
         Fault::SlowClients => {
             clients.slow_down(part(DELAY));
             sleep(part(SLOW)).await;

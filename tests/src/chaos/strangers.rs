@@ -17,6 +17,7 @@ use super::{LIMIT, Outcome};
 
 /// The stream of chance that belongs to what is wrong.
 const WRONG: u64 = 0x77_726f_6e67;
+
 /// What one stranger attacks.
 #[derive(Clone, Debug)]
 pub(super) struct Target {

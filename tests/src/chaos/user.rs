@@ -5,18 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use raddle::{Call, Client, TaskError, TaskFuture};
 use raddle_core::scheduler::Config;
 use raddle_net::messages::Failure;
 use raddle_net::names::{Key, KeyKind, Session};
-use raddle_sim::{End, Op, Oracle, Question, TaskDef, Verdict, pack, unpack};
+use raddle_sim::{End, Op, Oracle, Question, TaskDef, Verdict, Wish, pack, unpack};
 use tokio::time::timeout;
 
 use super::act::{INJECTED, act};
 use super::cluster::Cluster;
-use super::{LIMIT, Outcome, text};
+use super::{LIMIT, Outcome};
 
 /// A task that no plan has: one that a body submitted.
 const CHILD: Key = Key::numbered(Session::truncate(u64::MAX), u64::MAX);
@@ -34,8 +33,12 @@ struct Known {
     oracle: Oracle,
     /// Keys of the plan, by those that the library gave.
     keys: BTreeMap<Key, Key>,
+    /// Names under which something was published.
+    names: BTreeSet<String>,
     /// How often the oracle has heard that a worker may have been lost.
     harm: u32,
+    /// Whether the scheduler has died: then a future may hear of nothing else.
+    bereaved: bool,
 }
 
 /// A client and what its user holds.
@@ -67,6 +70,23 @@ impl Stage {
         Self { round, known: Mutex::default() }
     }
 
+    /// The scheduler dies.
+    pub(super) fn bereave(&self) {
+        self.known().bereaved = true;
+    }
+
+    /// What the cluster knows a name of the plan as.
+    fn dataset(&self, name: u64) -> String {
+        let dataset = format!("{}/{name}", self.round);
+        self.known().names.insert(dataset.clone());
+        dataset
+    }
+
+    /// Names under which something was published.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.known().names.iter().cloned().collect()
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -81,7 +101,7 @@ impl User {
                 if let Ok(client) = Client::connect(cluster.door().address()).await {
                     return client;
                 }
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                cluster.door().until_up().await;
             }
         };
         let client = timeout(LIMIT, tries).await.map_err(|_| "nobody can connect")?;
@@ -89,7 +109,11 @@ impl User {
     }
 
     /// Does what is the doing of a client; everything else is left out.
-    pub(super) async fn operate(&mut self, op: &Op) {
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer.
+    pub(super) async fn operate(&mut self, op: &Op) -> Outcome<()> {
         match op {
             Op::Cancel(_, keys) => {
                 keys.iter().for_each(|key| self.stage.known().oracle.cancelled(*key));
@@ -106,6 +130,7 @@ impl User {
                 self.hold(task.key, future);
             }
             Op::Submit(_, tasks) => self.submit(tasks),
+            Op::Wish(_, wish) => self.wish(wish).await?,
             Op::Ambush(..)
             | Op::Clog(..)
             | Op::Cut(..)
@@ -114,13 +139,52 @@ impl User {
             | Op::Leave(_)
             | Op::Meddle(_)
             | Op::Pause(..)
-            | Op::Vanish(_)
-            | Op::Wish(..) => {}
+            | Op::Vanish(_) => {}
         }
+        Ok(())
     }
 
     fn future(&self, key: Key) -> Option<TaskFuture<Vec<u8>>> {
         self.held.get(&key).map(|futures| futures[0].clone())
+    }
+
+    async fn wish(&mut self, wish: &Wish) -> Outcome<()> {
+        let held = |keys: &[Key]| -> Vec<Key> {
+            keys.iter().copied().filter(|key| self.held.contains_key(key)).collect()
+        };
+        let futures =
+            |keys: &[Key]| -> Vec<_> { keys.iter().filter_map(|key| self.future(*key)).collect() };
+        match wish {
+            Wish::Detach(keys) => {
+                futures(keys).into_iter().for_each(|future| self.client.fire_and_forget(future));
+            }
+            Wish::Force(keys) => {
+                held(keys).into_iter().for_each(|key| self.stage.known().oracle.cancelled(key));
+                self.client.force_cancel(&futures(keys));
+            }
+            Wish::Publish(name, keys) => {
+                let dataset = self.stage.dataset(*name);
+                self.stage.known().oracle.published(*name, &held(keys));
+                answer(self.client.publish(&dataset, &futures(keys))).await?;
+            }
+            Wish::Retry(keys) => {
+                held(keys).into_iter().for_each(|key| self.stage.known().oracle.retried(key));
+                self.client.retry(&futures(keys));
+            }
+            Wish::Take(name) => {
+                let dataset = self.stage.dataset(*name);
+                for future in answer(self.client.dataset(&dataset)).await?.unwrap_or_default() {
+                    let key = self.stage.known().keys.get(&future.key()).copied();
+                    self.held.entry(key.unwrap_or(CHILD)).or_default().push(future);
+                }
+            }
+            Wish::Unpublish(name) => {
+                self.stage.known().oracle.unpublished(*name);
+                let dataset = self.stage.dataset(*name);
+                answer(self.client.unpublish(&dataset)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The answer depends on what happens meanwhile: nobody judges it.
@@ -205,6 +269,9 @@ impl User {
                 let value = unpack(&bytes).map_err(|why| format!("{key}: {why}"))?;
                 (End::Value(value), known.oracle.judge_value(key, value))
             }
+            Err(TaskError::Disconnected { reason }) if known.bereaved => {
+                return Ok(End::error(key, &Failure::Disconnected { reason }));
+            }
             Err(error) => {
                 let (blame, failure) = failure(&error).ok_or_else(|| format!("{key}: {error}"))?;
                 let blame = blame.map(|blame| known.keys.get(&blame).copied().unwrap_or(CHILD));
@@ -232,10 +299,11 @@ impl User {
     }
 }
 
-/// How many tasks the scheduler has.
-pub(super) async fn tasks(client: &Client) -> Outcome<u64> {
-    let info = timeout(LIMIT, client.info()).await.map_err(|_| "the scheduler does not answer")?;
-    Ok(info.map_err(text)?.tasks.iter().map(|(_, count)| count).sum())
+/// Whether a name is taken, or anything published by it, depends on what happens meanwhile: an error is
+/// nobody's fault. But there is an answer.
+async fn answer<T>(asked: impl Future<Output = raddle::Result<T>>) -> Outcome<Option<T>> {
+    let answer = timeout(LIMIT, asked).await;
+    Ok(answer.map_err(|_| "a wish is not answered")?.ok())
 }
 
 /// What the machines call this error, and the task that failed first if it is known; nothing of what no

@@ -10,9 +10,7 @@ use super::Reactor;
 use crate::listener::Visitor;
 use crate::rt;
 
-/// Sessions at a time, connected or waited for; whoever comes anew beyond is refused.
-const MAX_SESSIONS: usize = 1 << 16;
-/// Of these, those that are waited for and have never said anything; for a further one the first is
+/// Of all sessions, those that are waited for and have never said anything; for a further one the first is
 /// given up. A stranger costs a hello, and would be kept for its whole grace.
 const MAX_UNHEARD: usize = 128;
 
@@ -34,7 +32,7 @@ impl Reactor {
                 });
                 refuse(visitor, RefusedReason::SessionUnknown);
             }
-            None if self.peers.len() >= MAX_SESSIONS => {
+            None if self.peers.len() >= self.limits.sessions => {
                 self.log.log(|| {
                     tracing::warn!(peer = hello.name, "refused: there are too many sessions");
                 });
