@@ -8,7 +8,8 @@ use raddle_core::client::{self, Client};
 use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, Scheduler};
 use raddle_core::time::Instant;
 use raddle_net::messages::{
-    ClientMessage, Function, FunctionName, Registration, SchedulerToWorker, TaskSpec, WorkerMessage,
+    ClientMessage, Compute, Function, FunctionName, Registration, SchedulerToWorker, TaskOptions, TaskSpec,
+    WorkerMessage,
 };
 use raddle_net::names::{Key, KeyKind, RunId, Session};
 
@@ -21,6 +22,8 @@ const CLIENT: ConnectionId = ConnectionId(0);
 /// Of the tasks of the graph; those that only teach durations have another.
 const GRAPH: Session = Session::truncate(1);
 const LESSON: Session = Session::truncate(2);
+/// Lessons of what links bring; more than there are functions.
+const LESSONS: u64 = 64;
 
 /// The machines, and what is needed to speak with them.
 pub(super) struct Ours {
@@ -31,6 +34,8 @@ pub(super) struct Ours {
     runs: Vec<RunId>,
     /// Numbers of priorities, in the order of the submission.
     order: Vec<u64>,
+    /// When the graph begins, by the clock of the machines.
+    since: u64,
 }
 
 impl Ours {
@@ -41,6 +46,7 @@ impl Ours {
             functions: graph.functions(),
             runs: vec![RunId::default(); graph.tasks.len()],
             order: static_order(graph),
+            since: 0,
         };
         let session = GRAPH;
         let hello = Event::ClientConnected { connection: CLIENT, session, name: String::new() };
@@ -50,6 +56,7 @@ impl Ours {
         }
         if knowledge == Knowledge::Exact {
             ours.teach(&graph.means());
+            ours.teach_bandwidth(cluster);
         }
         ours
     }
@@ -84,6 +91,40 @@ impl Ours {
             }
             self.tell_client(0, client::Event::Release { key }, &mut Vec::new());
             self.tell_client(0, client::Event::Flush, &mut Vec::new());
+        }
+    }
+
+    /// Values have gone from one worker to another before, on a link of their own.
+    fn teach_bandwidth(&mut self, cluster: Cluster) {
+        let (nbytes, duration, value) = (32 << 20, 1, None);
+        for lesson in 0..LESSONS {
+            let numbers = [0, 1].map(|place| LESSONS + 2 * lesson + place);
+            let [input, user] = numbers.map(|number| Key::numbered(LESSON, number));
+            let mut tasks = [task(input, 0, &[]), task(user, 0, &[])];
+            tasks[0].spec = only_on("w0");
+            tasks[1].spec = only_on("w1");
+            tasks[1].dependencies.push(input);
+            let mut said = Vec::new();
+            let mut now = lesson * 2 * cluster.nanos(nbytes);
+            self.submit(now, tasks.to_vec(), &mut said);
+            let mut made = RunId::default();
+            while let Some((worker, message)) = said.pop() {
+                let SchedulerToWorker::Compute(Compute { key, run, .. }) = message else { continue };
+                if key == user {
+                    now += cluster.nanos(nbytes);
+                    let fetched = WorkerMessage::Fetched { key: input, run: made };
+                    self.from_worker(now, worker, fetched, &mut said);
+                }
+                made = run;
+                let value = value.clone();
+                let end = WorkerMessage::Finished { key, run, nbytes, duration, value };
+                self.from_worker(now, worker, end, &mut said);
+            }
+            for key in [input, user] {
+                self.tell_client(now, client::Event::Release { key }, &mut Vec::new());
+            }
+            self.tell_client(now, client::Event::Flush, &mut Vec::new());
+            self.since = now;
         }
     }
 
@@ -180,7 +221,7 @@ impl Ours {
 
 impl Planner for Ours {
     fn hear(&mut self, now: u64, news: News, _: bool, view: &View<'_>, out: &mut Vec<Order>) {
-        let mut said = Vec::new();
+        let (now, mut said) = (self.since + now, Vec::new());
         match news {
             News::Begin => self.begin(now, view.graph, &mut said),
             News::Finished { task, worker } => {
@@ -241,6 +282,13 @@ fn task(key: Key, name: usize, inputs: &[usize]) -> client::Task {
         dependencies: inputs.iter().map(|&n| Key::numbered(GRAPH, n as u64)).collect(),
         args: Default::default(),
     }
+}
+
+/// The first function, on one worker.
+fn only_on(worker: &str) -> Arc<TaskSpec> {
+    let function = Function { name: function(0).name, ..Function::default() };
+    let options = TaskOptions { workers: vec![worker.to_owned()], ..TaskOptions::default() };
+    Arc::new(TaskSpec { function, options })
 }
 
 fn function(number: usize) -> FunctionName {
