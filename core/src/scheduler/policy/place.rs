@@ -175,7 +175,7 @@ fn transfer(state: &State, task: TaskId, worker: WorkerId) -> u64 {
 pub(super) fn arrival(state: &State, task: TaskId, worker: WorkerId) -> u64 {
     let Some((bytes, before)) = missing_bytes(state, task, worker) else { return 0 };
     let links = state.links();
-    let before = if bytes < LARGE { 0 } else { before.max(links.into(worker)) };
+    let before = if bytes < LARGE { 0 } else { before.max(links.incoming(worker)) };
     LATENCY.saturating_add(links.nanos(bytes.saturating_add(before)))
 }
 
@@ -192,7 +192,7 @@ fn missing_bytes(state: &State, task: TaskId, worker: WorkerId) -> Option<(u64, 
         if links.is_coming(worker, input.run) {
             return Some((bytes, before));
         }
-        let busy = if let [holder] = input.holders { links.out_of(*holder) } else { 0 };
+        let busy = if let [holder] = input.holders { links.outgoing(*holder) } else { 0 };
         Some((bytes.saturating_add(input.nbytes), before.max(busy)))
     })
 }

@@ -74,12 +74,12 @@ impl Links {
     }
 
     /// Bytes that are on their way into a worker.
-    pub fn into(&self, worker: WorkerId) -> u64 {
+    pub fn incoming(&self, worker: WorkerId) -> u64 {
         self.into.get(&worker).map_or(0, |link| link.bytes)
     }
 
     /// Bytes that are on their way out of a worker.
-    pub fn out_of(&self, worker: WorkerId) -> u64 {
+    pub fn outgoing(&self, worker: WorkerId) -> u64 {
         self.out_of.get(&worker).map_or(0, |link| link.bytes)
     }
 
@@ -198,12 +198,12 @@ mod tests {
         (0..100).for_each(|n| links.expect(WORKER, run(n), VALUE, millis(0)));
         for n in 0..100 {
             assert!(links.is_coming(WORKER, run(n)));
-            assert_eq!(links.into(WORKER), (100 - n) * 32 * MIB);
+            assert_eq!(links.incoming(WORKER), (100 - n) * 32 * MIB);
             links.arrived(WORKER, run(n), millis(1_000 * (n + 1)));
             assert!(!links.is_coming(WORKER, run(n)));
         }
         assert_a_second(&links);
-        assert_eq!(links.into(WORKER), 0);
+        assert_eq!(links.incoming(WORKER), 0);
     }
 
     #[test]
@@ -213,20 +213,20 @@ mod tests {
         let to = |n: u64| WorkerId(n as u32 + 10);
         (0..100).for_each(|n| links.expect(to(n), run(1), value, millis(0)));
         for n in 0..100 {
-            assert_eq!(links.out_of(OTHER), (100 - n) * 32 * MIB);
+            assert_eq!(links.outgoing(OTHER), (100 - n) * 32 * MIB);
             links.arrived(to(n), run(1), millis(1_000 * (n + 1)));
         }
         assert_a_second(&links);
-        assert_eq!(links.out_of(OTHER), 0);
+        assert_eq!(links.outgoing(OTHER), 0);
     }
 
     #[test]
     fn a_value_that_two_tasks_need_comes_once() {
         let mut links = Links::default();
         (0..2).for_each(|_| links.expect(WORKER, run(1), VALUE, millis(0)));
-        assert_eq!(links.into(WORKER), 32 * MIB);
+        assert_eq!(links.incoming(WORKER), 32 * MIB);
         links.arrived(WORKER, run(1), millis(1));
-        assert_eq!(links.into(WORKER), 0);
+        assert_eq!(links.incoming(WORKER), 0);
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
         links.forget(WORKER, millis(6));
         links.arrived(WORKER, run(2), millis(500));
         assert_eq!(links.nanos(MIB), before);
-        assert_eq!((links.into(WORKER), links.out_of(OTHER)), (0, 0));
+        assert_eq!((links.incoming(WORKER), links.outgoing(OTHER)), (0, 0));
     }
 
     #[test]
