@@ -29,6 +29,7 @@
 //! | `record.rs`, `digest.rs` | what happened, to be read; what runs came to |
 //! | `coverage.rs`, `probe.rs`, `novelty.rs` | what runs have seen; rare moments; how much may be unseen |
 //! | `profile.rs`, `bulk.rs` | ways to use seeds; large plans |
+//! | `quality/` | how good schedules are, compared with other policies |
 
 mod agree;
 mod body;
@@ -60,6 +61,7 @@ mod plant;
 mod probe;
 mod profile;
 mod property;
+mod quality;
 mod queue;
 mod record;
 mod reference;
@@ -93,6 +95,7 @@ pub use plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 pub use plant::Plant;
 pub use profile::Profile;
 pub use property::{Cost, Property};
+pub use quality::quality;
 pub use record::{Record, diagram};
 pub use text::ParseError;
 pub use wish::Wish;

@@ -122,6 +122,9 @@ impl Scheduler {
         assert!(self.state.fits(self.state.task(task).spec, worker), "policies look first");
         let run = self.state.next_run();
         let cost = policy::cost(&self.state, task, worker);
+        if policy::moves_much(&self.state, task) {
+            self.state.expect_inputs(task, worker, turn.now);
+        }
         let announce = self.state.task(task).suspect;
         let (missing, waits) = (self.state.missing(task), self.state.spec_of(task).is_receive());
         self.state.set(

@@ -276,6 +276,7 @@ impl Scheduler {
             Some(task) => {
                 self.copies.acquiring.remove(&(task, worker));
                 self.state.add_replica(task, worker);
+                self.state.note_arrival(task, worker, turn.now);
                 self.copies.note(task);
             }
             None => self.to_worker(worker, SchedulerToWorker::Free { key, run }, turn),

@@ -14,7 +14,7 @@ use super::Config;
 use super::recall::Recalls;
 use super::state::{State, TaskId};
 
-pub use place::cost;
+pub use place::{cost, moves_much};
 pub use steal::Moves;
 
 /// Which policy places tasks.

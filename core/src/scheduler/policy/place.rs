@@ -1,13 +1,14 @@
-//! Earliest estimated start, over a few candidates: holders of the largest inputs, and the least
-//! loaded workers. Cost: O(inputs + log workers); no scan over all workers.
+//! Earliest estimated start, over a few candidates: holders of the largest inputs, the least loaded
+//! workers, and two by chance. Cost: O(inputs + log workers); no scan over all workers.
 //!
 //! Everything is in nanoseconds and integers.
 
-use raddle_net::names::WorkerId;
+use raddle_net::names::{RunId, WorkerId};
 use smallvec::SmallVec;
 
 use super::Placement;
-use crate::scheduler::state::{Spec, State, TaskId, TaskState};
+use crate::random;
+use crate::scheduler::state::{LARGE, Load, Spec, State, TaskId, TaskState};
 
 /// Assumed duration of a body of which none has finished, as Dask assumes.
 const UNKNOWN_DURATION: u64 = 500_000_000;
@@ -17,8 +18,6 @@ const MIN_DURATION: u64 = 2_000;
 const MAX_COST: u64 = 1 << 44;
 /// What a transfer costs whatever its size.
 const LATENCY: u64 = 100_000;
-/// Bytes that a transfer moves in a nanosecond: one, that is 1 GB/s.
-const BYTES_PER_NANO: u64 = 1;
 /// A task whose inputs cost no more than this to move may run anywhere.
 const CHEAP_TO_MOVE: u64 = 1_000_000;
 /// Inputs of which the holders are candidates: the largest ones.
@@ -27,6 +26,8 @@ const LARGEST_INPUTS: usize = 4;
 const HOLDERS: usize = 4;
 /// Workers that are candidates because they have little to do.
 const LEAST_LOADED: usize = 2;
+/// Workers that are candidates by chance: those with little to do by old estimates may have much.
+const BY_CHANCE: u64 = 2;
 /// Qualified workers looked at for a task that not every worker may run.
 const RESTRICTED: usize = 16;
 
@@ -71,9 +72,16 @@ pub(super) fn duration(spec: &Spec) -> u64 {
 
 /// Whether the inputs that are in memory may be moved to any worker.
 pub(super) fn is_cheap_to_move(state: &State, task: TaskId) -> bool {
-    let bytes: u64 = inputs(state, task).map(|(nbytes, _)| nbytes).sum();
-    let duration = duration(state.spec_of(task));
-    bytes / BYTES_PER_NANO <= CHEAP_TO_MOVE.max(duration.min(UNKNOWN_DURATION / 10))
+    state.links().nanos(inputs_bytes(state, task)) <= CHEAP_TO_MOVE
+}
+
+/// Whether there may be large inputs.
+pub fn moves_much(state: &State, task: TaskId) -> bool {
+    inputs_bytes(state, task) >= LARGE
+}
+
+fn inputs_bytes(state: &State, task: TaskId) -> u64 {
+    inputs(state, task).fold(0, |sum, input| sum.saturating_add(input.nbytes))
 }
 
 fn best(
@@ -83,8 +91,9 @@ fn best(
 ) -> Option<WorkerId> {
     candidates.into_iter().min_by_key(|&worker| {
         let load = state.index().load(worker);
-        let (backlog, nbytes) = load.map_or((0, 0), |load| (load.backlog(), load.nbytes));
-        (backlog.saturating_add(transfer(state, task, worker)), nbytes, worker)
+        let facts = |load: &Load| (load.wait(), load.backlog(), load.nbytes);
+        let (wait, backlog, nbytes) = load.map_or((0, 0, 0), facts);
+        (wait.saturating_add(arrival(state, task, worker)), backlog, nbytes, worker)
     })
 }
 
@@ -101,13 +110,14 @@ fn candidates(state: &State, task: TaskId, with_room: bool) -> Candidates {
             && (!needs || state.fits(spec, *w))
     };
     let holders =
-        largest_inputs(state, task).flat_map(|(_, holders)| &holders[..holders.len().min(HOLDERS)]);
+        largest_inputs(state, task).flat_map(|i| &i.holders[..i.holders.len().min(HOLDERS)]);
     let mut candidates: Candidates = holders.copied().filter(allowed).collect();
     let before = candidates.len();
     if with_room {
         candidates.extend(index.with_room().filter(allowed).take(LEAST_LOADED));
     } else {
         candidates.extend(index.by_load().take(RESTRICTED).filter(allowed).take(LEAST_LOADED));
+        candidates.extend(by_chance(state).filter(allowed));
     }
     if candidates.len() == before {
         candidates.extend(eligible.iter().copied().filter(allowed).take(RESTRICTED));
@@ -115,10 +125,20 @@ fn candidates(state: &State, task: TaskId, with_room: bool) -> Candidates {
     candidates
 }
 
-fn largest_inputs(state: &State, task: TaskId) -> impl Iterator<Item = (u64, &[WorkerId])> {
-    let mut largest: SmallVec<[(u64, &[WorkerId]); LARGEST_INPUTS + 1]> = SmallVec::new();
+/// Connected workers by a hash of the next run, perhaps one twice.
+fn by_chance(state: &State) -> impl Iterator<Item = WorkerId> {
+    let runs = state.last_run().counter;
+    (0..BY_CHANCE).filter_map(move |n| {
+        let bits = random::hash(runs, n, state.index().open_workers() as u64, 1);
+        let at = random::below(bits, u64::from(state.workers_seen()));
+        state.index().open_after(WorkerId(u32::try_from(at).unwrap_or(0)))
+    })
+}
+
+fn largest_inputs(state: &State, task: TaskId) -> impl Iterator<Item = Input<'_>> {
+    let mut largest: SmallVec<[Input<'_>; LARGEST_INPUTS + 1]> = SmallVec::new();
     for input in inputs(state, task) {
-        let place = largest.partition_point(|(nbytes, _)| *nbytes >= input.0);
+        let place = largest.partition_point(|other| other.nbytes >= input.nbytes);
         if place < LARGEST_INPUTS {
             largest.insert(place, input);
             largest.truncate(LARGEST_INPUTS);
@@ -127,21 +147,52 @@ fn largest_inputs(state: &State, task: TaskId) -> impl Iterator<Item = (u64, &[W
     largest.into_iter()
 }
 
-/// Sizes and holders of the inputs that are in memory.
-fn inputs(state: &State, task: TaskId) -> impl Iterator<Item = (u64, &[WorkerId])> {
+/// An input that is in memory.
+struct Input<'a> {
+    run: RunId,
+    nbytes: u64,
+    holders: &'a [WorkerId],
+}
+
+/// The inputs that are in memory.
+fn inputs(state: &State, task: TaskId) -> impl Iterator<Item = Input<'_>> {
     state.task(task).dependencies.iter().filter_map(|input| {
-        let TaskState::Memory { nbytes, holders, .. } = state.task(*input).state() else {
+        let TaskState::Memory { run, nbytes, holders } = state.task(*input).state() else {
             return None;
         };
-        Some((*nbytes, &holders[..]))
+        Some(Input { run: *run, nbytes: *nbytes, holders })
     })
 }
 
 /// How long it takes until the inputs that `worker` lacks are there.
-pub(super) fn transfer(state: &State, task: TaskId, worker: WorkerId) -> u64 {
-    let missing = inputs(state, task).filter(|(_, holders)| !holders.contains(&worker));
-    let (count, bytes) = missing.fold((0_u64, 0_u64), |(count, bytes), (nbytes, _)| {
-        (count + 1, bytes.saturating_add(nbytes))
-    });
-    if count == 0 { 0 } else { LATENCY.saturating_add(bytes / BYTES_PER_NANO) }
+fn transfer(state: &State, task: TaskId, worker: WorkerId) -> u64 {
+    let bytes = missing_bytes(state, task, worker).map(|(bytes, _)| bytes);
+    bytes.map_or(0, |bytes| LATENCY.saturating_add(state.links().nanos(bytes)))
+}
+
+/// How long it takes until the inputs that `worker` lacks are there, behind what the same links carry
+/// already.
+pub(super) fn arrival(state: &State, task: TaskId, worker: WorkerId) -> u64 {
+    let Some((bytes, before)) = missing_bytes(state, task, worker) else { return 0 };
+    let links = state.links();
+    let before = if bytes < LARGE { 0 } else { before.max(links.incoming(worker)) };
+    LATENCY.saturating_add(links.nanos(bytes.saturating_add(before)))
+}
+
+/// Bytes of inputs that `worker` lacks, and most bytes that the only holder of one of them is sending
+/// already; `None` if it lacks none. What is on its way there for others counts no bytes.
+fn missing_bytes(state: &State, task: TaskId, worker: WorkerId) -> Option<(u64, u64)> {
+    let links = state.links();
+    let missing = inputs(state, task).filter(|input| !input.holders.contains(&worker));
+    missing.fold(None, |sums, input| {
+        let (bytes, before) = sums.unwrap_or((0_u64, 0_u64));
+        if input.nbytes < LARGE {
+            return Some((bytes.saturating_add(input.nbytes), before));
+        }
+        if links.is_coming(worker, input.run) {
+            return Some((bytes, before));
+        }
+        let busy = if let [holder] = input.holders { links.outgoing(*holder) } else { 0 };
+        Some((bytes.saturating_add(input.nbytes), before.max(busy)))
+    })
 }

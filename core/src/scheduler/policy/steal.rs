@@ -80,23 +80,39 @@ fn from(state: &State, recalls: &Recalls, victim: WorkerId, thief: WorkerId, mos
     let last: SmallVec<[TaskId; LOOK]> = load.processing.iter_back().take(LOOK).collect();
     let durations: u64 = last.iter().map(|task| place::duration(state.spec_of(*task))).sum();
     let mean = durations / last.len() as u64;
-    for task in last {
+    // Nothing is worth moving if the last one is not, without inputs.
+    if mean.saturating_mul(before as u64) / nthreads as u64 <= LEAST_GAIN {
+        return moves;
+    }
+    for (transfer, task) in cheapest_first(state, recalls, &last, thief) {
         if moves.len() == most || before < nthreads {
             break;
-        }
-        if !may_move(state, recalls, task, thief) {
-            continue;
         }
         let rounds = mean.saturating_mul(before as u64) / nthreads as u64;
         // What runs has run for a while: for half of its time, not knowing better.
         let there = rounds.saturating_sub(mean / 2);
-        let here = place::transfer(state, task, thief).saturating_add(LEAST_GAIN);
+        // Twice: what is estimated wrongly is better left where it is.
+        let here = transfer.saturating_mul(2).saturating_add(LEAST_GAIN);
         if here < there {
             moves.push((task, thief));
             before -= 1;
         }
     }
     moves
+}
+
+/// Those that may move, with what their inputs take: the cheapest first, and of equals the last.
+fn cheapest_first(
+    state: &State,
+    recalls: &Recalls,
+    tasks: &[TaskId],
+    thief: WorkerId,
+) -> SmallVec<[(u64, TaskId); LOOK]> {
+    let may_move = tasks.iter().filter(|task| may_move(state, recalls, **task, thief));
+    let mut costs: SmallVec<[(u64, TaskId); LOOK]> =
+        may_move.map(|task| (place::arrival(state, *task, thief), *task)).collect();
+    costs.sort_by_key(|(transfer, _)| *transfer);
+    costs
 }
 
 /// Whether a task that is processing may go to another worker: it waits for nothing but a thread.

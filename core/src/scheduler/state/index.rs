@@ -18,8 +18,9 @@ pub const PREFILL: u64 = 2_000_000;
 const GRAIN: u64 = 16_384;
 /// Workers that are looked at for one that is connected.
 const FEW: usize = 8;
-/// Tasks of a thread up to which a worker is given more, however long they take.
-pub const PREFILL_MIN: usize = 2;
+/// A worker is given a task more than it has threads, for each so many threads begun, however long they
+/// take: one that waits is there when another ends, and more would be bound too early.
+const PREFILL_SHARE: usize = 8;
 /// Tasks of a thread beyond which a worker is given no more, however short they are.
 pub const PREFILL_MAX: usize = 1024;
 
@@ -64,6 +65,12 @@ impl Load {
         self.occupancy / u64::from(self.nthreads.max(1))
     }
 
+    /// When a task given to it now would start: at once, while there are threads without a task.
+    pub fn wait(&self) -> u64 {
+        let tasks = self.processing.len() - self.waiting;
+        if tasks < self.nthreads as usize { 0 } else { self.backlog() }
+    }
+
     /// Its place among workers: so coarse that a short task seldom changes it.
     fn rank(&self) -> u64 {
         self.backlog() / GRAIN
@@ -95,7 +102,7 @@ impl Load {
     fn has_room(&self) -> bool {
         let nthreads = self.nthreads as usize;
         let tasks = self.processing.len() - self.waiting;
-        tasks < nthreads * PREFILL_MIN
+        tasks < nthreads + nthreads.div_ceil(PREFILL_SHARE)
             || (tasks < nthreads * PREFILL_MAX && self.backlog() < PREFILL)
     }
 }

@@ -15,6 +15,7 @@ mod client;
 #[cfg(test)]
 mod corrupt;
 mod index;
+mod links;
 mod spec;
 mod story;
 mod task;
@@ -25,7 +26,8 @@ mod worker;
 pub use client::{Channel, Client, ClientId};
 #[cfg(test)]
 pub use corrupt::Corruption;
-pub use index::Index;
+pub use index::{Index, Load};
+pub use links::{LARGE, Links, Transfer};
 pub use spec::{Spec, Specs};
 pub use story::{Story, TaskLine, WorkerLine};
 pub use task::{Kind, Task, TaskId, TaskState};
@@ -49,6 +51,7 @@ pub struct State {
     workers: BTreeMap<WorkerId, Worker>,
     clients: BTreeMap<ClientId, Client>,
     index: Index,
+    links: Links,
     story: Story,
     touched: Touched,
     epoch: u32,
@@ -70,6 +73,7 @@ impl State {
             workers: BTreeMap::new(),
             clients: BTreeMap::new(),
             index: Index::default(),
+            links: Links::default(),
             story: Story::default(),
             touched: Touched::new(track_touched),
             epoch,
@@ -139,6 +143,34 @@ impl State {
     /// Everything that follows from the states of tasks.
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// What transfers bring, and what is on its way.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// The inputs of a task that its worker lacks are on their way there.
+    pub fn expect_inputs(&mut self, id: TaskId, worker: WorkerId, now: Instant) {
+        if self.index.load(worker).is_none_or(|load| load.processing.len() == 0) {
+            self.links.forget(worker, now);
+        }
+        for input in &self.tasks[id].dependencies {
+            if let TaskState::Memory { run, nbytes, holders } = &self.tasks[*input].state
+                && *nbytes >= LARGE
+                && !holders.contains(&worker)
+            {
+                let from = (holders.len() == 1).then(|| holders[0]);
+                self.links.expect(worker, *run, Transfer { bytes: *nbytes, from }, now);
+            }
+        }
+    }
+
+    /// A worker holds a value that it did not make.
+    pub fn note_arrival(&mut self, id: TaskId, worker: WorkerId, now: Instant) {
+        if let TaskState::Memory { run, .. } = &self.tasks[id].state {
+            self.links.arrived(worker, *run, now);
+        }
     }
 
     /// What has happened lately.
@@ -256,6 +288,11 @@ impl State {
         let task = &mut self.tasks[id];
         let previous = std::mem::replace(&mut task.state, next);
         let (was, is) = (previous.kind(), task.state.kind());
+        if let TaskState::Processing { worker, .. } = previous
+            && is != Kind::Memory
+        {
+            self.links.forget(worker, self.story.now());
+        }
         self.index.enter(id, &self.tasks[id]);
         self.story.tell(self.tasks[id].key, Some(&previous), Some(&self.tasks[id].state));
         self.touched.set(id, &previous, &self.tasks[id].state);

@@ -28,6 +28,7 @@ mod hostile;
 mod nested;
 mod no_worker;
 mod notes;
+mod place;
 mod priority;
 mod queries;
 mod random;

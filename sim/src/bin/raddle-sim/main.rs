@@ -23,6 +23,9 @@ fn main() -> ExitCode {
     if let Some(code) = raddle_sim::tier2::main(&arguments) {
         return code;
     }
+    if let Some(("quality", rest)) = arguments.split_first().map(|(first, rest)| (&first[..], rest)) {
+        return ExitCode::from(quality(rest));
+    }
     outcome::keep_panics_quiet();
     let code = match Options::parse(arguments.into_iter()) {
         Ok(Command::Help) => tell::say(options::USAGE),
@@ -40,6 +43,19 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(code)
+}
+
+/// Compares policies on graphs whose names contain the first argument, all if there is none.
+fn quality(arguments: &[String]) -> u8 {
+    let filter = arguments.first().map_or("", |filter| filter);
+    let folder = arguments.get(1).map_or("docs", |folder| folder);
+    match raddle_sim::quality(filter, std::path::Path::new(folder)) {
+        Ok(figures) => tell::say(&figures),
+        Err(error) => {
+            eprintln!("{folder}: {error}: say where to write, as second argument");
+            USAGE_WRONG
+        }
+    }
 }
 
 fn run(options: &Options) -> u8 {

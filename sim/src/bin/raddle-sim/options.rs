@@ -14,6 +14,7 @@ pub(crate) const USAGE: &str = "\
 usage: cargo sim -- [--seed N | A..B] [--commit HASH] [--profile NAME] [--time 10m] [--jobs N] …
        cargo sim -- --replay FILE
        cargo sim -- --tier madsim | both [--help]: the shell itself, in simulated clusters
+       cargo sim -- quality [GRAPH [FOLDER]]: how good schedules are; writes docs/quality.*
 
 which runs
   --seed N | A..B      one seed, or a range without its end (default 0..100)
