@@ -64,6 +64,11 @@ impl Routes {
         let Some((worker, route)) = self.asked.remove(&(client, key)) else { return };
         if let Some(way) = self.ways.get_mut(&(client, worker)) {
             way.failed = route == Route::Relayed;
+            // An older question that went the other way may fail after this one: then it leads through
+            // the scheduler again, for as long as at first.
+            if way.failed {
+                way.relayed = None;
+            }
         }
     }
 
