@@ -56,7 +56,9 @@ impl Ours {
         }
         if knowledge == Knowledge::Exact {
             ours.teach(&graph.means());
-            ours.teach_bandwidth(cluster);
+            if cluster.workers > 1 {
+                ours.teach_bandwidth(cluster);
+            }
         }
         ours
     }
