@@ -289,7 +289,8 @@ impl Engine<'_> {
             }
             let sends = |from: usize| self.flows.range((from, 0)..(from + 1, 0)).count();
             let free = |from: &usize| {
-                self.workers[*from].held.contains(&value) && !self.flows.contains_key(&(*from, worker))
+                self.workers[*from].held.contains(&value)
+                    && !self.flows.contains_key(&(*from, worker))
             };
             let from = (0..self.cluster.workers).filter(free).min_by_key(|&from| sends(from));
             if let Some(from) = from {

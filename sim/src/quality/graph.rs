@@ -42,7 +42,13 @@ impl Graph {
     }
 
     /// Adds a task that takes so many seconds and makes a value of so many MiB.
-    pub(super) fn task(&mut self, function: &str, seconds: f64, mib: f64, inputs: &[usize]) -> usize {
+    pub(super) fn task(
+        &mut self,
+        function: &str,
+        seconds: f64,
+        mib: f64,
+        inputs: &[usize],
+    ) -> usize {
         let next = self.functions.len();
         let function = *self.functions.entry(function.to_owned()).or_insert(next);
         let id = self.tasks.len();

@@ -41,7 +41,9 @@ pub(super) fn page(all: &[Instance]) -> String {
         ("durations learned".to_owned(), learned),
     ]
     .into_iter()
-    .chain(families.map(|f| (f.to_owned(), all.iter().copied().filter(|o| o.family == f).collect())))
+    .chain(
+        families.map(|f| (f.to_owned(), all.iter().copied().filter(|o| o.family == f).collect())),
+    )
     .filter(|(_, set): &(String, Vec<&Instance>)| !set.is_empty())
     .collect();
     table(&mut page, "Makespan / lower bound", &sets, |one, kind| {
@@ -114,7 +116,8 @@ fn graphs(page: &mut String, all: &[&Instance]) {
 fn worst(page: &mut String, mut all: Vec<&Instance>) {
     let ratio = |one: &Instance| one.makespan(Kind::Ours) / one.best();
     let beyond = all.iter().filter(|one| ratio(one) > 1.3).count();
-    let above = all.iter().filter(|one| one.makespan(Kind::Ours) > one.makespan(Kind::Dask) * 1.001);
+    let above =
+        all.iter().filter(|one| one.makespan(Kind::Ours) > one.makespan(Kind::Dask) * 1.001);
     let _ = writeln!(
         page,
         "\nOf {} instances we are beyond 1.3 × the best policy on {beyond}, and above Dask's on {}. \

@@ -23,7 +23,8 @@ fn main() -> ExitCode {
     if let Some(code) = raddle_sim::tier2::main(&arguments) {
         return code;
     }
-    if let Some(("quality", rest)) = arguments.split_first().map(|(first, rest)| (&first[..], rest)) {
+    if let Some(("quality", rest)) = arguments.split_first().map(|(first, rest)| (&first[..], rest))
+    {
         return ExitCode::from(quality(rest));
     }
     outcome::keep_panics_quiet();

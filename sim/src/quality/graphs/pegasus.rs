@@ -55,7 +55,8 @@ fn cybershake(width: usize) -> Graph {
     };
     let synthesis: Vec<usize> = (0..width).map(&mut synthesis).collect();
     graph.task("ZipSeis", draw.normal(0.5, 0.2), draw.normal(0.2, 0.1), &synthesis);
-    let mut peak = |one: &usize| graph.task("PeakValCalcOkaya", draw.normal(1.0, 0.5), 0.01, &[*one]);
+    let mut peak =
+        |one: &usize| graph.task("PeakValCalcOkaya", draw.normal(1.0, 0.5), 0.01, &[*one]);
     let peaks: Vec<usize> = synthesis.iter().map(&mut peak).collect();
     graph.task("ZipPSA", draw.normal(0.5, 0.2), 0.1, &peaks);
     graph
@@ -102,7 +103,8 @@ fn ligo(widths: &[usize]) -> Graph {
 fn sipht(copies: usize) -> Graph {
     let (mut graph, draw) = Graph::new(FAMILY, "sipht");
     for _ in 0..copies {
-        let mut parser = |_| graph.task("Parser", draw.normal(1.0, 0.2), draw.normal(0.1, 0.02), &[]);
+        let mut parser =
+            |_| graph.task("Parser", draw.normal(1.0, 0.2), draw.normal(0.1, 0.02), &[]);
         let parsers: Vec<usize> = (0..20).map(&mut parser).collect();
         let concat = graph.task("Parser-concat", 0.05, draw.normal(1.5, 0.1), &parsers);
         annotate(&mut graph, &draw, concat);

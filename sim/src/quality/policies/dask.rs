@@ -48,7 +48,7 @@ impl Dask {
     fn seconds(&self, view: &View<'_>, task: usize) -> f64 {
         let function = view.graph.tasks[task].function;
         let known = self.means.as_ref().map(|means| means[function]);
-        known.or(view.learned(task)).map_or(UNKNOWN, |nanos| nanos as f64 / 1e9)
+        known.or_else(|| view.learned(task)).map_or(UNKNOWN, |nanos| nanos as f64 / 1e9)
     }
 
     fn is_rootish(&self, view: &View<'_>, task: usize) -> bool {
@@ -152,7 +152,8 @@ impl Dask {
         let mut counts: Vec<usize> = view.running.iter().map(BTreeSet::len).collect();
         let mut tasks: Vec<(usize, usize, usize)> = Vec::new();
         for (at, &victim) in saturated.iter().enumerate() {
-            let levels = view.running[victim].iter().filter_map(|&t| Some((self.level(view, t)?, at, t)));
+            let levels =
+                view.running[victim].iter().filter_map(|&t| Some((self.level(view, t)?, at, t)));
             tasks.extend(levels);
         }
         tasks.sort_unstable();

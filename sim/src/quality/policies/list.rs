@@ -23,12 +23,15 @@ impl Planner for List {
         }
         let ready = view.ready(news).into_iter().map(|task| (Reverse(self.levels[task]), task));
         self.ready.extend(ready);
-        let mut free: Vec<usize> =
-            view.running.iter().map(|tasks| view.cluster.slots.saturating_sub(tasks.len())).collect();
+        let mut free: Vec<usize> = view
+            .running
+            .iter()
+            .map(|tasks| view.cluster.slots.saturating_sub(tasks.len()))
+            .collect();
         while let Some(&(level, task)) = self.ready.first() {
             let open = (0..free.len()).filter(|&worker| free[worker] > 0);
-            let Some(worker) =
-                open.min_by_key(|&worker| (view.missing_bytes(task, worker), Reverse(free[worker])))
+            let Some(worker) = open
+                .min_by_key(|&worker| (view.missing_bytes(task, worker), Reverse(free[worker])))
             else {
                 break;
             };

@@ -8,8 +8,8 @@ use raddle_core::client::{self, Client};
 use raddle_core::scheduler::{Config, ConnectionId, Effect, Event, Scheduler};
 use raddle_core::time::Instant;
 use raddle_net::messages::{
-    ClientMessage, Compute, Function, FunctionName, Registration, SchedulerToWorker, TaskOptions, TaskSpec,
-    WorkerMessage,
+    ClientMessage, Compute, Function, FunctionName, Registration, SchedulerToWorker, TaskOptions,
+    TaskSpec, WorkerMessage,
 };
 use raddle_net::names::{Key, KeyKind, RunId, Session};
 
@@ -56,7 +56,9 @@ impl Ours {
         }
         if knowledge == Knowledge::Exact {
             ours.teach(&graph.means());
-            ours.teach_bandwidth(cluster);
+            if cluster.workers > 1 {
+                ours.teach_bandwidth(cluster);
+            }
         }
         ours
     }
@@ -73,7 +75,7 @@ impl Ours {
             functions: (0..self.functions).map(function).collect(),
             resources: Vec::new(),
         };
-        self.from_worker(0, worker, WorkerMessage::Register(registration), &mut Vec::new());
+        self.hear_worker(0, worker, WorkerMessage::Register(registration), &mut Vec::new());
     }
 
     /// A task of each function has run before, for as long as its tasks do on average.
@@ -86,7 +88,7 @@ impl Ours {
                 if let SchedulerToWorker::Compute(run) = message {
                     let (run, nbytes, value) = (run.run, 1, None);
                     let end = WorkerMessage::Finished { key, run, nbytes, duration: nanos, value };
-                    self.from_worker(0, worker, end, &mut Vec::new());
+                    self.hear_worker(0, worker, end, &mut Vec::new());
                 }
             }
             self.tell_client(0, client::Event::Release { key }, &mut Vec::new());
@@ -109,16 +111,18 @@ impl Ours {
             self.submit(now, tasks.to_vec(), &mut said);
             let mut made = RunId::default();
             while let Some((worker, message)) = said.pop() {
-                let SchedulerToWorker::Compute(Compute { key, run, .. }) = message else { continue };
+                let SchedulerToWorker::Compute(Compute { key, run, .. }) = message else {
+                    continue;
+                };
                 if key == user {
                     now += cluster.nanos(nbytes);
                     let fetched = WorkerMessage::Fetched { key: input, run: made };
-                    self.from_worker(now, worker, fetched, &mut said);
+                    self.hear_worker(now, worker, fetched, &mut said);
                 }
                 made = run;
                 let value = value.clone();
                 let end = WorkerMessage::Finished { key, run, nbytes, duration, value };
-                self.from_worker(now, worker, end, &mut said);
+                self.hear_worker(now, worker, end, &mut said);
             }
             for key in [input, user] {
                 self.tell_client(now, client::Event::Release { key }, &mut Vec::new());
@@ -166,7 +170,7 @@ impl Ours {
         }
     }
 
-    fn from_worker(
+    fn hear_worker(
         &mut self,
         now: u64,
         worker: usize,
@@ -226,18 +230,19 @@ impl Planner for Ours {
             News::Begin => self.begin(now, view.graph, &mut said),
             News::Finished { task, worker } => {
                 let (key, run) = (Key::numbered(GRAPH, task as u64), self.runs[task]);
-                let (nbytes, duration) = (view.graph.tasks[task].bytes, view.graph.tasks[task].nanos);
+                let (nbytes, duration) =
+                    (view.graph.tasks[task].bytes, view.graph.tasks[task].nanos);
                 let end = WorkerMessage::Finished { key, run, nbytes, duration, value: None };
-                self.from_worker(now, worker, end, &mut said);
+                self.hear_worker(now, worker, end, &mut said);
             }
             News::Fetched { task, worker } => {
                 let (key, run) = (Key::numbered(GRAPH, task as u64), self.runs[task]);
-                self.from_worker(now, worker, WorkerMessage::Fetched { key, run }, &mut said);
+                self.hear_worker(now, worker, WorkerMessage::Fetched { key, run }, &mut said);
             }
             News::Answered { task, worker, returned } => {
                 let (key, run) = (Key::numbered(GRAPH, task as u64), self.runs[task]);
                 let answer = WorkerMessage::Recalled { key, run, returned };
-                self.from_worker(now, worker, answer, &mut said);
+                self.hear_worker(now, worker, answer, &mut said);
             }
             News::Woken => {}
         }
