@@ -56,6 +56,11 @@ impl Network {
         }
     }
 
+    /// Whether any process stands still.
+    pub(crate) fn has_pauses(&self) -> bool {
+        !self.paused.is_empty()
+    }
+
     /// When a message that is sent now arrives.
     pub(crate) fn arrival(&mut self, from: Node, to: Node, now: Instant) -> Instant {
         let link = self.links.entry(ends(from, to)).or_default();
@@ -80,7 +85,10 @@ impl Network {
 impl World {
     /// Hands over after the link's delay, behind everything that was sent on it before.
     pub(crate) fn send(&mut self, from: Node, to: Node, delivery: Delivery) {
-        let delivery = self.over_the_wire(delivery);
+        let delivery = match self.settings.mode.codec {
+            true => self.over_the_wire(delivery),
+            false => delivery,
+        };
         match self.fate(&delivery) {
             Fate::Never => {}
             Fate::Once => self.carry(from, to, delivery),
@@ -108,7 +116,10 @@ impl World {
     pub(crate) fn send_values(&mut self, from: Node, to: Node, nbytes: u64, delivery: Delivery) {
         let sent = self.network.transmission(from, nbytes, self.now);
         let at = self.network.arrival(from, to, self.now) + sent;
-        let delivery = self.over_the_wire(delivery);
+        let delivery = match self.settings.mode.codec {
+            true => self.over_the_wire(delivery),
+            false => delivery,
+        };
         self.at(at, delivery);
     }
 
@@ -138,9 +149,6 @@ impl World {
 
     /// The delivery, unless it is for a process that stands still.
     pub(crate) fn unless_paused(&mut self, delivery: Delivery) -> Option<Delivery> {
-        if self.network.paused.is_empty() {
-            return Some(delivery);
-        }
         let node = match &delivery {
             Delivery::BodyEnds(worker, ..)
             | Delivery::Depart(worker)

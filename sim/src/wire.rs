@@ -23,9 +23,6 @@ const CUTS: u64 = 0x6375_7473;
 impl World {
     /// What arrives when this is sent.
     pub(crate) fn over_the_wire(&mut self, delivery: Delivery) -> Delivery {
-        if !self.settings.mode.codec {
-            return delivery;
-        }
         let cuts = hash(self.settings.seed, CUTS, self.report.events, self.now.as_nanos());
         through(&delivery, cuts).unwrap_or_else(|why| {
             self.fail(Failure::Protocol(format!("the wire does not carry {delivery:?}: {why}")));

@@ -359,7 +359,16 @@ impl World {
     }
 
     pub(crate) fn deliver(&mut self, delivery: Delivery) {
-        let Some(delivery) = self.unless_paused(delivery) else { return };
+        if self.network.has_pauses() {
+            if let Some(delivery) = self.unless_paused(delivery) {
+                self.happen(delivery);
+            }
+        } else {
+            self.happen(delivery);
+        }
+    }
+
+    fn happen(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::BodyEnds(worker, run, ended) => self.body_ends(worker, run, ended),
             Delivery::Broken(node, side, on) => self.broken(node, side, on),

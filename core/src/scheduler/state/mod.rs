@@ -214,9 +214,13 @@ impl State {
 
     /// Whether the worker has what a task of this spec takes, beside what it has given to others.
     pub fn fits(&self, spec: SpecId, worker: WorkerId) -> bool {
+        let spec = self.specs.get(spec);
+        if !spec.needs_resources() {
+            return self.workers.contains_key(&worker);
+        }
         let used = self.index.load(worker).map(|load| &load.used);
         let Some(worker) = self.workers.get(&worker) else { return false };
-        self.specs.get(spec).spec.options.resources.iter().all(|(name, amount)| {
+        spec.spec.options.resources.iter().all(|(name, amount)| {
             let used = used.and_then(|used| used.get(name)).copied().unwrap_or(0);
             let total = worker.resources.get(name).copied().unwrap_or(0);
             total.saturating_sub(used) >= *amount
