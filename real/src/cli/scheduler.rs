@@ -1,6 +1,7 @@
 //! `raddle scheduler`.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
@@ -73,13 +74,17 @@ pub(super) async fn run(args: SchedulerArgs) -> Result<i32> {
     if let Some(file) = &args.scheduler_file {
         scheduler_file::write(file, &address)?;
     }
+    // From here on a signal is heard: whoever reads the line may send one at once.
+    let mut told = pin!(rt::told_to_end());
+    let is_told = futures::poll!(told.as_mut()).is_ready();
     say(&match args.json {
         true => json!({ "scheduler": address }).to_string(),
         false => format!("scheduler at {address}"),
     })?;
     rt::select! {
         biased;
-        told = rt::told_to_end() => {
+        () = std::future::ready(()), if is_told => scheduler.close().await,
+        told = told, if !is_told => {
             told?;
             scheduler.close().await;
         }
