@@ -16,8 +16,10 @@ use crate::value::{OnDisk, Value};
 
 /// Values of fewer bytes stay in memory: a file is no place for them.
 const LEAST: u64 = 1 << 10;
-/// How long nothing is written after a failure.
-const REST: Duration = Duration::from_millis(1_000);
+/// How long nothing is written after the disk has failed.
+pub(crate) const REST: Duration = Duration::from_millis(1_000);
+/// Values that are looked at for one that is on disk already, while nothing is written.
+const LOOK: usize = 64;
 
 /// Bytes of values in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,17 @@ struct Held {
     /// Its place in `by_use`, if it has one.
     used: Option<u64>,
     is_being_written: bool,
+    /// It has no bytes: its `Serialize` gave up.
+    stays: bool,
+}
+
+/// Why a value stays in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unwritten {
+    /// The disk is full, or worse.
+    Disk,
+    /// It cannot be made bytes of.
+    Value,
 }
 
 /// What is given up: to be dropped where the value's destructor may take its time, and where waiting
@@ -92,7 +105,8 @@ impl Store {
     pub(crate) fn insert(&mut self, run: RunId, value: Arc<Value>) -> Removed {
         let removed = self.remove(run);
         let nbytes = value.nbytes();
-        let held = Held { value: Some(value), on_disk: None, used: None, is_being_written: false };
+        let value = Some(value);
+        let held = Held { value, on_disk: None, used: None, is_being_written: false, stays: false };
         self.held.insert(run, held);
         if nbytes >= LEAST {
             self.resident += nbytes;
@@ -140,11 +154,12 @@ impl Store {
         let mut relief = Relief::default();
         let may_write = now >= self.rests_until;
         while self.resident - self.writing > self.bounds.target {
-            let Some((&used, &run)) = self.by_use.first_key_value() else { break };
+            let may_go = |(_, run): &(&u64, &RunId)| {
+                may_write || self.held.get(run).is_some_and(|held| held.on_disk.is_some())
+            };
+            let first = self.by_use.iter().take(LOOK).find(may_go);
+            let Some((&used, &run)) = first else { break };
             let held = self.held.get_mut(&run).expect("what is used is held");
-            if held.on_disk.is_none() && !may_write {
-                break;
-            }
             self.by_use.remove(&used);
             held.used = None;
             let value = held.value.take().expect("only what is in memory is used");
@@ -173,10 +188,20 @@ impl Store {
         Removed { value, piece: None }
     }
 
-    /// `value` of `run` could not be written at `now`: it stays in memory, and is tried again later.
-    pub(crate) fn not_written(&mut self, run: RunId, value: &Arc<Value>, now: Instant) {
-        self.rests_until = now + REST;
-        if self.writing(run, value).is_some() {
+    /// `value` of `run` could not be written at `now`: it stays in memory, and if that was not its own
+    /// fault, it is tried again later.
+    pub(crate) fn not_written(
+        &mut self,
+        run: RunId,
+        value: &Arc<Value>,
+        why: Unwritten,
+        now: Instant,
+    ) {
+        if why == Unwritten::Disk {
+            self.rests_until = now + REST;
+        }
+        if let Some(held) = self.writing(run, value) {
+            held.stays = why == Unwritten::Value;
             self.touch(run);
         }
     }
@@ -220,10 +245,9 @@ impl Store {
         if self.bounds.target == u64::MAX {
             return;
         }
+        let Some(held) = self.held.get_mut(&run).filter(|held| !held.stays) else { return };
         self.uses += 1;
-        if let Some(held) = self.held.get_mut(&run)
-            && let Some(before) = held.used.replace(self.uses)
-        {
+        if let Some(before) = held.used.replace(self.uses) {
             self.by_use.remove(&before);
         }
         self.by_use.insert(self.uses, run);
@@ -343,12 +367,39 @@ mod tests {
         let (mut store, now) = (store(1), Instant::ZERO);
         drop(store.insert(run(1), value(b'a', 4)));
         let (run, value) = store.relieve(now).writes.pop().unwrap();
-        store.not_written(run, &value, now);
+        store.not_written(run, &value, Unwritten::Disk, now);
         assert!(!store.is_choked());
         assert!(store.relieve(now).writes.is_empty());
         assert_eq!(store.get(run).unwrap().bytes().unwrap(), value.bytes().unwrap());
         let later = now + Duration::from_millis(2_000);
         assert_eq!(store.relieve(later).writes.len(), 1);
+    }
+
+    #[test]
+    fn what_has_no_bytes_stays_and_holds_up_nobody() {
+        let (mut store, now) = (store(1), Instant::ZERO);
+        drop(store.insert(run(1), value(b'a', 4)));
+        let (mute, value_of_it) = store.relieve(now).writes.pop().unwrap();
+        store.not_written(mute, &value_of_it, Unwritten::Value, now);
+        drop(store.get(mute));
+        drop(store.insert(run(2), value(b'b', 4)));
+        assert_eq!(writes(&store.relieve(now)), [2]);
+    }
+
+    #[test]
+    fn while_the_disk_rests_what_is_on_it_leaves_memory_all_the_same() {
+        let (mut store, spill, now) = (store(4), spill(), Instant::ZERO);
+        drop(store.insert(run(1), value(b'a', 4)));
+        drop(store.insert(run(2), value(b'b', 4)));
+        let (first, written) = store.relieve(now).writes.pop().unwrap();
+        let piece = Arc::new(spill.write(&written.bytes().unwrap()).unwrap());
+        drop(store.written(first, &written, piece));
+        drop(store.insert(run(3), value(b'c', 4)));
+        let (second, unwritten) = store.relieve(now).writes.pop().unwrap();
+        store.not_written(second, &unwritten, Unwritten::Disk, now);
+        drop((store.get(first), store.get(second), store.get(run(3))));
+        let relief = store.relieve(now);
+        assert_eq!((relief.dropped.len(), relief.writes.len()), (1, 0));
     }
 
     /// What the counters say of what is held.
@@ -360,7 +411,8 @@ mod tests {
             let nbytes = value.map_or(0, |value| value.nbytes());
             resident += nbytes;
             writing += if held.is_being_written { nbytes } else { 0 };
-            assert_eq!(held.used.is_some(), value.is_some() && !held.is_being_written);
+            let may_leave = value.is_some() && !held.is_being_written && !held.stays;
+            assert_eq!(held.used.is_some(), may_leave);
             assert!(held.used.is_none_or(|used| store.by_use.get(&used) == Some(run)));
         }
         assert_eq!((store.resident, store.writing), (resident, writing));
@@ -396,7 +448,8 @@ mod tests {
                     }
                     _ => {
                         let (run, value) = under_way.remove(0);
-                        store.not_written(run, &value, now);
+                        let why = [Unwritten::Disk, Unwritten::Value][turn % 2];
+                        store.not_written(run, &value, why, now);
                     }
                 }
                 now = now + Duration::from_millis(300);

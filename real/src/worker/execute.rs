@@ -87,12 +87,15 @@ impl Shell {
             return Ok(());
         }
         let (sender, read) = oneshot::channel();
-        // An error means that the worker has ended.
+        // An error means that nobody waits any more.
         let then = move |result| drop(sender.send(result));
         let inputs = invocation.inputs.to_vec();
         self.spiller.ask(self, Job::Read(inputs, Box::new(then)));
-        read.await
-            .unwrap_or_else(|_| Err(TaskError::Lost { reason: "the worker has ended".to_owned() }))
+        match read.await {
+            Ok(read) => read,
+            // The worker has ended, and so does this.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// A body that cannot begin runs again, elsewhere.

@@ -8,13 +8,17 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use raddle_core::time::Instant;
 use raddle_net::names::RunId;
 
 use super::shell::{Shell, discard};
+use crate::clock;
 use crate::error::{Error, TaskError};
 use crate::executor::panics;
 use crate::hub::lock;
 use crate::spill::{Piece, Spill};
+use crate::store::{REST, Unwritten};
+use crate::throttle::Throttle;
 use crate::value::Value;
 
 /// What the thread is asked for.
@@ -31,6 +35,8 @@ pub(super) enum Job {
 #[derive(Debug)]
 pub(super) struct Spiller {
     spill: Spill,
+    /// Of what cannot be written.
+    log: Throttle,
     state: Mutex<State>,
 }
 
@@ -45,7 +51,8 @@ enum State {
 impl Spiller {
     /// What is written is written to a file in `folder`.
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { spill: Spill::new(folder), state: Mutex::new(State::Idle) }
+        let (spill, log) = (Spill::new(folder), Throttle::default());
+        Self { spill, log, state: Mutex::new(State::Idle) }
     }
 
     /// Has the thread do this. A worker that is closed does nothing.
@@ -53,18 +60,22 @@ impl Spiller {
         let mut state = lock(&self.state);
         if let State::Idle = *state {
             let (sender, jobs) = mpsc::channel();
-            let shell = Arc::clone(shell);
+            let working = Arc::clone(shell);
             let thread = std::thread::Builder::new().name("raddle-spill".to_owned());
-            if let Err(error) = thread.spawn(move || work(&shell, &jobs)) {
+            if let Err(error) = thread.spawn(move || work(&working, &jobs)) {
                 drop(state);
-                tracing::error!(%error, "a thread for the disk could not be started");
+                refuse(shell, job, &format!("a thread for the disk cannot be started: {error}"));
                 return;
             }
             *state = State::Running(sender);
         }
-        if let State::Running(sender) = &*state {
-            // An error means that the thread has panicked, and said so.
-            let _ = sender.send(job);
+        let unsent = match &*state {
+            State::Running(sender) => sender.send(job).err(),
+            State::Idle | State::Closed => None,
+        };
+        drop(state);
+        if let Some(mpsc::SendError(job)) = unsent {
+            refuse(shell, job, "the thread for the disk has panicked");
         }
     }
 
@@ -95,13 +106,12 @@ impl Shell {
     }
 
     /// What `run` made stays in memory.
-    fn not_spilled(self: &Arc<Self>, run: RunId, value: &Arc<Value>, reason: &str) {
+    fn not_spilled(self: &Arc<Self>, run: RunId, value: &Arc<Value>, why: Unwritten) {
         let mut turn = self.turn();
         let now = turn.now();
-        turn.core().store.not_written(run, value, now);
+        turn.core().store.not_written(run, value, why, now);
         turn.end();
         self.relieved.notify_all();
-        tracing::warn!(%run, reason, "a value cannot be written to disk and stays in memory");
     }
 
     /// Waits until little enough is in memory, or nothing is under way to disk.
@@ -127,11 +137,21 @@ impl Shell {
 fn work(shell: &Arc<Shell>, jobs: &Receiver<Job>) {
     // Pieces that somebody reads.
     let mut kept = Vec::new();
+    // When the disk failed last. What was asked for by then would fail, too.
+    let mut failed: Option<Instant> = None;
     for job in jobs {
         match job {
             Job::Free(piece) => kept.push(piece),
             Job::Read(values, then) => then(read(&values)),
-            Job::Write(run, value) => write(shell, run, value),
+            Job::Write(run, value) => {
+                let now = clock::now();
+                if failed.is_some_and(|failed| now - failed < REST) {
+                    shell.not_spilled(run, &value, Unwritten::Disk);
+                } else {
+                    failed = write(shell, run, &value).is_err().then_some(now);
+                }
+                discard(vec![value]);
+            }
         }
         kept = kept.into_iter().filter_map(free).collect();
     }
@@ -148,17 +168,36 @@ fn free(piece: Arc<Piece>) -> Option<Arc<Piece>> {
     }
 }
 
-fn write(shell: &Arc<Shell>, run: RunId, value: Arc<Value>) {
+/// Has a value written; an error means that the disk failed.
+fn write(shell: &Arc<Shell>, run: RunId, value: &Arc<Value>) -> Result<(), ()> {
     // The value's `Serialize` is somebody else's code.
-    let bytes = panics::catch(|| value.bytes());
-    let written = match bytes {
-        Ok(Ok(bytes)) => shell.spiller.spill.write(&bytes).map_err(|error| error.to_string()),
+    let bytes = match panics::catch(|| value.bytes()) {
+        Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) => Err(error.to_string()),
         Err(panic) => Err(panic.message),
     };
-    match written {
-        Ok(piece) => shell.spilled(run, &value, Arc::new(piece)),
-        Err(reason) => shell.not_spilled(run, &value, &reason),
+    let written = bytes.map(|bytes| shell.spiller.spill.write(&bytes));
+    let (why, reason) = match written {
+        Ok(Ok(piece)) => {
+            shell.spilled(run, value, Arc::new(piece));
+            return Ok(());
+        }
+        Ok(Err(error)) => (Unwritten::Disk, error.to_string()),
+        Err(reason) => (Unwritten::Value, reason),
+    };
+    shell.spiller.log.log(|| {
+        tracing::warn!(%run, reason, "a value cannot be written to disk and stays in memory");
+    });
+    shell.not_spilled(run, value, why);
+    if why == Unwritten::Disk { Err(()) } else { Ok(()) }
+}
+
+/// Nobody will do this.
+fn refuse(shell: &Arc<Shell>, job: Job, reason: &str) {
+    shell.spiller.log.log(|| tracing::error!(reason, "values stay in memory"));
+    match job {
+        Job::Free(_) => {}
+        Job::Read(_, then) => then(Err(TaskError::Lost { reason: reason.to_owned() })),
+        Job::Write(run, value) => shell.not_spilled(run, &value, Unwritten::Disk),
     }
-    discard(vec![value]);
 }
