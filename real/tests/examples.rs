@@ -75,3 +75,12 @@ fn the_pipeline_says_what_is_broken_and_ends_when_it_is_mended() {
     let expected = "a part failed: `broken` is not NAME,AMOUNT\nafter mending: 308\n";
     assert_eq!(run("data_pipeline", &[]), expected);
 }
+
+#[test]
+fn commands_are_run_for_each_line_and_those_that_fail_are_counted() {
+    let printed = run("commands", &[]);
+    let lines: Vec<_> = printed.lines().collect();
+    assert_eq!(lines.len(), 6, "a line each, and the account: {printed}");
+    assert!(lines[2].starts_with("seven: status Some(1)"), "{printed}");
+    assert_eq!(lines[5], "5 lines, 1 failed");
+}
