@@ -117,7 +117,9 @@ impl Client {
     /// # let cluster = LocalCluster::builder().workers(2).start().await?;
     /// # let client = cluster.client().await?;
     /// client.pause_workers(&["worker-0"]).await?;
-    /// assert_eq!(client.workers().await?[0].status, "paused");
+    /// let workers = client.workers().await?;
+    /// let paused = workers.iter().find(|worker| worker.status == "paused");
+    /// assert_eq!(paused.map(|worker| &*worker.name), Some("worker-0"));
     /// client.unpause_workers(&["worker-0"]).await?;
     /// # cluster.close().await
     /// # }
