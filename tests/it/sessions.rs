@@ -183,7 +183,10 @@ fn a_worker_that_starts_anew_listens_where_it_did() {
             let [worker] = &info.workers[..] else { panic!("{info:?}") };
             assert_eq!(worker.address, format!("tcp://127.0.0.1:{port}"));
             assert_eq!(client.submit(add(1, 2)).await?, 3);
-            proxy.cut();
+            // One that is back before the scheduler has noticed goes on with its session.
+            proxy.go_down();
+            until(&client, |info| info.workers.is_empty()).await?;
+            proxy.go_up();
         }
         cluster.close().await
     });
