@@ -21,6 +21,14 @@ use crate::proxy::Proxy;
 /// Tasks that a worker runs at a time.
 const THREADS: &str = "2";
 
+/// Has the system's allocator give back what is free where it can, whoever freed it: otherwise it keeps
+/// tens of megabytes, by chance. An allocator that does not know these goes on as it does.
+const FRUGAL: [(&str, &str); 3] = [
+    ("MALLOC_ARENA_MAX", "1"),
+    ("MALLOC_MMAP_THRESHOLD_", "65536"),
+    ("MALLOC_TRIM_THRESHOLD_", "65536"),
+];
+
 /// The programs of a cluster.
 #[derive(Clone, Debug)]
 pub struct Programs {
@@ -224,7 +232,7 @@ impl Programs {
         let mut command = Command::new(&self.scheduler);
         // Whoever stands still for longer is taken for gone.
         command.args(["scheduler", "--port", port, "--worker-grace", "1", "--ttl", "2"]);
-        let (process, said) = Process::start(command.stdout(Stdio::piped()))?;
+        let (process, said) = Process::start(command.envs(FRUGAL).stdout(Stdio::piped()))?;
         let address = said.strip_prefix("scheduler at ");
         let address = address.ok_or_else(|| format!("the scheduler says {said:?}"))?.to_owned();
         Ok((process, address))
@@ -233,6 +241,7 @@ impl Programs {
     /// Starts the worker of this number.
     async fn work(&self, door: &Proxy, number: usize, name: String) -> Outcome<Process> {
         let mut command = Command::new(&self.worker);
+        command.envs(FRUGAL);
         command.args(["--raddle-worker", door.address(), "--raddle-threads", THREADS]);
         // It looks for a scheduler for as long as anybody waits here.
         command.args(["--raddle-name", &name, "--raddle-death-timeout", "90"]);

@@ -26,7 +26,8 @@ const STORM: Duration = Duration::from_secs(20);
 const DEATHS: u64 = 3;
 /// Storms after which the cluster has what it needs, and a quarter of the time if that is longer.
 const WARM: u64 = 2;
-/// Bytes that a process may grow by afterwards: what its allocator does not give back.
+/// Bytes that a process may grow by: where it takes the least afterwards, against where it took the most
+/// before. What it loses for good does not shrink; what its allocator keeps comes and goes.
 const GROWTH: u64 = 4 << 20;
 /// Descriptors by which it may differ: connections that come and go.
 const DESCRIPTORS: usize = 8;
@@ -54,10 +55,10 @@ pub struct Summary {
     /// Those that held a value; of the others, somebody called a task off, it was to fail, or its
     /// workers were lost.
     pub values: u64,
-    /// What the scheduler and the first worker, which nothing ends, took after the first storms, a
-    /// quarter of the time at least.
+    /// The most that the scheduler and the first worker, which nothing ends, took after one of the first
+    /// storms, a quarter of the time at least.
     pub before: [Option<Footprint>; 2],
-    /// What they take now.
+    /// The least that they took after one of the others.
     pub after: [Option<Footprint>; 2],
 }
 
@@ -84,9 +85,11 @@ impl Soak {
         let start = Instant::now();
         for number in 0.. {
             self.storm(number, &cluster, &mut summary).await?;
-            summary.after = [cluster.footprint(), cluster.worker_footprint(0)];
+            let now = [cluster.footprint(), cluster.worker_footprint(0)];
             if number < WARM || start.elapsed() < self.time / 4 {
-                summary.before = summary.after;
+                summary.before = merge(summary.before, now, Footprint::most);
+            } else {
+                summary.after = merge(summary.after, now, Footprint::least);
             }
             if start.elapsed() >= self.time {
                 break;
@@ -148,7 +151,7 @@ impl Summary {
         for (who, before, after) in self.footprints() {
             let grown = after.memory > before.memory + GROWTH;
             if grown || after.descriptors > before.descriptors + DESCRIPTORS {
-                return Err(format!("the {who} took {before}, and now takes {after}"));
+                return Err(format!("the {who} took {before} at most, and then {after} at least"));
             }
         }
         Ok(())
@@ -162,12 +165,24 @@ impl Summary {
     }
 }
 
+/// Both of each, where there are both.
+fn merge(
+    one: [Option<Footprint>; 2],
+    other: [Option<Footprint>; 2],
+    both: fn(Footprint, Footprint) -> Footprint,
+) -> [Option<Footprint>; 2] {
+    std::array::from_fn(|who| match (one[who], other[who]) {
+        (Some(one), Some(other)) => Some(both(one, other)),
+        (one, other) => one.or(other),
+    })
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rounds, faults, futures, values, .. } = self;
         write!(f, "{rounds} rounds, {values} values of {futures} futures, {faults} faults")?;
         self.footprints().try_for_each(|(who, before, after)| {
-            write!(f, "; the {who} took {before}, and then {after}")
+            write!(f, "; the {who} took {before} at most, and then {after} at least")
         })
     }
 }
