@@ -178,15 +178,13 @@ pub struct SpecId(pub u32);
 
 /// Who goes first: the smallest does.
 ///
-/// Compared field by field, from the top: the client's share of the cluster, the user's priority
-/// (a higher one first), nesting (a child before its parent's unstarted siblings), the order of
-/// submissions, and the graph's own order.
+/// Compared field by field, from the top: the user's priority (a higher one first), nesting (a child
+/// before its parent's unstarted siblings), the order of submissions, and the graph's own order. That
+/// is the order of the tasks of one client: between clients, it is who has had less.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Priority {
-    /// What the client has used so far, in units of the fairness policy.
-    pub share: u32,
     /// The negated priority of the user.
     pub negated: i32,
     /// The negated depth of nesting.
@@ -195,6 +193,8 @@ pub struct Priority {
     pub submission: u64,
     /// Which task of the submission, in the order that the client computed.
     pub order: u32,
+    /// The client for which it runs, by the scheduler's number: the process, if a run submitted it.
+    pub client: u32,
 }
 
 #[cfg(test)]

@@ -98,7 +98,8 @@ impl<T> Call<T> {
         self
     }
 
-    /// Among tasks that could run, those with a higher priority run first. It is 0 by default.
+    /// Among tasks of this client that could run, those with a higher priority run first. It is 0 by
+    /// default. Between clients it does not count: they get equal shares.
     pub const fn priority(mut self, priority: i32) -> Self {
         self.parts.priority = priority;
         self

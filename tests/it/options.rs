@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::StreamExt as _;
 use raddle::prelude::*;
-use raddle_tests::{add, flaky, process, until_cancelled};
+use raddle_tests::{add, flaky, logged, process, until_cancelled};
 
 use crate::support::{APP, Gate, Scratch, processes, test, threads};
 
@@ -23,6 +23,30 @@ fn higher_priorities_run_first_and_equal_ones_in_order() {
         let order: Vec<_> = stream.then(|future| future).collect().await;
         let order: Result<Vec<u64>, _> = order.into_iter().collect();
         assert_eq!(order?, [7, 3, 5, 1, 4, 2, 6]);
+        cluster.close().await
+    });
+}
+
+#[test]
+fn a_client_that_comes_later_does_not_wait_for_all_of_another_ones() {
+    test(async || {
+        let (cluster, first) = threads(1).await?;
+        let second = cluster.client().await?;
+        let (mut gate, scratch) = (Gate::new().await?, Scratch::new("shares")?);
+        let _held = first.submit(gate.call(0));
+        gate.entered().await?;
+        let many = first.submit_all((1..=500).map(|x| logged(scratch.path("log"), x)));
+        // Once a client has an answer, the scheduler has heard what it said before.
+        first.info().await?;
+        let one = second.submit(logged(scratch.path("log"), 1_000));
+        second.info().await?;
+        gate.open();
+        one.await?;
+        first.gather(&many).await?;
+        let log = std::fs::read_to_string(scratch.path("log"))?;
+        let place = log.lines().position(|line| line == "1000");
+        // One that was given out before it came goes first.
+        assert!(place.is_some_and(|place| place < 10), "{place:?}");
         cluster.close().await
     });
 }

@@ -243,8 +243,12 @@ impl Scheduler {
             }
             TaskState::Queued => {
                 let queued = self.state.index().count(Kind::Queued);
+                let clients = match self.state.clients_that_queue() {
+                    1 => String::new(),
+                    clients => format!(" of {clients} clients, which get equal shares"),
+                };
                 format!(
-                    "{key} is ready and waits for its turn among {queued}: no worker that may run it has room"
+                    "{key} is ready and waits for its turn among {queued}{clients}: no worker that may run it has room"
                 )
             }
             TaskState::Released => format!("{key} is needed by nobody right now"),

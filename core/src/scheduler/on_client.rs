@@ -161,11 +161,11 @@ impl Scheduler {
         let Some(known) = self.state.client(client) else { return };
         let spec = known.specs[new.spec.0 as usize];
         let priority = Priority {
-            share: 0,
             negated: new.priority.saturating_neg(),
             nesting: -known.depth,
             submission,
             order: new.order,
+            client: known.parent.unwrap_or(client).0,
         };
         match self.state.find(new.key) {
             Some(task) if self.is_same(task, spec, &new) => self.want_again(client, task, turn),

@@ -189,6 +189,7 @@ impl Scheduler {
             Some(task) => {
                 let spec = self.state.task(task).spec;
                 self.state.learn(spec, duration);
+                self.state.spend(task, duration);
                 turn.ended = Some(run);
                 turn.recommend(task, Goal::Memory { nbytes, value });
             }
@@ -324,9 +325,12 @@ impl Scheduler {
             return *client;
         }
         self.state.mark_client(task);
-        let depth = (-self.state.task(task).priority.nesting).saturating_add(1);
+        let priority = self.state.task(task).priority;
+        let depth = (-priority.nesting).saturating_add(1);
         let channel = Channel::Run { key: self.key(task), run, worker };
-        let client = self.state.add_client(Client::new(channel, String::new(), depth));
+        let parent = Some(ClientId(priority.client));
+        let client = Client { parent, ..Client::new(channel, String::new(), depth) };
+        let client = self.state.add_client(client);
         self.run_clients.insert(run, client);
         client
     }

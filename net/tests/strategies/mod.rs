@@ -229,8 +229,8 @@ fn new_task() -> impl Strategy<Value = NewTask> {
 }
 
 fn priority() -> impl Strategy<Value = Priority> {
-    any::<(u32, i32, i16, u64, u32)>().prop_map(|(share, negated, nesting, submission, order)| {
-        Priority { share, negated, nesting, submission, order }
+    any::<(u32, i32, i16, u64, u32)>().prop_map(|(client, negated, nesting, submission, order)| {
+        Priority { negated, nesting, submission, order, client }
     })
 }
 

@@ -52,7 +52,7 @@ pub(super) struct SubmitArgs {
     /// How often a command that fails is run again
     #[arg(long, default_value_t = 0)]
     retries: u32,
-    /// Those with a higher priority run first
+    /// Of one client's tasks, those with a higher priority run first
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     priority: i32,
     /// Seconds after which a command is killed

@@ -71,9 +71,9 @@ pub fn is_too_large(state: &State, task: TaskId) -> bool {
 }
 
 /// The queued task that goes next, and where to: the first for which a worker that qualifies has
-/// room.
+/// room, of the client that has had the least.
 pub fn next(config: &Config, state: &State) -> Option<(TaskId, WorkerId)> {
-    let task = state.index().first_queued(|spec| state.has_room(spec))?;
+    let task = state.first_queued()?;
     let worker = match config.policy {
         Policy::EarliestStart => place::next(state, task),
         Policy::Random => random::next(config.seed, state, task),

@@ -8,14 +8,12 @@ use smallvec::SmallVec;
 
 use super::Placement;
 use crate::random;
-use crate::scheduler::state::{LARGE, Load, Spec, State, TaskId, TaskState};
+use crate::scheduler::state::{LARGE, Load, MAX_COST, Spec, State, TaskId, TaskState};
 
 /// Assumed duration of a body of which none has finished, as Dask assumes.
 const UNKNOWN_DURATION: u64 = 500_000_000;
 /// What a body costs at least: the worker's own work for it.
 const MIN_DURATION: u64 = 2_000;
-/// What a body, or an assignment, costs at most: about five hours.
-const MAX_COST: u64 = 1 << 44;
 /// What a transfer costs whatever its size.
 const LATENCY: u64 = 100_000;
 /// A task whose inputs cost no more than this to move may run anywhere.
@@ -34,9 +32,10 @@ const RESTRICTED: usize = 16;
 type Candidates = SmallVec<[WorkerId; 16]>;
 
 /// A task that is cheap to move is queued: the first worker with room gets it. Another is assigned
-/// now, room or not, where it is estimated to start first.
+/// now, room or not, where it is estimated to start first; unless tasks of other clients are queued,
+/// which would find no room for as long as it came first.
 pub(super) fn place(state: &State, task: TaskId) -> Placement {
-    if is_cheap_to_move(state, task) {
+    if is_cheap_to_move(state, task) || state.do_others_queue(task) {
         return Placement::Queue;
     }
     best(state, task, candidates(state, task, false)).map_or(Placement::NoWorker, Placement::Assign)

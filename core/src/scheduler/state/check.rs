@@ -50,6 +50,7 @@ impl State {
             self.check_spec(id)?;
         }
         self.check_nothing_waits_in_vain()?;
+        self.check_shares()?;
         self.check_index()
     }
 
@@ -102,6 +103,7 @@ impl State {
         self.check_source(task)?;
         self.check_run(task)?;
         self.check_state(id, task)?;
+        self.check_turn(task)?;
         ensure(self.index.holds(id, task), Violation::IndexIsStale)
     }
 
@@ -323,13 +325,28 @@ impl State {
     /// No task waits for a worker that qualifies while there is one, nor for room. As many steps as
     /// there are specs of which tasks wait.
     fn check_nothing_waits_in_vain(&self) -> Result<(), Violation> {
-        if let Some(task) = self.index.first_queued(|spec| self.has_room(spec)) {
+        if let Some(task) = self.first_queued() {
             return Err(Violation::QueuedThoughRoom(self.tasks[task].key));
         }
         let is_served = |spec: &SpecId| !self.specs.get(*spec).qualified.is_empty();
         let served = self.index.no_worker_specs().find(is_served);
         let task = served.and_then(|spec| self.index.no_worker(spec).next());
         task.map_or(Ok(()), |task| Err(Violation::NoWorkerThoughQualified(self.tasks[task].key)))
+    }
+
+    /// The client of a task has its turn if tasks of it are queued.
+    fn check_turn(&self, task: &Task) -> Result<(), Violation> {
+        let client = ClientId(task.priority.client);
+        ensure(self.shares.has_turn(client) == self.index.queues(client), Violation::Shares)
+    }
+
+    /// Clients with tasks queued have their turn, and nobody else has one.
+    fn check_shares(&self) -> Result<(), Violation> {
+        let processes = self.clients.iter().filter(|(_, client)| client.parent.is_none());
+        let here = processes.map(|(id, _)| *id).collect();
+        let queued = self.tasks.values().filter(|task| task.kind() == Kind::Queued);
+        let queue = queued.map(|task| ClientId(task.priority.client)).collect();
+        ensure(self.shares.are(&here, &queue), Violation::Shares)
     }
 
     /// The index is what the tasks and the connected workers say.

@@ -31,6 +31,8 @@ pub struct Client {
     pub submission: Option<(u64, u64)>,
     /// How deep its tasks are nested: 0 for a process, one more than its own task's for a run.
     pub depth: i16,
+    /// Of a run, the client for which it runs.
+    pub parent: Option<ClientId>,
     /// It wants too much, and that was said.
     pub is_warned: bool,
 }
@@ -46,6 +48,7 @@ impl Client {
             peers: BTreeSet::new(),
             submission: None,
             depth,
+            parent: None,
             is_warned: false,
         }
     }
@@ -101,6 +104,9 @@ impl State {
     pub fn add_client(&mut self, client: Client) -> ClientId {
         self.clients_seen += 1;
         let id = ClientId(self.clients_seen);
+        if client.parent.is_none() {
+            self.shares.open(id);
+        }
         self.clients.insert(id, client);
         self.touched.clients.note(id);
         id
@@ -117,5 +123,6 @@ impl State {
         self.touched.clients.note(id);
         let client = self.clients.remove(&id);
         assert!(client.is_none_or(|client| client.wants.is_empty()));
+        self.shares.close(id);
     }
 }

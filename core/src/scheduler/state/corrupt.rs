@@ -29,6 +29,8 @@ pub enum Corruption {
     Qualified,
     /// It has a run that was never given out.
     Run,
+    /// Its client has no turn although it is queued, or has one although nothing is.
+    Turn,
     /// It counts one waiter too many.
     Waiters,
     /// The client that wants it does not know.
@@ -36,7 +38,7 @@ pub enum Corruption {
 }
 
 impl Corruption {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Client,
         Self::Edge,
         Self::Holder,
@@ -46,6 +48,7 @@ impl Corruption {
         Self::Missing,
         Self::Qualified,
         Self::Run,
+        Self::Turn,
         Self::Waiters,
         Self::Want,
     ];
@@ -96,6 +99,10 @@ impl State {
             }
             (Corruption::Run, TaskState::Processing { run, .. }) => {
                 *run = RunId { counter: u64::MAX, ..*run };
+            }
+            (Corruption::Turn, _) => {
+                let client = ClientId(task.priority.client);
+                self.shares.queues(client, !self.index.queues(client));
             }
             (Corruption::Waiters, _) => task.waiters += 1,
             (Corruption::Want, _) => {

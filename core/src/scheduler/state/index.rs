@@ -8,6 +8,7 @@ use std::ops::Bound;
 
 use raddle_net::names::{Priority, RunId, SpecId, WorkerId};
 
+use super::client::ClientId;
 use super::task::{Kind, Task, TaskId, TaskState};
 use crate::ranked::Ranked;
 
@@ -28,9 +29,9 @@ pub const PREFILL_MAX: usize = 1024;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Index {
     counts: [u64; Kind::ALL.len()],
-    queued: BTreeMap<SpecId, Ranked<Priority, TaskId>>,
-    /// The first of the queued tasks of each spec.
-    heads: BTreeSet<(Priority, TaskId, SpecId)>,
+    queued: BTreeMap<(SpecId, ClientId), Ranked<Priority, TaskId>>,
+    /// The first of each client's queued tasks of each spec.
+    heads: BTreeMap<ClientId, BTreeSet<(Priority, TaskId, SpecId)>>,
     no_worker: BTreeMap<SpecId, BTreeSet<(Priority, TaskId)>>,
     loads: BTreeMap<WorkerId, Load>,
     /// By [`Load::rank`].
@@ -145,7 +146,7 @@ impl Index {
                     assert!(load.processing.insert(*run, id));
                 })
             }
-            TaskState::Queued => self.with_queue(task.spec, |queue| {
+            TaskState::Queued => self.with_queue(task, |queue| {
                 assert!(queue.insert(task.priority, id));
             }),
         }
@@ -176,7 +177,7 @@ impl Index {
                     assert!(load.processing.remove(*run, id));
                 })
             }
-            TaskState::Queued => self.with_queue(task.spec, |queue| {
+            TaskState::Queued => self.with_queue(task, |queue| {
                 assert!(queue.remove(task.priority, id));
             }),
         }
@@ -225,7 +226,7 @@ impl Index {
     /// Whether a task is where its state says. That it is nowhere else, [`rebuild`](Self::rebuild)
     /// says.
     pub fn holds(&self, id: TaskId, task: &Task) -> bool {
-        let queued = self.queued.get(&task.spec);
+        let queued = self.queued.get(&line(task));
         let is_queued = queued.is_some_and(|queue| queue.contains(task.priority, id));
         let no_worker = self.no_worker.get(&task.spec);
         let is_no_worker = no_worker.is_some_and(|queue| queue.contains(&(task.priority, id)));
@@ -263,7 +264,8 @@ impl Index {
         let queued: usize = self.queued.values().map(Ranked::len).sum();
         let no_worker: usize = self.no_worker.values().map(BTreeSet::len).sum();
         let loads = self.loads.values().map(|load| load.processing.len() + load.values.len());
-        queued + no_worker + self.heads.len() + loads.sum::<usize>()
+        let heads: usize = self.heads.values().map(BTreeSet::len).sum();
+        queued + no_worker + heads + loads.sum::<usize>()
     }
 
     /// How many tasks are in this state.
@@ -271,10 +273,20 @@ impl Index {
         self.counts[kind as usize]
     }
 
-    /// The queued task that goes first, of those whose spec is `allowed`. Cost: as many specs as are
-    /// passed over.
-    pub fn first_queued(&self, allowed: impl Fn(SpecId) -> bool) -> Option<TaskId> {
-        self.heads.iter().find(|&&(_, _, spec)| allowed(spec)).map(|&(_, id, _)| id)
+    /// The queued task of a client that goes first, of those whose spec is `allowed`. Cost: as many
+    /// specs as are passed over.
+    pub fn first_queued(
+        &self,
+        client: ClientId,
+        allowed: impl Fn(SpecId) -> bool,
+    ) -> Option<TaskId> {
+        let mut heads = self.heads.get(&client)?.iter();
+        heads.find(|&&(_, _, spec)| allowed(spec)).map(|&(_, id, _)| id)
+    }
+
+    /// Whether tasks of a client are queued.
+    pub fn queues(&self, client: ClientId) -> bool {
+        self.heads.contains_key(&client)
     }
 
     /// Every queued task, spec by spec, each in order.
@@ -284,13 +296,14 @@ impl Index {
 
     /// Every task of this spec that has all its inputs and is not assigned, in no order.
     pub fn ready(&self, spec: SpecId) -> impl Iterator<Item = TaskId> + '_ {
-        let queued = self.queued.get(&spec).into_iter().flat_map(Ranked::iter);
+        let lines = (spec, ClientId(0))..=(spec, ClientId(u32::MAX));
+        let queued = self.queued.range(lines).flat_map(|(_, queue)| queue.iter());
         queued.chain(self.no_worker(spec))
     }
 
     /// Specs of such tasks, perhaps twice.
     pub fn ready_specs(&self) -> impl Iterator<Item = SpecId> + '_ {
-        self.queued.keys().chain(self.no_worker.keys()).copied()
+        self.queued.keys().map(|(spec, _)| spec).chain(self.no_worker.keys()).copied()
     }
 
     /// Every task of this spec for which no worker qualified, in order.
@@ -337,18 +350,23 @@ impl Index {
         load.is_some_and(|load| load.nthreads > 0 && load.has_room())
     }
 
-    /// Changes the queue of a spec, and with it its head.
-    fn with_queue(&mut self, spec: SpecId, change: impl FnOnce(&mut Ranked<Priority, TaskId>)) {
+    /// Changes the queue in which a task belongs, and with it its head.
+    fn with_queue(&mut self, task: &Task, change: impl FnOnce(&mut Ranked<Priority, TaskId>)) {
+        let (spec, client) = line(task);
         let head = |queue: &Ranked<_, _>| queue.first().map(|(priority, id)| (priority, id, spec));
-        let queue = self.queued.entry(spec).or_default();
+        let queue = self.queued.entry((spec, client)).or_default();
         let before = head(queue);
         change(queue);
         let after = head(queue);
         if before != after {
-            replace(&mut self.heads, before, after);
+            let heads = self.heads.entry(client).or_default();
+            replace(heads, before, after);
+            if heads.is_empty() {
+                self.heads.remove(&client);
+            }
         }
         if after.is_none() {
-            self.queued.remove(&spec);
+            self.queued.remove(&(spec, client));
         }
     }
 
@@ -376,6 +394,11 @@ impl Index {
             self.loads.remove(&worker);
         }
     }
+}
+
+/// Which queue a task belongs in.
+fn line(task: &Task) -> (SpecId, ClientId) {
+    (task.spec, ClientId(task.priority.client))
 }
 
 fn replace<T: Ord>(set: &mut BTreeSet<T>, before: Option<T>, after: Option<T>) {

@@ -16,6 +16,7 @@ mod client;
 mod corrupt;
 mod index;
 mod links;
+mod shares;
 mod spec;
 mod story;
 mod task;
@@ -35,10 +36,14 @@ pub use touched::Touched;
 pub use violation::Violation;
 pub use worker::{Duty, Presence, Worker};
 
+use self::shares::Shares;
 use super::event::ConnectionId;
 use crate::keys::KeyTable;
 use crate::time::Instant;
 
+/// What a body, or an assignment, costs at most, whatever its worker says, in nanoseconds: about five
+/// hours.
+pub const MAX_COST: u64 = 1 << 44;
 /// All of the work of a run.
 const WHOLE: u16 = 10_000;
 
@@ -52,6 +57,7 @@ pub struct State {
     clients: BTreeMap<ClientId, Client>,
     index: Index,
     links: Links,
+    shares: Shares,
     story: Story,
     touched: Touched,
     epoch: u32,
@@ -74,6 +80,7 @@ impl State {
             clients: BTreeMap::new(),
             index: Index::default(),
             links: Links::default(),
+            shares: Shares::default(),
             story: Story::default(),
             touched: Touched::new(track_touched),
             epoch,
@@ -199,6 +206,25 @@ impl State {
         self.touched.connections.note_all(connection);
     }
 
+    /// The queued task that goes next: of the client that has had the least, of those of which a task
+    /// has a worker with room.
+    pub fn first_queued(&self) -> Option<TaskId> {
+        self.index.with_room().next()?;
+        let first = |client| self.index.first_queued(client, |spec| self.has_room(spec));
+        self.shares.turns().find_map(first)
+    }
+
+    /// Whether tasks of other clients than its own are queued.
+    pub fn do_others_queue(&self, id: TaskId) -> bool {
+        let client = self.tasks[id].priority.client;
+        self.shares.turns().any(|other| other.0 != client)
+    }
+
+    /// How many clients have tasks queued.
+    pub fn clients_that_queue(&self) -> usize {
+        self.shares.turns().count()
+    }
+
     /// Whether a worker that qualifies for this spec has room.
     pub fn has_room(&self, spec: SpecId) -> bool {
         let eligible = self.specs.get(spec).eligible();
@@ -298,6 +324,7 @@ impl State {
             self.links.forget(worker, self.story.now());
         }
         self.index.enter(id, &self.tasks[id]);
+        self.account(id, &previous);
         self.story.tell(self.tasks[id].key, Some(&previous), Some(&self.tasks[id].state));
         self.touched.set(id, &previous, &self.tasks[id].state);
         if was.is_active() != is.is_active() {
@@ -307,6 +334,34 @@ impl State {
             self.count_as_missing(id, is != Kind::Memory);
         }
         previous
+    }
+
+    /// What a task is expected to cost is spent for its client while it is processing; and if it fails,
+    /// which nobody says how long it took.
+    fn account(&mut self, id: TaskId, previous: &TaskState) {
+        let task = &self.tasks[id];
+        let client = ClientId(task.priority.client);
+        let (was, is) = (previous.kind(), task.kind());
+        if let TaskState::Processing { cost, .. } = previous
+            && is != Kind::Erred
+        {
+            self.shares.refund(client, *cost);
+        }
+        if let TaskState::Processing { cost, .. } = task.state {
+            if was == Kind::Queued {
+                self.shares.serve(client);
+            }
+            self.shares.spend(client, cost);
+        }
+        if was == Kind::Queued || is == Kind::Queued {
+            self.shares.queues(client, self.index.queues(client));
+        }
+    }
+
+    /// So much was done for the client of a task, in nanoseconds.
+    pub fn spend(&mut self, id: TaskId, nanos: u64) {
+        let nanos = nanos.min(MAX_COST);
+        self.shares.spend(ClientId(self.tasks[id].priority.client), nanos);
     }
 
     fn count_as_waiter(&mut self, id: TaskId, active: bool) {

@@ -78,6 +78,9 @@ pub enum Violation {
     StrayKeys,
     /// There is work, and no worker, and nobody watches how long. (L9)
     UnwatchedWork,
+    /// A client has a turn and no task queued, or the other way round; or somebody who has gone has an
+    /// account. (L2, S35)
+    Shares,
     /// The workers that qualify for a spec are not those recorded. (S21)
     Qualified(SpecId),
     /// A client wants what is not known. (S35)
@@ -127,6 +130,7 @@ impl Violation {
             Self::SourceGone(_) => "L2-source-gone",
             Self::StrayKeys => "S35-stray-keys",
             Self::UnwatchedWork => "L9-unwatched-work",
+            Self::Shares => "L2-shares",
             Self::Qualified(_) => "S21-qualified",
             Self::Topics => "S24-topics",
             Self::StrayWant(_) => "S35-stray-want",

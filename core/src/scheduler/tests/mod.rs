@@ -22,6 +22,7 @@ mod datasets;
 mod deaths;
 mod ending;
 mod errors;
+mod fair;
 mod finish;
 mod follow;
 mod hostile;
@@ -359,7 +360,7 @@ fn run_of(number: u64, run: u64, inputs: &[Input]) -> Compute {
         key,
         run: run_id(run),
         spec: PLAIN,
-        priority: Priority { submission: 1, order, ..Priority::default() },
+        priority: Priority { submission: 1, order, client: 1, ..Priority::default() },
         announce: false,
         // Judged by `Cluster::count_attempts`.
         attempt: 0,

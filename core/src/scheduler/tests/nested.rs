@@ -17,7 +17,8 @@ fn submits(cluster: &mut Cluster, run: u64, tasks: &[NewTask]) -> Vec<Effect> {
 /// The run of a task that another run submitted.
 fn child(number: u64, run: u64, depth: i16, submission: u64) -> Compute {
     let order = u32::try_from(number).unwrap();
-    let priority = Priority { nesting: -depth, submission, order, ..Priority::default() };
+    let priority =
+        Priority { nesting: -depth, submission, order, client: 1, ..Priority::default() };
     Compute { priority, ..run_of(number, run, &[]) }
 }
 
@@ -81,7 +82,7 @@ fn what_a_run_wants_ends_with_its_worker() {
     let asked = SchedulerToWorker::Recall { key: key(9), run: run_id(3) };
     assert_eq!(cluster.join(2, 1), vec![told(2, welcome), told(1, asked)]);
     let parent = Compute { spec: RETRIED, announce: true, ..run_of(1, 4, &[]) };
-    let of_bob = Priority { submission: 3, order: 9, ..Priority::default() };
+    let of_bob = Priority { submission: 3, order: 9, client: 2, ..Priority::default() };
     let shared = Compute { announce: true, priority: of_bob, ..run_of(9, 5, &[]) };
     let again = vec![define(2, RETRIED), compute(2, parent), define(2, PLAIN), compute(2, shared)];
     assert_eq!(cluster.drop_worker(1), again, "task 2 is not wanted any more");

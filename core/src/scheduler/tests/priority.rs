@@ -1,4 +1,5 @@
-//! Who goes first: the higher priority, then the earlier submission, then the smaller order.
+//! Who goes first: the client that has had less; of its tasks, the higher priority, then the earlier
+//! submission, then the smaller order.
 
 use super::*;
 
@@ -15,7 +16,12 @@ fn with(priority: i32, order: u32, number: u64) -> NewTask {
 
 /// The order in which queued tasks are given out, as the worker finishes what it was given.
 fn order_of_queue(cluster: &mut Cluster) -> Vec<Key> {
-    let mut given = vec![(key(1), run_id(1)), (key(2), run_id(2))];
+    order_after(cluster, [1, 2])
+}
+
+/// The same, if it was given the first runs of these.
+fn order_after(cluster: &mut Cluster, first: [u64; 2]) -> Vec<Key> {
+    let mut given: Vec<_> = first.map(|number| (key(number), run_id(number))).into();
     for next in 0.. {
         let Some(&(key, run)) = given.get(next) else { break };
         let (nbytes, duration, value) = (8, 1_000_000_000, None);
@@ -39,13 +45,60 @@ fn a_higher_priority_goes_first() {
 }
 
 #[test]
-fn an_earlier_submission_goes_first_whoever_it_is_of() {
+fn an_earlier_submission_of_a_client_goes_first() {
     let mut cluster = busy();
     cluster.submit(BOB, &[with(0, 1, 3)]);
     let tasks = vec![with(0, 0, 4)];
-    cluster.says(ANN, ClientMessage::Submit { submission: 2, tasks });
-    cluster.submit(BOB, &[with(0, 2, 5)]);
-    assert_eq!(order_of_queue(&mut cluster), [3, 5, 4].map(key), "5 belongs to the same as 3");
+    cluster.says(BOB, ClientMessage::Submit { submission: 2, tasks });
+    cluster.submit(ANN, &[with(0, 2, 5)]);
+    assert_eq!(order_of_queue(&mut cluster), [3, 4, 5].map(key));
+}
+
+#[test]
+fn clients_take_turns_whoever_submitted_first() {
+    let mut cluster = busy();
+    cluster.submit(ANN, &[with(0, 3, 3), with(0, 4, 4), with(0, 5, 5)]);
+    cluster.submit(BOB, &[with(0, 6, 6), with(0, 7, 7), with(0, 8, 8)]);
+    assert_eq!(order_of_queue(&mut cluster), [6, 7, 3, 8, 4, 5].map(key), "ANN has had two");
+}
+
+#[test]
+fn a_priority_counts_among_the_tasks_of_one_client() {
+    let mut cluster = busy();
+    cluster.submit(ANN, &[with(0, 3, 3), with(9, 4, 4)]);
+    cluster.submit(BOB, &[with(0, 5, 5), with(-9, 6, 6), with(1, 7, 7)]);
+    assert_eq!(order_of_queue(&mut cluster), [7, 5, 4, 6, 3].map(key));
+}
+
+#[test]
+fn a_client_whose_tasks_nobody_can_run_holds_up_nobody() {
+    let mut cluster = busy();
+    let for_w2 = |number, order| NewTask { spec: ONLY_W2, ..with(0, order, number) };
+    cluster.join(2, 1);
+    cluster.submit(BOB, &[for_w2(3, 3), for_w2(4, 4), for_w2(5, 5)]);
+    cluster.submit(ANN, &[with(0, 6, 6), with(0, 7, 7)]);
+    let out = cluster.finish(1, 1, 1);
+    assert!(out.iter().any(|effect| is_run_of(effect, 6)), "{out:?}");
+}
+
+fn is_run_of(effect: &Effect, task: u64) -> bool {
+    let Effect::ToWorker { message: SchedulerToWorker::Compute(compute), .. } = effect else {
+        return false;
+    };
+    compute.key == key(task)
+}
+
+#[test]
+fn what_a_run_submits_takes_the_share_of_its_client() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    let [spec, ..] = specs();
+    cluster.run_says(1, 1, 1, ClientMessage::Define { id: PLAIN, spec });
+    let tasks = (2..=5).map(|number| with(0, number, u64::from(number))).collect();
+    cluster.run_says(1, 1, 1, ClientMessage::Submit { submission: 1, tasks });
+    cluster.submit(BOB, &[with(0, 6, 6), with(0, 7, 7)]);
+    let given = order_after(&mut cluster, [2, 3]);
+    assert_eq!(given, [6, 7, 4, 5].map(key), "BOB has had nothing, and ANN's run has had two");
 }
 
 #[test]

@@ -60,6 +60,17 @@ fn why_a_task_is_not_done() {
 }
 
 #[test]
+fn who_waits_for_the_turn_of_its_client_is_told_of_the_others() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[]), task(2, &[]), task(3, &[])]);
+    cluster.submit(BOB, &[task(4, &[])]);
+    let why = "1-4 is ready and waits for its turn among 2 of 2 clients, which get equal shares: no \
+               worker that may run it has room";
+    let out = cluster.ask(BOB, Query::Explain(key(4)));
+    assert_eq!(out, vec![answer(BOB, QueryAnswer::Explanation(why.to_owned()))]);
+}
+
+#[test]
 fn a_client_that_waits_for_workers_is_answered_when_they_are_there() {
     let mut cluster = Cluster::of(&[1]);
     let one = info(2, &[(1, 0, 0)], &[]);

@@ -56,7 +56,7 @@ fn an_input_stays_for_the_dependent_of_another_client() {
     cluster.submit(ANN, &[task(1, &[])]);
     cluster.submit(BOB, &[task(2, &[1])]);
     assert_eq!(cluster.release(ANN, &[1]), vec![]);
-    let of_bob = Priority { submission: 2, order: 2, ..Priority::default() };
+    let of_bob = Priority { submission: 2, order: 2, client: 2, ..Priority::default() };
     let ready = Compute { priority: of_bob, ..run_of(2, 2, &[input(1, 1, &[1])]) };
     assert_eq!(cluster.finish(1, 1, 1), vec![compute(1, ready)]);
 }

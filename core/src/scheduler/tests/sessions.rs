@@ -13,7 +13,7 @@ fn patient(threads: &[u32]) -> Cluster {
 
 /// Of a task of the second submission.
 fn second(order: u32) -> Priority {
-    Priority { submission: 2, order, ..Priority::default() }
+    Priority { submission: 2, order, client: 2, ..Priority::default() }
 }
 
 /// The worker says hello as the process it was, on a new connection.

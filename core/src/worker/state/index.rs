@@ -18,14 +18,14 @@ use crate::worker::Timer;
 
 /// What goes before everything else.
 const FIRST: Priority =
-    Priority { share: 0, negated: i32::MIN, nesting: i16::MIN, submission: 0, order: 0 };
+    Priority { negated: i32::MIN, nesting: i16::MIN, submission: 0, order: 0, client: 0 };
 /// What comes after everything else: copies that no run waits for.
 pub(super) const LAST: Priority = Priority {
-    share: u32::MAX,
     negated: i32::MAX,
     nesting: i16::MAX,
     submission: u64::MAX,
     order: u32::MAX,
+    client: u32::MAX,
 };
 
 /// Everything that follows from the runs, the data and the peers.

@@ -249,7 +249,7 @@ impl Driver {
             .collect();
         self.last_run += 1;
         let n = self.last_run;
-        let priority = Priority { share: u32::from(priority), ..Priority::default() };
+        let priority = Priority { submission: u64::from(priority), ..Priority::default() };
         let spec = if receive { RECEIVE } else { NATIVE };
         if announce {
             self.announced.insert(run(n));
