@@ -95,7 +95,7 @@ pub use plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 pub use plant::Plant;
 pub use profile::Profile;
 pub use property::{Cost, Property};
-pub use quality::quality;
+pub use quality::{Part, Rehearsal, quality, rehearse};
 pub use record::{Record, diagram};
 pub use text::ParseError;
 pub use wish::Wish;

@@ -60,6 +60,12 @@ pub async fn later(x: u64) -> u64 {
     std::future::ready(x + 1).await
 }
 
+/// Sleeps for so many nanoseconds; says nothing.
+#[raddle::task]
+pub fn sleeps(nanos: u64, _inputs: Vec<()>) {
+    std::thread::sleep(std::time::Duration::from_nanos(nanos));
+}
+
 /// Fails as soon as its input is there.
 #[raddle::task]
 pub fn refuse(_input: u64, why: String) -> Result<u64, String> {

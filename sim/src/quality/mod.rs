@@ -9,6 +9,7 @@
 //! | `policies/` | who decides |
 //! | `bound.rs` | what nobody can beat |
 //! | `measure.rs` | all of it, run |
+//! | `rehearse.rs` | what is run for real as well |
 //! | `report.rs`, `plot.rs` | as text, as JSON, and drawn |
 
 mod bound;
@@ -20,6 +21,7 @@ mod graphs;
 mod measure;
 mod plot;
 mod policies;
+mod rehearse;
 mod report;
 mod share;
 #[cfg(test)]
@@ -28,6 +30,8 @@ mod view;
 
 use std::io;
 use std::path::Path;
+
+pub use self::rehearse::{Part, Rehearsal, rehearse};
 
 /// Runs everything whose graph's name contains `filter`, and writes `quality.svg` and `quality.json`
 /// into `folder`, and the figures into its `quality.md`. Returns the summary.
