@@ -28,6 +28,7 @@ impl Baseline {
     pub const fn of(graph: Graph) -> Self {
         let (allocations, instructions) = match graph {
             Graph::Map => ([0.03, 0.20, 0.01], 19_150.0),
+            Graph::Merge => ([0.05, 0.28, 0.77], 33_400.0),
             Graph::Chain => ([0.03, 0.20, 0.18], 21_100.0),
             Graph::Tree => ([0.04, 0.78, 1.18], 25_150.0),
             Graph::Random => ([0.14, 3.16, 4.50], 41_650.0),

@@ -17,6 +17,8 @@ pub enum Graph {
     Chain,
     /// Tasks that need nothing, by one submission.
     Map,
+    /// By one submission, one task that needs all others, which need nothing.
+    Merge,
     /// By one submission, each task needs three of those before.
     Random,
     /// Sums of two, a submission a level.
@@ -25,13 +27,14 @@ pub enum Graph {
 
 impl Graph {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Map, Self::Chain, Self::Tree, Self::Random];
+    pub const ALL: [Self; 5] = [Self::Map, Self::Merge, Self::Chain, Self::Tree, Self::Random];
 
     /// For people.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Chain => "chain",
             Self::Map => "map",
+            Self::Merge => "merge",
             Self::Random => "random",
             Self::Tree => "tree",
         }
@@ -53,6 +56,11 @@ impl Graph {
                 (0..tasks).map(link).collect()
             }
             Self::Map => vec![(0..tasks).map(|n| task(n, &[])).collect()],
+            Self::Merge => {
+                let all: Vec<u64> = (0..tasks).collect();
+                let leaves = all.iter().map(|&n| task(n, &[]));
+                vec![leaves.chain([task(tasks, &all)]).collect()]
+            }
             Self::Random => {
                 let before = |n| [1, 2, 3].map(|at| random::below(random::hash(7, n, at, 0), n));
                 let node = |n| match n {

@@ -33,7 +33,7 @@ pub(crate) struct Bench {
     /// As the first, every connection by TLS.
     pub(crate) sealed: LocalCluster,
     pub(crate) by_tls: Client,
-    smaller: u64,
+    scale: f64,
 }
 
 impl Bench {
@@ -62,13 +62,13 @@ impl Bench {
             client,
             threads,
             sealed,
-            smaller: options.smaller,
+            scale: options.scale,
         })
     }
 
-    /// So many tasks, or fewer if it is to be quick.
+    /// So many tasks, or as many fewer or more as is asked for.
     pub(crate) fn tasks(&self, tasks: u64) -> u64 {
-        tasks / self.smaller
+        (tasks as f64 * self.scale) as u64
     }
 
     pub(crate) async fn end(self) -> raddle::Result<Report> {

@@ -10,7 +10,7 @@ use raddle::prelude::*;
 
 use crate::bench::Bench;
 use crate::report::Figure;
-use crate::{cpu, workload};
+use crate::{cpu, families, workload};
 
 const TREE: Figure =
     Figure::at_least("tree of 65,535 tasks, each the sum of two; tasks/s", 300_000.0);
@@ -22,22 +22,26 @@ const STENCIL: Figure = Figure::new("stencil of 1,000 × 100, 3 inputs; tasks/s"
 const BAG: Figure = Figure::new("bag-100: shuffle of 100 by 100 pieces; tasks/s");
 const NUMPY: Figure =
     Figure::new("numpy-100: 100 × 100 blocks and their transposes, summed; tasks/s");
+const GROUPBY: Figure = Figure::new("groupby of 20,000 partitions, reduced in eights; tasks/s");
+const JOIN: Figure = Figure::new("join of 2 tables of 100 partitions; tasks/s");
+const XARRAY: Figure = Figure::new("xarray: 20,000 chunks cut anew, means by season; tasks/s");
+const WORDBAG: Figure = Figure::new("wordbag: 20,000 chains of three that meet; tasks/s");
 const TREE_CPU: Figure = Figure::at_most("scheduler's time a task, tree; µs", 1.0);
 const MERGE_CPU: Figure = Figure::at_most("scheduler's time a task, merge; µs", 1.0);
 const STENCIL_CPU: Figure = Figure::at_most("scheduler's time a task, stencil; µs", 1.0);
 
 #[raddle::task]
-fn one(x: u64) -> u64 {
+pub(crate) fn one(x: u64) -> u64 {
     x
 }
 
 #[raddle::task]
-fn add(a: u64, b: u64) -> u64 {
+pub(crate) fn add(a: u64, b: u64) -> u64 {
     a.wrapping_add(b)
 }
 
 #[raddle::task]
-fn sum(values: Vec<u64>) -> u64 {
+pub(crate) fn sum(values: Vec<u64>) -> u64 {
     values.into_iter().fold(0, u64::wrapping_add)
 }
 
@@ -68,6 +72,10 @@ pub(crate) async fn measure(bench: &mut Bench) -> raddle::Result<()> {
     let stencil_took = clocked(&client, stencil(&client, 1_000, 100)).await?;
     let bag_took = clocked(&client, bag(&client, 100)).await?;
     let numpy_took = clocked(&client, numpy(&client, 100)).await?;
+    let groupby_took = clocked(&client, families::groupby(&client, smaller(20_000))).await?;
+    let join_took = clocked(&client, families::join(&client, 100)).await?;
+    let xarray_took = clocked(&client, families::xarray(&client, smaller(20_000) as usize)).await?;
+    let wordbag_took = clocked(&client, families::wordbag(&client, smaller(20_000))).await?;
     for (figure, took) in [
         (TREE, &tree_took),
         (LONG_TREE, &long_tree),
@@ -76,6 +84,10 @@ pub(crate) async fn measure(bench: &mut Bench) -> raddle::Result<()> {
         (STENCIL, &stencil_took),
         (BAG, &bag_took),
         (NUMPY, &numpy_took),
+        (GROUPBY, &groupby_took),
+        (JOIN, &join_took),
+        (XARRAY, &xarray_took),
+        (WORDBAG, &wordbag_took),
     ] {
         bench.report.ours(figure, took.rate());
     }

@@ -12,6 +12,7 @@ mod bench;
 mod busy;
 mod core_alone;
 mod cpu;
+mod families;
 mod floor;
 mod graphs;
 mod group;

@@ -10,6 +10,7 @@ const HELP: &str = "\
 usage: cargo bench -p raddle --bench suite -- [OPTION]…
   --rounds N        how often everything is measured (default 7)
   --quick           a tenth of the tasks
+  --tenfold         ten times the tasks, whatever their figures are called
   --only A,B,…      these groups alone; see below
   --no-peers        without other schedulers
   --write FOLDER    also write suite.md, suite.json and suite.svg there
@@ -21,8 +22,8 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     /// What is measured, in this order.
     pub(crate) groups: Vec<Group>,
-    /// What numbers of tasks are divided by.
-    pub(crate) smaller: u64,
+    /// What numbers of tasks are multiplied with.
+    pub(crate) scale: f64,
     /// Whether other schedulers are measured, too.
     pub(crate) peers: bool,
     /// Where the figures go, beside the terminal.
@@ -33,7 +34,7 @@ impl Options {
     /// The arguments of this process. An error is what to tell the user.
     pub(crate) fn of_process() -> Result<Self, String> {
         let mut options =
-            Self { rounds: 7, groups: Group::ALL.to_vec(), smaller: 1, peers: true, write: None };
+            Self { rounds: 7, groups: Group::ALL.to_vec(), scale: 1.0, peers: true, write: None };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
@@ -45,7 +46,8 @@ impl Options {
                     let rounds = text.parse().map_err(|_| format!("{text} is not a number"))?;
                     options.rounds = rounds;
                 }
-                "--quick" => options.smaller = 10,
+                "--quick" => options.scale = 0.1,
+                "--tenfold" => options.scale = 10.0,
                 "--only" => {
                     options.groups = value()?.split(',').map(group).collect::<Result<_, _>>()?;
                 }

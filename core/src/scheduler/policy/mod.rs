@@ -113,11 +113,13 @@ pub fn may_be_followed(config: &Config, state: &State, task: TaskId) -> bool {
 /// The worker on which every missing input of `task` is processing, if the task is to follow them
 /// there now: not if what is known of them is too large already.
 pub fn follow(config: &Config, state: &State, task: TaskId) -> Option<WorkerId> {
-    if state.spec_of(task).needs_resources() || is_too_large(state, task) {
+    if state.spec_of(task).needs_resources() {
         return None;
     }
-    match config.policy {
+    let worker = match config.policy {
         Policy::EarliestStart => follow::follow(state, task),
         Policy::Random => random::follow(config.seed, state, task),
-    }
+    }?;
+    // Last: it looks at all inputs, and this is asked for each of them.
+    (!is_too_large(state, task)).then_some(worker)
 }
