@@ -8,6 +8,7 @@
 mod able;
 mod reports;
 mod rules;
+mod sharing;
 mod wishes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +54,11 @@ enum Fact {
 #[derive(Clone, Debug)]
 struct Task {
     inputs: Vec<Key>,
+    /// The client for which it was submitted first.
+    process: Option<ConnectionId>,
     wants: Vec<Who>,
+    /// Who called it off for itself alone.
+    called_off: Vec<Who>,
     retries: u32,
     retries_left: u32,
     deaths: u32,

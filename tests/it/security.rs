@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use raddle::prelude::*;
 use raddle::{Credentials, Error, Result};
+use raddle_net::hello::Role;
+use raddle_net::messages::{ClientMessage, Failure, SchedulerToClient};
 use raddle_tests::proxy::Proxy;
 use raddle_tests::{add, blob, logged, verify};
 use rustix::process::Signal;
 
-use crate::support::{APP, Program, RADDLE, Scratch, test, within_limit};
+use crate::support::{APP, Program, RADDLE, Scratch, test, threads, within_limit};
 use crate::wire::Wire;
 
 #[test]
@@ -172,5 +174,29 @@ fn a_cluster_by_hand_may_have_a_token_alone() {
     test(async || {
         let scratch = Scratch::new("token")?;
         by_hand(&scratch, &["token"], false, "tcp://").await
+    });
+}
+
+#[test]
+fn what_another_client_has_is_not_there_until_it_is_published() {
+    test(async || {
+        let (cluster, client) = threads(1).await?;
+        let value = client.submit(add(1, 2).key("a name that can be guessed"));
+        assert_eq!(value.clone().await?, 3);
+        let mut stranger = Wire::greet(cluster.address(), Role::Client, 77)?;
+        let want = ClientMessage::Want { keys: vec![value.key()] };
+        stranger.say(&want)?;
+        let heard: Vec<SchedulerToClient> = stranger.hear()?;
+        let [SchedulerToClient::Erred { key, failure, .. }] = &heard[..] else {
+            panic!("{heard:?}")
+        };
+        assert_eq!(*key, value.key());
+        assert!(matches!(**failure, Failure::Lost { .. }), "{failure:?}");
+        client.publish("for all", std::slice::from_ref(&value)).await?;
+        stranger.say(&want)?;
+        let heard: Vec<SchedulerToClient> = stranger.hear()?;
+        let there = |word: &SchedulerToClient| matches!(word, SchedulerToClient::InMemory { .. });
+        assert!(heard.iter().any(there), "{heard:?}");
+        cluster.close().await
     });
 }

@@ -87,6 +87,13 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Whether what a client wants is published: it is of the cluster's own, and is not the one for
+    /// which tasks are computed whoever wants them.
+    pub(super) fn publishes(&self, client: ClientId) -> bool {
+        let is_own = |client: &Client| client.channel == Channel::Cluster;
+        self.state.client(client).is_some_and(is_own) && self.detached != Some(client)
+    }
+
     /// Whether a client of the cluster's own has something to want.
     pub(super) fn is_own(&self, client: ClientId) -> bool {
         let published = || self.datasets.values().any(|dataset| dataset.client == client);

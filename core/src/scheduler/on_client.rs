@@ -245,7 +245,7 @@ impl Scheduler {
         let mut dependencies = SmallVec::with_capacity(new.dependencies.len());
         let mut unknown = None;
         for key in &new.dependencies {
-            match self.state.find(*key) {
+            match self.shared(client, *key) {
                 Some(task) => dependencies.push(task),
                 None => unknown = unknown.or(Some(*key)),
             }

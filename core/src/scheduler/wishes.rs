@@ -31,6 +31,7 @@ impl Scheduler {
         let failure = Arc::new(Failure::Cancelled);
         if !force && self.is_wanted_by_others(client, task) {
             self.release_want(client, task, turn);
+            self.state.note_called_off(client, task);
             self.to_client(client, SchedulerToClient::Erred { key, blame: key, failure }, turn);
         } else {
             turn.recommend(task, Goal::Erred { blame: key, failure });
@@ -90,18 +91,37 @@ impl Scheduler {
     /// The client wants tasks that it knows from somebody else.
     pub(super) fn on_want(&mut self, client: ClientId, keys: &[Key], turn: &mut Turn<'_>) {
         for key in keys {
-            match self.state.find(*key) {
+            match self.shared(client, *key) {
                 Some(task) => self.want_again(client, task, turn),
                 None => self.tell_unknown(client, *key, turn),
             }
         }
     }
 
+    /// The task of this key, if the client may have its value: its process has submitted it, or wants it,
+    /// itself or by a run, or did until it called it off; or it is published. To others it is as if there
+    /// were none.
+    pub(super) fn shared(&self, client: ClientId, key: Key) -> Option<TaskId> {
+        let known = self.state.client(client);
+        let process = |client: ClientId| {
+            self.state.client(client).and_then(|known| known.parent).unwrap_or(client)
+        };
+        let own = process(client);
+        let is_shared = |id: &TaskId| {
+            let task = self.state.task(*id);
+            let shares = |other: &ClientId| process(*other) == own || self.publishes(*other);
+            task.priority.client == own.0
+                || known.is_some_and(|known| known.called_off.contains(id))
+                || task.clients.iter().any(shares)
+        };
+        self.state.find(key).filter(is_shared)
+    }
+
     /// The client wants these tasks computed again, if they failed.
     pub(super) fn on_retry(&mut self, client: ClientId, keys: &[Key], turn: &mut Turn<'_>) {
         let mut known = Vec::with_capacity(keys.len());
         for key in keys {
-            match self.state.find(*key) {
+            match self.shared(client, *key) {
                 Some(task) => {
                     // It may have called it off before, and heard so: that does not count any more.
                     if self.state.want(client, task) && self.kind(task) != Kind::Erred {

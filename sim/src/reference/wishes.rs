@@ -32,6 +32,9 @@ impl Reference {
             self.set(key, BY_ITSELF);
         } else {
             self.unwant(key, who);
+            if let Some(task) = self.tasks.get_mut(&key) {
+                task.called_off.push(who);
+            }
         }
         self.settle();
     }
@@ -91,9 +94,10 @@ impl Reference {
     /// What is upstream of these and has failed first runs again, and so does all that failed
     /// because of that alone.
     pub(super) fn retry(&mut self, who: Who, keys: &[Key]) {
+        let keys: Vec<Key> = keys.iter().copied().filter(|key| self.is_shared(who, *key)).collect();
         keys.iter().for_each(|key| self.want(who, *key));
         self.settle();
-        let asked = self.failed_upstream(keys);
+        let asked = self.failed_upstream(&keys);
         let mut again = BTreeSet::new();
         loop {
             let more = |key: &Key| !again.contains(key) && self.runs_again(*key, &asked, &again);
@@ -160,7 +164,13 @@ impl Reference {
             ClientMessage::Locate { .. } => {}
             ClientMessage::Query { query, .. } => self.query(who, query),
             ClientMessage::Retry { keys } => self.retry(who, keys),
-            ClientMessage::Want { keys } => keys.iter().for_each(|key| self.want(who, *key)),
+            ClientMessage::Want { keys } => {
+                for key in keys {
+                    if self.is_shared(who, *key) {
+                        self.want(who, *key);
+                    }
+                }
+            }
             ClientMessage::Release { keys, .. } => {
                 keys.iter().for_each(|key| self.unwant(*key, who))
             }
@@ -179,12 +189,15 @@ impl Reference {
         let specs = self.specs.get(&who);
         let spec = specs.and_then(|specs| specs.get(new.spec.0 as usize)).cloned();
         let spec = spec.unwrap_or_default();
-        let known = |key: &&Key| self.tasks.contains_key(*key);
+        let known = |key: &&Key| self.is_shared(who, **key);
         let inputs: Vec<Key> = new.dependencies.iter().filter(known).copied().collect();
         let orphan = inputs.len() < new.dependencies.len();
+        let process = self.process(who);
         let task = self.tasks.entry(new.key).or_insert_with(|| Task {
             inputs,
+            process,
             wants: Vec::new(),
+            called_off: Vec::new(),
             retries: spec.options.retries,
             retries_left: spec.options.retries,
             deaths: 0,

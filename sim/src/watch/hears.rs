@@ -196,7 +196,7 @@ impl Watch {
             ClientMessage::Retry { keys } | ClientMessage::Want { keys } => {
                 self.disturbances += 1;
                 for key in keys {
-                    if let Some(task) = self.find(*key) {
+                    if let Some(task) = self.find(*key).filter(|task| self.is_shared(who, *task)) {
                         self.want(who, task);
                     }
                 }
@@ -218,7 +218,7 @@ impl Watch {
             let number = u32::try_from(self.tasks.len()).expect("four billion tasks do not fit");
             let specs = self.specs.get(&who);
             let spec = specs.and_then(|specs| specs.get(new.spec.0 as usize)).cloned();
-            self.tasks.push(TaskLog::new(new, &spec.unwrap_or_default()));
+            self.tasks.push(TaskLog::new(new, &spec.unwrap_or_default(), self.process(who)));
             self.names.insert(new.key, number);
             self.edges += new.dependencies.len() as u64;
             for input in &new.dependencies {
@@ -229,6 +229,32 @@ impl Watch {
             number
         });
         self.want(who, task);
+    }
+
+    /// Whether a client may have what a task makes: its process wants it or wanted it, or it is
+    /// published.
+    fn is_shared(&self, who: Who, task: u32) -> bool {
+        let (task, process) = (self.task(task), self.process(who));
+        let shares = |other: Who| match other {
+            Who::Client(_) | Who::Run(_) => self.process(other) == process,
+            Who::Dataset(_) => true,
+            Who::Detached => false,
+        };
+        let present = task.wants.iter().map(|want| want.who);
+        let former = task.former.iter().copied().filter(|who| !matches!(who, Who::Dataset(_)));
+        task.process == process || present.chain(former).any(shares)
+    }
+
+    /// The client for which it speaks.
+    fn process(&self, who: Who) -> Option<ConnectionId> {
+        match who {
+            Who::Client(connection) => Some(connection),
+            Who::Run(run) => {
+                let run = self.runs.get(usize::try_from(run.checked_sub(1)?).ok()?)?;
+                self.task(run.task).process
+            }
+            Who::Dataset(_) | Who::Detached => None,
+        }
     }
 
     fn want(&mut self, who: Who, task: u32) {

@@ -33,6 +33,8 @@ pub(super) struct Want {
 #[derive(Clone, Debug)]
 pub(super) struct TaskLog {
     pub(super) key: Key,
+    /// The client for which it was submitted first.
+    pub(super) process: Option<ConnectionId>,
     /// Who wants it, as the scheduler has heard.
     pub(super) wants: Vec<Want>,
     /// Who wanted it once.
@@ -60,9 +62,10 @@ pub(super) struct TaskLog {
 }
 
 impl TaskLog {
-    pub(super) fn new(new: &NewTask, spec: &TaskSpec) -> Self {
+    pub(super) fn new(new: &NewTask, spec: &TaskSpec, process: Option<ConnectionId>) -> Self {
         Self {
             key: new.key,
+            process,
             wants: Vec::new(),
             former: Vec::new(),
             dependents: Vec::new(),

@@ -25,6 +25,9 @@ pub struct Client {
     pub specs: Vec<SpecId>,
     /// Tasks it wants.
     pub wants: BTreeSet<TaskId>,
+    /// Tasks that it called off, and that went on for others: it may want them again. Some may not be
+    /// known any more.
+    pub called_off: BTreeSet<TaskId>,
     /// Workers whose address it was told.
     pub peers: BTreeSet<WorkerId>,
     /// The submission it is at: its own number, and the scheduler's.
@@ -45,6 +48,7 @@ impl Client {
             name,
             specs: Vec::new(),
             wants: BTreeSet::new(),
+            called_off: BTreeSet::new(),
             peers: BTreeSet::new(),
             submission: None,
             depth,
@@ -98,6 +102,16 @@ impl State {
             self.touched.wish(client, id);
         }
         removed
+    }
+
+    /// The client may want a task again that it has called off, and that goes on for others.
+    pub fn note_called_off(&mut self, client: ClientId, id: TaskId) {
+        let Some(known) = self.clients.get_mut(&client) else { return };
+        known.called_off.insert(id);
+        // Now and then, so that there are never more than twice as many as are known.
+        if known.called_off.len().is_power_of_two() {
+            known.called_off.retain(|id| self.tasks.contains_key(*id));
+        }
     }
 
     /// Takes in a client.

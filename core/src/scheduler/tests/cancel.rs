@@ -67,7 +67,7 @@ fn a_queued_task_is_called_off() {
 fn a_task_that_another_client_needs_is_called_off_for_the_one_only() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[]), task(2, &[1])]);
-    cluster.submit(BOB, &[task(3, &[2])]);
+    cluster.borrow(&[2], &[task(3, &[2])]);
     assert_eq!(cluster.cancel(ANN, 1), vec![tells(ANN, erred(1, 1, &cancelled()))]);
     let next = compute(1, run_of(2, 2, &[input(1, 1, &[1])]));
     assert_eq!(cluster.finish(1, 1, 1), vec![next]);
@@ -77,7 +77,7 @@ fn a_task_that_another_client_needs_is_called_off_for_the_one_only() {
 fn by_force_a_task_is_called_off_for_all() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[])]);
-    cluster.submit(BOB, &[task(2, &[1])]);
+    cluster.borrow(&[1], &[task(2, &[1])]);
     let out = cluster.says(ANN, ClientMessage::Cancel { keys: vec![key(1)], force: true });
     let all = vec![
         free(1, 1, 1),

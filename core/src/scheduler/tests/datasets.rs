@@ -68,6 +68,37 @@ fn what_is_published_is_not_called_off_but_by_force() {
 }
 
 #[test]
+fn what_another_client_has_is_as_if_it_were_not_there_unless_it_is_shared() {
+    let mut cluster = Cluster::of(&[2]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    cluster.finish(1, 1, 1);
+    let reason = "1-1 is not known to the scheduler, or not to be wanted";
+    let unknown = vec![tells(BOB, erred(1, 1, &lost(reason)))];
+    let retry =
+        |cluster: &mut Cluster| cluster.says(BOB, ClientMessage::Retry { keys: vec![key(1)] });
+    assert_eq!(want(&mut cluster, BOB, &[1]), unknown);
+    assert_eq!(retry(&mut cluster), unknown);
+    let needs = lost("it depends on 1-1, which is not known, or is no more");
+    assert_eq!(cluster.submit(BOB, &[task(2, &[1])]), vec![tells(BOB, erred(2, 1, &needs))]);
+    // Whoever submits the same has the same.
+    let done = vec![tells(BOB, introduced(1)), tells(BOB, in_memory(1, 1, 1))];
+    assert_eq!(cluster.submit(BOB, &[task(1, &[])]), done);
+    assert_eq!(cluster.release(BOB, &[1]), vec![]);
+    assert_eq!(want(&mut cluster, BOB, &[1]), unknown);
+    publish(&mut cluster, ANN, &[1]);
+    assert_eq!(want(&mut cluster, BOB, &[1]), vec![tells(BOB, in_memory(1, 1, 1))]);
+}
+
+#[test]
+fn what_is_computed_whoever_wants_it_is_not_published() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    cluster.says(ANN, ClientMessage::Detach { keys: vec![key(1)] });
+    let reason = "1-1 is not known to the scheduler, or not to be wanted";
+    assert_eq!(want(&mut cluster, BOB, &[1]), vec![tells(BOB, erred(1, 1, &lost(reason)))]);
+}
+
+#[test]
 fn what_is_not_known_cannot_be_wanted() {
     let mut cluster = Cluster::of(&[1]);
     let reason = "1-9 is not known to the scheduler, or not to be wanted";

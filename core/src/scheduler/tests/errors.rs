@@ -24,7 +24,7 @@ fn a_retry_is_a_new_run_and_only_the_last_failure_is_told() {
 fn dependents_fail_with_the_error_and_the_blame_of_the_root() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[]), task(2, &[1])]);
-    cluster.submit(BOB, &[task(3, &[2])]);
+    cluster.borrow(&[2], &[task(3, &[2])]);
     let failure = broke("tcp://w1:1", 1);
     let all = vec![
         tells(ANN, erred(1, 1, &failure)),
@@ -40,7 +40,7 @@ fn what_depends_on_a_failed_task_fails_at_once() {
     cluster.submit(ANN, &[task(1, &[])]);
     cluster.fail(1, 1, 1);
     let failure = broke("tcp://w1:1", 1);
-    let out = cluster.submit(BOB, &[task(2, &[1]), task(3, &[2])]);
+    let out = cluster.borrow(&[1], &[task(2, &[1]), task(3, &[2])]);
     assert_eq!(out, vec![tells(BOB, erred(2, 1, &failure)), tells(BOB, erred(3, 1, &failure))]);
 }
 

@@ -146,6 +146,18 @@ impl Cluster {
         self.says(client, ClientMessage::Submit { submission: 1, tasks: tasks.to_vec() })
     }
 
+    /// Bob submits tasks that need what Ann has, and publishes until they are known. He does not want
+    /// that afterwards.
+    fn borrow(&mut self, from_ann: &[u64], tasks: &[NewTask]) -> Vec<Effect> {
+        let keys: Vec<Key> = from_ann.iter().copied().map(key).collect();
+        self.ask(ANN, Query::Publish { name: "lent".to_owned(), keys: keys.clone() });
+        self.says(BOB, ClientMessage::Want { keys });
+        self.ask(ANN, Query::Unpublish("lent".to_owned()));
+        let out = self.submit(BOB, tasks);
+        self.release(BOB, from_ann);
+        out
+    }
+
     fn release(&mut self, client: ConnectionId, tasks: &[u64]) -> Vec<Effect> {
         let keys = tasks.iter().copied().map(key).collect();
         self.says(client, ClientMessage::Release { keys, answer: false })

@@ -54,7 +54,7 @@ fn a_release_leaves_alone_what_another_client_wants() {
 fn an_input_stays_for_the_dependent_of_another_client() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[])]);
-    cluster.submit(BOB, &[task(2, &[1])]);
+    cluster.borrow(&[1], &[task(2, &[1])]);
     assert_eq!(cluster.release(ANN, &[1]), vec![]);
     let of_bob = Priority { submission: 2, order: 2, client: 2, ..Priority::default() };
     let ready = Compute { priority: of_bob, ..run_of(2, 2, &[input(1, 1, &[1])]) };

@@ -15,7 +15,7 @@ fn detach(cluster: &mut Cluster, client: ConnectionId, task: u64) -> Vec<Effect>
 fn what_failed_first_runs_again_and_so_does_all_that_failed_because_of_it() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[]), task(2, &[1])]);
-    cluster.submit(BOB, &[task(3, &[2])]);
+    cluster.borrow(&[2], &[task(3, &[2])]);
     cluster.fail(1, 1, 1);
     let all = vec![
         tells(ANN, recomputing(1)),
@@ -99,7 +99,9 @@ fn a_cancelled_task_can_be_retried() {
     cluster.cancel(ANN, 1);
     let again = vec![tells(ANN, recomputing(1)), compute(1, run_of(1, 2, &[]))];
     assert_eq!(retry(&mut cluster, ANN, &[1]), again);
-    // And once more, by somebody who did not want it before.
+    // And once more, by somebody who had it before and called it off.
+    cluster.submit(BOB, &[task(1, &[])]);
+    cluster.cancel(BOB, 1);
     cluster.cancel(ANN, 1);
     let again =
         vec![tells(ANN, recomputing(1)), tells(BOB, recomputing(1)), compute(1, run_of(1, 3, &[]))];
@@ -110,7 +112,7 @@ fn a_cancelled_task_can_be_retried() {
 fn who_called_off_what_goes_on_for_others_can_want_it_again() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task(1, &[])]);
-    cluster.says(BOB, ClientMessage::Want { keys: vec![key(1)] });
+    cluster.submit(BOB, &[task(1, &[])]);
     let called_off = Arc::new(Failure::Cancelled);
     assert_eq!(cluster.cancel(BOB, 1), vec![tells(BOB, erred(1, 1, &called_off))]);
     assert_eq!(retry(&mut cluster, BOB, &[1]), vec![tells(BOB, recomputing(1))]);

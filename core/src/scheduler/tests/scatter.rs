@@ -46,7 +46,7 @@ fn data_that_is_on_its_way_takes_no_room() {
 fn data_whose_client_goes_first_is_lost_to_all() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task_of(DATA, 1, &[])]);
-    cluster.submit(BOB, &[task(2, &[1])]);
+    cluster.borrow(&[1], &[task(2, &[1])]);
     let failure = gone(1, "the client that had it went before it was sent");
     let out = cluster.hang_up(ANN);
     assert_eq!(out, vec![free(1, 1, 1), tells(BOB, erred(2, 1, &failure))]);

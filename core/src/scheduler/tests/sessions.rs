@@ -57,7 +57,7 @@ fn a_worker_that_comes_back_goes_on_where_it_was() {
         vec![tells(ANN, introduced(1)), tells(ANN, in_memory(1, 1, 1))]
     );
     cluster.drop_worker(1);
-    assert_eq!(cluster.submit(BOB, &[task(3, &[1])]), vec![]);
+    assert_eq!(cluster.borrow(&[1], &[task(3, &[1])]), vec![]);
     let run = Compute { priority: second(3), ..run_of(3, 3, &[input(1, 1, &[1])]) };
     assert_eq!(cluster.resume(1), vec![compute(1, run)]);
     assert_eq!(cluster.scheduler.next_deadline(), None);
