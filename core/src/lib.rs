@@ -18,7 +18,7 @@
 //! they tried by the cells of [`matrix`]: `Scheduler::cells` and `Worker::cells`.
 //!
 //! There is no clock, no thread, no socket and no entropy here: time is an argument, chance is
-//! [`random::hash`]. The machines share names and messages with `raddle-net`, and never name its
+//! [`random::hash`]. When a worker has too much in memory, [`memory`] says. The machines share names and messages with `raddle-net`, and never name its
 //! codec or frames. They never import one another.
 //!
 //! To read it in order: [`scheduler::Event`], [`scheduler::Effect`], `scheduler/state/task.rs`,
@@ -27,6 +27,7 @@
 pub mod client;
 pub mod keys;
 pub mod matrix;
+pub mod memory;
 pub mod random;
 mod ranked;
 pub mod scheduler;

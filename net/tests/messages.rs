@@ -108,8 +108,8 @@ every_variant_is_drawn!(
     WorkerMessage,
     worker_message(),
     [
-        Register, Finished, Failed, Started, Fetched, Goodbye, Locate, Note, FromRun, Retire,
-        Recalled
+        Register, Finished, Failed, Started, Fetched, Goodbye, Locate, Memory, Note, FromRun,
+        Retire, Recalled
     ]
 );
 every_variant_is_drawn!(every_request_is_drawn, PeerRequest, peer_request(), [Get, Put]);

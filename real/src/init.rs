@@ -291,6 +291,7 @@ pub(crate) fn worker_options(
     .to_owned();
     options.threads = threads.unwrap_or_else(default_threads);
     options.name = name;
+    options.has_process = true;
     Ok(options)
 }
 

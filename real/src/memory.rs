@@ -1,19 +1,15 @@
 //! How much memory this process may use: what is said, or what its control group allows, or what the
-//! machine has.
+//! machine has; and how much it uses.
 //!
 //! This module must not know what is done when there is not enough.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::store::Bounds;
+use raddle_core::memory::{Limits, WHOLE};
 
-/// How much of its memory limit a worker fills with values before some go to disk, in thousandths.
-const TARGET: u64 = 600;
-/// How much it may fill with values before bodies wait for the disk.
-const PAUSE: u64 = 800;
-/// All of it.
-pub(crate) const WHOLE: u64 = 1_000;
+/// One part of so many of what a worker may use may be on its way to it.
+const INCOMING: u64 = 10;
 
 /// What memory a worker may use, and what it does with more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,21 +22,33 @@ pub(crate) struct MemoryOptions {
     pub(crate) spill_directory: Option<PathBuf>,
 }
 
+/// Bytes that may be on their way to a worker that may use `limit`.
+pub(crate) const fn incoming(limit: u64) -> u64 {
+    limit / INCOMING
+}
+
+/// Bytes of this process that are in memory, where the operating system says so.
+pub(crate) fn resident() -> Option<u64> {
+    let pages = fs::read_to_string("/proc/self/statm").ok()?;
+    let resident: u64 = pages.split_whitespace().nth(1)?.parse().ok()?;
+    resident.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)
+}
+
 impl MemoryOptions {
     /// What may be in memory of a worker that may use `limit`.
-    pub(crate) fn bounds(&self, limit: Option<u64>) -> Bounds {
-        match (limit, self.target.unwrap_or(TARGET)) {
+    pub(crate) fn limits(&self, limit: Option<u64>) -> Limits {
+        match (limit, self.target) {
             // In the simulation nothing may wait for a disk.
-            _ if cfg!(madsim) => Bounds::NONE,
-            (None, _) | (_, 0) => Bounds::NONE,
-            (Some(limit), target) => {
-                let of = |share: u64| {
-                    u64::try_from(u128::from(limit) * u128::from(share) / u128::from(WHOLE))
-                };
-                let target = of(target).unwrap_or(u64::MAX);
-                Bounds { target, pause: of(PAUSE).unwrap_or(u64::MAX).max(target) }
-            }
+            _ if cfg!(madsim) => Limits::NONE,
+            (None, _) | (_, Some(0)) => Limits::NONE,
+            (Some(limit), target) => Limits::of(limit, target),
         }
+    }
+
+    /// What one of so many workers may use that share a machine, if nothing else is said.
+    pub(crate) fn shared_by(self, workers: usize) -> Self {
+        let share = |limit: u64| limit / u64::try_from(workers.max(1)).unwrap_or(u64::MAX);
+        Self { limit: self.limit.or_else(|| limit().map(share)), ..self }
     }
 
     /// Where values go.
@@ -166,6 +174,27 @@ mod tests {
         let limit = limit_below(&root);
         fs::remove_dir_all(root).expect("it is ours");
         limit
+    }
+
+    #[test]
+    fn workers_that_share_a_machine_share_its_memory_unless_it_is_said_what_each_may_use() {
+        let shared = |limit, workers| {
+            let options = MemoryOptions { limit, ..MemoryOptions::default() };
+            options.shared_by(workers).limit
+        };
+        assert_eq!(shared(Some(100), 4), Some(100));
+        assert_eq!(shared(None, 4), limit().map(|limit| limit / 4));
+        assert_eq!(shared(None, 0), limit());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_in_memory_is_measured() {
+        let (before, size) = (resident().expect("on Linux"), 64 << 20);
+        let filled = std::hint::black_box(vec![1_u8; size]);
+        let after = resident().expect("on Linux");
+        assert!(after > before + size as u64 / 2, "{before}, {after}");
+        drop(filled);
     }
 
     #[test]

@@ -12,12 +12,13 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use raddle_core::memory::WHOLE;
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::credentials::Credentials;
 use crate::init::flags;
-use crate::memory::{self, MemoryOptions};
+use crate::memory::MemoryOptions;
 use crate::ports::Reach;
 use crate::resources::{self, Resources};
 use crate::rt::oneshot;
@@ -88,7 +89,7 @@ impl Program {
             command.arg(flags::MEMORY_LIMIT).arg(limit.to_string());
         }
         if let Some(target) = self.memory.target {
-            let share = target as f64 / memory::WHOLE as f64;
+            let share = target as f64 / WHOLE as f64;
             command.arg(flags::MEMORY_TARGET).arg(share.to_string());
         }
         if let Some(folder) = &self.memory.spill_directory {

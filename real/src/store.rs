@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
+use raddle_core::memory::Limits;
 use raddle_core::time::{Duration, Instant};
 use raddle_net::names::RunId;
 
@@ -21,15 +22,6 @@ pub(crate) const REST: Duration = Duration::from_millis(1_000);
 /// Values that are looked at for one that is on disk already, while nothing is written.
 const LOOK: usize = 64;
 
-/// Bytes of values in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bounds {
-    /// Beyond these some go to disk.
-    pub(crate) target: u64,
-    /// Beyond these no body begins while some are on their way.
-    pub(crate) pause: u64,
-}
-
 /// Values by run.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -42,9 +34,15 @@ pub(crate) struct Store {
     resident: u64,
     /// Of these, those that are being written.
     writing: u64,
-    bounds: Bounds,
+    /// Bytes on disk alone.
+    spilled: u64,
+    limits: Limits,
+    /// Bytes in memory beyond which some go to disk: the target, or less.
+    allowed: u64,
     /// Nothing is written before.
     rests_until: Instant,
+    /// The disk failed when something was last written.
+    is_disk_refusing: bool,
 }
 
 /// A value. Invariant: in memory, on disk, or both.
@@ -88,16 +86,19 @@ pub(crate) struct Relief {
 }
 
 impl Store {
-    /// Holds nothing, and no more in memory than `bounds` say, if it can.
-    pub(crate) fn new(bounds: Bounds) -> Self {
+    /// Holds nothing, and no more in memory than `limits` say, if it can.
+    pub(crate) fn new(limits: Limits) -> Self {
         Self {
             held: BTreeMap::new(),
             by_use: BTreeMap::new(),
             uses: 0,
             resident: 0,
             writing: 0,
-            bounds,
+            spilled: 0,
+            limits,
+            allowed: limits.target,
             rests_until: Instant::ZERO,
+            is_disk_refusing: false,
         }
     }
 
@@ -124,6 +125,7 @@ impl Store {
             (None, Some(on_disk)) => {
                 let value = Arc::new(Value::from_disk(on_disk));
                 self.resident += value.nbytes();
+                self.spilled -= value.nbytes();
                 held.value = Some(Arc::clone(&value));
                 value
             }
@@ -146,6 +148,9 @@ impl Store {
             self.resident -= nbytes;
             self.writing -= if held.is_being_written { nbytes } else { 0 };
         }
+        if let (None, Some(on_disk)) = (&held.value, &held.on_disk) {
+            self.spilled -= on_disk.nbytes();
+        }
         Removed { value: held.value, piece: held.on_disk.map(|on_disk| on_disk.piece) }
     }
 
@@ -153,7 +158,7 @@ impl Store {
     pub(crate) fn relieve(&mut self, now: Instant) -> Relief {
         let mut relief = Relief::default();
         let may_write = now >= self.rests_until;
-        while self.resident - self.writing > self.bounds.target {
+        while self.resident - self.writing > self.allowed {
             let may_go = |(_, run): &(&u64, &RunId)| {
                 may_write || self.held.get(run).is_some_and(|held| held.on_disk.is_some())
             };
@@ -165,6 +170,7 @@ impl Store {
             let value = held.value.take().expect("only what is in memory is used");
             if held.on_disk.is_some() {
                 self.resident -= value.nbytes();
+                self.spilled += value.nbytes();
                 relief.dropped.push(value);
             } else {
                 self.writing += value.nbytes();
@@ -183,9 +189,11 @@ impl Store {
             return Removed { value: None, piece: Some(piece) };
         };
         held.on_disk = Some(value.to_disk(piece));
-        let value = held.value.take();
-        self.resident -= value.as_ref().map_or(0, |value| value.nbytes());
-        Removed { value, piece: None }
+        let removed = held.value.take();
+        self.resident -= value.nbytes();
+        self.spilled += value.nbytes();
+        self.is_disk_refusing = false;
+        Removed { value: removed, piece: None }
     }
 
     /// `value` of `run` could not be written at `now`: it stays in memory, and if that was not its own
@@ -199,6 +207,7 @@ impl Store {
     ) {
         if why == Unwritten::Disk {
             self.rests_until = now + REST;
+            self.is_disk_refusing = true;
         }
         if let Some(held) = self.writing(run, value) {
             held.stays = why == Unwritten::Value;
@@ -208,7 +217,27 @@ impl Store {
 
     /// Whether bodies should wait until something has been written.
     pub(crate) const fn is_choked(&self) -> bool {
-        self.writing > 0 && self.resident > self.bounds.pause
+        self.writing > 0 && self.resident > self.limits.pause
+    }
+
+    /// From now on values of no more bytes than this stay in memory, if that is less than the target.
+    pub(crate) fn allow(&mut self, bytes: u64) {
+        self.allowed = bytes.min(self.limits.target);
+    }
+
+    /// Bytes of values in memory, and those of them that are on their way to disk.
+    pub(crate) const fn in_memory(&self) -> (u64, u64) {
+        (self.resident, self.writing)
+    }
+
+    /// Bytes of values on disk alone.
+    pub(crate) const fn spilled(&self) -> u64 {
+        self.spilled
+    }
+
+    /// Whether the disk failed when something was last written.
+    pub(crate) const fn is_disk_refusing(&self) -> bool {
+        self.is_disk_refusing
     }
 
     /// How many there are.
@@ -219,7 +248,7 @@ impl Store {
 
     /// Gives up everything.
     pub(crate) fn take_all(&mut self) -> Vec<Removed> {
-        (self.resident, self.writing) = (0, 0);
+        (self.resident, self.writing, self.spilled) = (0, 0, 0);
         self.by_use.clear();
         let held = mem::take(&mut self.held).into_values();
         held.map(|Held { value, on_disk, .. }| {
@@ -242,7 +271,7 @@ impl Store {
 
     /// It is used now.
     fn touch(&mut self, run: RunId) {
-        if self.bounds.target == u64::MAX {
+        if self.limits.target == u64::MAX {
             return;
         }
         let Some(held) = self.held.get_mut(&run).filter(|held| !held.stays) else { return };
@@ -252,11 +281,6 @@ impl Store {
         }
         self.by_use.insert(self.uses, run);
     }
-}
-
-impl Bounds {
-    /// Everything stays in memory.
-    pub(crate) const NONE: Self = Self { target: u64::MAX, pause: u64::MAX };
 }
 
 #[cfg(test)]
@@ -278,7 +302,8 @@ mod tests {
     }
 
     fn store(target: u64) -> Store {
-        Store::new(Bounds { target: target << 10, pause: (target << 10) + (target << 8) })
+        let pause = (target << 10) + (target << 8);
+        Store::new(Limits { target: target << 10, spill: pause, pause })
     }
 
     fn spill() -> Spill {
@@ -291,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_value_is_there_until_it_is_removed_and_each_handle_is_counted() {
-        let mut store = Store::new(Bounds::NONE);
+        let mut store = Store::new(Limits::NONE);
         assert!(store.insert(run(1), value(b'a', 3)).value.is_none());
         let handle = store.get(run(1)).unwrap();
         assert_eq!((Arc::strong_count(&handle), handle.nbytes()), (2, 3 << 10));
@@ -303,7 +328,7 @@ mod tests {
 
     #[test]
     fn everything_can_be_given_up_at_once() {
-        let mut store = Store::new(Bounds::NONE);
+        let mut store = Store::new(Limits::NONE);
         drop(store.insert(run(1), value(b'a', 1)));
         drop(store.insert(run(2), value(b'b', 2)));
         let replaced = store.insert(run(2), value(b'c', 3)).value.unwrap();
@@ -404,18 +429,20 @@ mod tests {
 
     /// What the counters say of what is held.
     fn check(store: &Store) {
-        let (mut resident, mut writing) = (0, 0);
+        let (mut resident, mut writing, mut spilled) = (0, 0, 0);
         for (run, held) in &store.held {
             let value = held.value.as_ref();
             assert!(value.is_some() || held.on_disk.is_some());
             let nbytes = value.map_or(0, |value| value.nbytes());
             resident += nbytes;
             writing += if held.is_being_written { nbytes } else { 0 };
+            let on_disk = held.on_disk.as_ref().filter(|_| value.is_none());
+            spilled += on_disk.map_or(0, |on_disk| on_disk.nbytes());
             let may_leave = value.is_some() && !held.is_being_written && !held.stays;
             assert_eq!(held.used.is_some(), may_leave);
             assert!(held.used.is_none_or(|used| store.by_use.get(&used) == Some(run)));
         }
-        assert_eq!((store.resident, store.writing), (resident, writing));
+        assert_eq!((store.in_memory(), store.spilled()), ((resident, writing), spilled));
         assert!(store.by_use.len() <= store.held.len());
     }
 

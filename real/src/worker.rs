@@ -6,6 +6,7 @@ mod core;
 mod door;
 mod execute;
 mod functions;
+mod gauge;
 mod nested;
 mod parting;
 mod shell;
@@ -22,13 +23,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use raddle_core::worker::Event;
+use raddle_core::worker::{Config, Event};
 use raddle_net::hello::{Hello, Role};
 use raddle_net::messages::{Registration, SchedulerToWorker, WorkerMessage};
 use raddle_net::names::Session;
 
 use self::core::Words;
 use self::door::Door;
+use self::gauge::Gauge;
 pub(crate) use self::parting::Parting;
 use self::shell::{Home, Shell};
 use self::spiller::Spiller;
@@ -62,6 +64,8 @@ pub(crate) struct WorkerOptions {
     pub(crate) threads: usize,
     /// What it may use.
     pub(crate) memory: MemoryOptions,
+    /// Whether the process is this worker's alone, so that what the process uses, it uses.
+    pub(crate) has_process: bool,
     /// What it has for tasks that need it.
     pub(crate) resources: Resources,
     /// Where it listens for those who want values: a name or an IP address.
@@ -99,6 +103,7 @@ impl WorkerOptions {
             name: None,
             threads: 1,
             memory: MemoryOptions::default(),
+            has_process: false,
             resources: Vec::new(),
             host: "127.0.0.1".to_owned(),
             credentials: Credentials::none(),
@@ -191,11 +196,12 @@ async fn live(
     let credentials = options.credentials.clone();
     let memory_limit = options.memory.limit.or_else(memory::limit);
     let home = Home {
-        bounds: options.memory.bounds(memory_limit),
+        config: config(options.threads, memory_limit),
+        gauge: Gauge::new(options.memory.limits(memory_limit), options.has_process),
         spiller: Spiller::new(options.memory.folder()),
         runtime,
     };
-    let shell = Shell::new(scheduler, address.clone(), options.threads, session, credentials, home);
+    let shell = Shell::new(scheduler, address.clone(), session, credentials, home);
     let close = CloseOnDrop(Arc::clone(&shell));
     #[cfg(madsim)]
     watch::begin(&shell);
@@ -218,6 +224,14 @@ async fn live(
     // The next life may have to listen at the same port. An error is the end that is waited for.
     let _ = closed.await;
     end
+}
+
+/// How the machine of a worker behaves that may use so much memory.
+fn config(nthreads: usize, memory_limit: Option<u64>) -> Config {
+    let usual = Config::default();
+    let incoming_bytes = memory_limit.map_or(usual.incoming_bytes, memory::incoming);
+    let message_bytes = usual.message_bytes.min(incoming_bytes);
+    Config { nthreads, incoming_bytes, message_bytes, ..usual }
 }
 
 /// Talks to the scheduler, on one connection after the other.

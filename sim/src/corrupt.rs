@@ -169,6 +169,7 @@ impl World {
                 | WorkerMessage::FromRun { .. }
                 | WorkerMessage::Goodbye
                 | WorkerMessage::Locate { .. }
+                | WorkerMessage::Memory(_)
                 | WorkerMessage::Note { .. }
                 | WorkerMessage::Recalled { .. }
                 | WorkerMessage::Register(_)

@@ -200,7 +200,7 @@ kinds! {
     "worker effect" WorkerEffect:
         Accept Close Execute Flush Forget Gather Leave Reject Resume Serve ServeBusy Stop ToRun
         ToScheduler;
-    "worker → scheduler" WorkerMessage: Register Finished Failed Started Fetched Goodbye Locate Note FromRun
+    "worker → scheduler" WorkerMessage: Register Finished Failed Started Fetched Goodbye Locate Memory Note FromRun
         Retire Recalled;
     "failure" TaskFailure:
         Cancelled Decode Disconnected Exited Failed Lost NoWorker Rejected Reschedule TimedOut WorkerDied;

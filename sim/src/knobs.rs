@@ -4,6 +4,7 @@
 //! It must not know which of them matter: the seed turns them.
 
 use raddle_core::client::Config as ClientConfig;
+use raddle_core::memory::Limits;
 use raddle_core::random::{below, hash};
 use raddle_core::time::Duration;
 use raddle_core::worker::Config as WorkerConfig;
@@ -45,6 +46,11 @@ pub(crate) fn worker(plan: &Plan, nthreads: u32, depth: Depth) -> WorkerConfig {
         retry_longest: turn(plan, 5, [usual.retry_longest, millis(10), usual.retry_longest]),
         track_touched: depth == Depth::Touched,
     }
+}
+
+/// When a worker of this plan says that its memory is full.
+pub(crate) fn memory(plan: &Plan) -> Limits {
+    turn(plan, 12, [Limits::NONE, Limits::of(100, None), Limits::of(10_000, None)])
 }
 
 /// Whether a client comes to a worker only through the scheduler: of all pairs none, a few, or most.

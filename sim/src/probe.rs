@@ -57,6 +57,8 @@ probes! {
     ForcedShared "a future that another client waits for is called off by force",
     FreedNested "a body that awaits tasks of its own is called off",
     FreedRunning "a run is freed whose body runs",
+    Full "a worker says that its memory is full",
+    FullWhole "a worker says that its memory is full, and no other one is there that is not",
     GatherFailed "a worker asks a holder that dies",
     GatherMissing "a worker asks for a value that is not there any more",
     GatherPartly "a worker is served a part of what it asked for",

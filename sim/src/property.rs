@@ -156,6 +156,8 @@ properties! {
         "A client comes to a worker through the scheduler only for so long, and goes itself after that way has failed.",
     Ending "s47-ending" Event
         "The scheduler ends for want of work only after it had none, and heard no client, for as long as configured.",
+    Full "s51-full" Event
+        "A worker whose memory is full is given nothing, not even a copy, until it says otherwise.",
     Settles "l1-settles" Quiescence
         "When nothing happens any more, everything that is wanted has settled.",
     WakeUp "l2-wake-up" Quiescence

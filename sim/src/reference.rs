@@ -102,6 +102,8 @@ struct Assigned {
 #[derive(Clone, Debug)]
 struct Colleague {
     is_away: bool,
+    /// Whether it said last that its memory is full.
+    is_full: bool,
     /// Whether it has said that it is about to leave.
     retires: bool,
     registration: Registration,

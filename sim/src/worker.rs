@@ -2,6 +2,7 @@
 //! die. Bodies that submit tasks are in `nested.rs`.
 
 mod bodies;
+mod pressure;
 mod process;
 mod values;
 
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use raddle_core::client::Event as ClientEvent;
+use raddle_core::memory::Pressure;
 use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::{Effect, Event, RequestId, Timer, Violation, Worker};
@@ -45,6 +47,8 @@ pub(crate) struct SimWorker {
     /// Bodies that were entered: whose, and when.
     pub(crate) running: BTreeMap<RunId, (Key, Instant)>,
     pub(crate) children: u64,
+    /// What it makes of what it has in memory.
+    pressure: Pressure,
     /// When it is woken next, at the latest.
     alarm: Option<Instant>,
     /// The kind of its last event.
@@ -200,6 +204,7 @@ impl World {
             self.worker_effect(worker, effect);
         }
         self.spare_worker_effects = out;
+        self.judge_memory(worker);
         if let Some(at) = alarm {
             self.at(at, Delivery::Worker(worker, Event::Tick));
         }

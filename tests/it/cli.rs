@@ -47,11 +47,15 @@ fn a_cluster_by_hand_runs_tasks_and_shows_its_status() {
         assert_eq!((&three).await?, 3);
 
         let mut status = Program::start(RADDLE, &["status", &address, "--json"])?;
-        let shown: Value = serde_json::from_str(&status.line()?).expect("JSON");
+        let mut shown: Value = serde_json::from_str(&status.line()?).expect("JSON");
         assert_eq!(status.end()?, (Some(0), String::new()));
+        // It is told now and then.
+        let process = shown["workers"][0].as_object_mut().and_then(|it| it.remove("process_bytes"));
+        assert!(process.is_some_and(|process| process.is_u64()));
         let expected = json!([{
             "id": "w1", "name": "by-hand", "address": at, "threads": 2, "memory_limit": 1 << 30,
             "processing": 0, "values": 1, "bytes": 8, "status": "running", "note": "",
+            "spilled_bytes": 0,
         }]);
         assert_eq!(shown["workers"], expected);
         assert_eq!((&shown["clients"], &shown["scheduler"]), (&json!(1), &json!(address)));

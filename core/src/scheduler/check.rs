@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use raddle_net::names::WorkerId;
 
-use super::state::{Channel, Client, ClientId, Duty, Kind, Presence, TaskId, TaskState};
+use super::state::{Channel, Client, ClientId, Duty, Kind, Presence, TaskId, TaskState, Worker};
 use super::{ConnectionId, Peer, Scheduler, Violation};
 
 impl Scheduler {
@@ -114,7 +114,23 @@ impl Scheduler {
         ensure(known, Violation::Connection(worker.connection))?;
         let waited_for = self.graces.contains_key(&worker.connection);
         let away = worker.presence == Presence::Away;
-        ensure(waited_for == away, Violation::Grace(worker.connection))
+        ensure(waited_for == away, Violation::Grace(worker.connection))?;
+        self.check_full(worker)
+    }
+
+    /// What is with a worker whose memory is full was asked back, if another one could have it.
+    fn check_full(&self, worker: &Worker) -> Result<(), Violation> {
+        if !worker.memory.is_full || self.state.index().open_workers() == 0 {
+            return Ok(());
+        }
+        let is_for_others = |task: TaskId| {
+            let run = self.state.task(task).processing().map(|(_, run)| run);
+            let is_asked = run.is_some_and(|run| self.recalls.was_asked(run));
+            is_asked || self.state.spec_of(task).is_receive()
+        };
+        let load = self.state.index().load(worker.id);
+        let mut tasks = load.into_iter().flat_map(|load| load.processing.iter());
+        ensure(tasks.all(is_for_others), Violation::Full(worker.id))
     }
 
     /// No run has a client that is not there. Who is waited for is known, and has registered.

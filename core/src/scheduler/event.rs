@@ -144,6 +144,7 @@ const fn worker_cause(message: &WorkerMessage) -> &'static str {
         WorkerMessage::FromRun { .. } => "a run spoke",
         WorkerMessage::Goodbye => "a worker left",
         WorkerMessage::Locate { .. } => "a worker missed a value",
+        WorkerMessage::Memory(_) => "a worker told of its memory",
         WorkerMessage::Note { .. } => "a run made a note",
         WorkerMessage::Recalled { .. } => "a run was asked back",
         WorkerMessage::Register(_) => "a worker registered",

@@ -16,6 +16,8 @@ use super::turn::Turn;
 
 /// Names that an explanation lists.
 const NAMES: usize = 3;
+/// Why a worker is paused that nobody has paused.
+const FULL: &str = "its memory is full";
 /// Questions of all clients together that wait for workers.
 const MAX_WAITING: usize = 1 << 12;
 
@@ -185,11 +187,10 @@ impl Scheduler {
                 processing: load.map_or(0, |load| load.processing.len() as u64),
                 values: load.map_or(0, |load| load.values.len() as u64),
                 nbytes: load.map_or(0, |load| load.nbytes),
-                status: match worker.presence {
-                    Presence::Away => "away".to_owned(),
-                    Presence::Gone | Presence::Here => worker.duty.name().to_owned(),
-                },
-                note: self.explain_retirement(worker.id).unwrap_or_default(),
+                status: worker.status().to_owned(),
+                note: self.explain_worker(worker),
+                process_bytes: worker.memory.process,
+                spilled_bytes: worker.memory.spilled,
             }
         });
         let connected = self.state.clients().filter(|(_, client)| match client.channel {
@@ -201,6 +202,16 @@ impl Scheduler {
             clients: u32::try_from(connected.count()).unwrap_or(u32::MAX),
             tasks: Kind::ALL.map(|kind| (kind.name().to_owned(), index.count(kind))).to_vec(),
         }
+    }
+
+    /// Why a worker is paused, or still there although it is to leave; or nothing.
+    fn explain_worker(&self, worker: &Worker) -> String {
+        let retires = self.explain_retirement(worker.id);
+        let is_full = worker.memory.is_full.then(|| FULL.to_owned());
+        let refuses = worker.memory.is_disk_refusing;
+        let refuses = refuses.then(|| "its values cannot be written to disk".to_owned());
+        let notes: Vec<_> = [retires, is_full, refuses].into_iter().flatten().collect();
+        notes.join("; ")
     }
 
     /// Why a key is not done, in words.
@@ -297,6 +308,7 @@ impl Scheduler {
     fn why_none(&self) -> String {
         let held_back = |worker: &Worker| match (worker.presence, worker.duty) {
             (Presence::Away, _) => self.explain_away(worker),
+            (Presence::Here, Duty::Active) if worker.memory.is_full => Some(explain_full(worker)),
             (Presence::Gone, _) | (Presence::Here, Duty::Active) => None,
             (Presence::Here, Duty::Leaving | Duty::Paused | Duty::Retiring) => {
                 Some(format!("worker {} is {}", worker.name, worker.duty.name()))
@@ -320,6 +332,9 @@ impl Scheduler {
         let connected = || self.state.workers().filter(|worker| worker.is_open());
         if connected().next().is_none() {
             return self.why_none();
+        }
+        if let Some(worker) = self.full_worker_for(spec) {
+            return explain_full(worker);
         }
         let needs = &spec.spec.options.resources;
         let offering = || connected().filter(|worker| worker.offers(function));
@@ -357,7 +372,8 @@ impl Scheduler {
     pub(super) fn warn_if_unknown(&mut self, task: TaskId, turn: &mut Turn<'_>) {
         let spec = self.state.task(task).spec;
         let index = self.state.index();
-        if index.open_workers() > 0 && index.no_worker(spec).take(2).count() == 1 {
+        let is_unknown = self.full_worker_for(self.state.specs().get(spec)).is_none();
+        if is_unknown && index.open_workers() > 0 && index.no_worker(spec).take(2).count() == 1 {
             let text = self.explain(self.key(task));
             turn.out.push(Effect::Warn { text });
         }
@@ -371,6 +387,10 @@ impl Scheduler {
             turn.out.push(Effect::Warn { text: self.explain(self.key(task)) });
         }
     }
+}
+
+fn explain_full(worker: &Worker) -> String {
+    format!("worker {} is paused: {FULL}", worker.name)
 }
 
 fn resources(resources: &[(String, u64)]) -> String {

@@ -172,6 +172,8 @@ axis! {
         Goodbye = "Goodbye",
         /// [`ClientMessage::Locate`](raddle_net::messages::ClientMessage::Locate).
         Locate = "Locate",
+        /// [`WorkerMessage::Memory`](raddle_net::messages::WorkerMessage::Memory).
+        Memory = "Memory",
         /// [`WorkerMessage::Note`](raddle_net::messages::WorkerMessage::Note).
         Note = "Note",
         /// [`ClientMessage::Query`](raddle_net::messages::ClientMessage::Query).

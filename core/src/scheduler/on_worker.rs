@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use raddle_net::limits::{MAX_HOLDERS, MAX_NAME, MAX_RESOURCES, MAX_VALUE};
 use raddle_net::messages::{
-    ClientMessage, Failure, Note, Registration, SchedulerToWorker, WorkerMessage,
+    ClientMessage, Failure, MemoryUse, Note, Registration, SchedulerToWorker, WorkerMessage,
 };
 use raddle_net::names::{Key, RunId, Session, WorkerId};
 use raddle_net::payload::SmallValue;
@@ -120,6 +120,7 @@ impl Scheduler {
                 self.judge_run(run)?;
                 self.on_worker_locate(worker, key, run, turn);
             }
+            WorkerMessage::Memory(memory) => self.on_memory(worker, memory, turn),
             WorkerMessage::Note { key, run, note } => {
                 self.judge(worker, key, run)?;
                 self.on_note(worker, (key, run), note, turn);
@@ -357,6 +358,7 @@ impl Scheduler {
             address,
             nthreads,
             memory_limit,
+            memory: MemoryUse::default(),
             functions: functions.into_iter().collect(),
             resources: resources.into_iter().collect(),
             specs: std::collections::BTreeSet::new(),

@@ -1,11 +1,11 @@
-//! Workers that are to be given nothing new: paused until a client says otherwise, or retiring until
-//! they have nothing that others need.
+//! Workers that are to be given nothing new: paused until a client says otherwise, full until they say
+//! otherwise themselves, or retiring until they have nothing that others need.
 //!
 //! What is copied first, and when a worker may leave, is told in `copies.rs`.
 
 use std::collections::BTreeSet;
 
-use raddle_net::messages::QueryAnswer;
+use raddle_net::messages::{MemoryUse, QueryAnswer};
 use raddle_net::names::WorkerId;
 
 use super::Scheduler;
@@ -61,6 +61,34 @@ impl Scheduler {
             return;
         }
         self.begin_retirement(worker);
+        self.recall_all(worker, turn);
+    }
+
+    /// How it is with the memory of a worker. One that is full is given nothing new, and what it has
+    /// not begun is for others, if there are any.
+    pub(super) fn on_memory(&mut self, worker: WorkerId, memory: MemoryUse, turn: &mut Turn<'_>) {
+        let was_full = self.state.worker(worker).is_some_and(|worker| worker.memory.is_full);
+        let gained = self.state.set_memory(worker, memory);
+        match (was_full, memory.is_full) {
+            (false, true) if self.state.index().open_workers() > 0 => {
+                self.recall_all(worker, turn);
+            }
+            (true, false) => self.is_open_again(&gained, turn),
+            (false, _) | (true, true) => {}
+        }
+    }
+
+    /// Somebody can be given tasks, and nobody could before: what is with those that are full, and has
+    /// not begun, need not wait for them.
+    pub(super) fn relieve_the_full(&mut self, turn: &mut Turn<'_>) {
+        let full = self.state.workers().filter(|worker| worker.memory.is_full);
+        let full: Vec<WorkerId> = full.map(|worker| worker.id).collect();
+        for worker in full {
+            self.recall_all(worker, turn);
+        }
+    }
+
+    fn recall_all(&mut self, worker: WorkerId, turn: &mut Turn<'_>) {
         let load = self.state.index().load(worker);
         let tasks: Vec<TaskId> = load.into_iter().flat_map(|load| load.processing.iter()).collect();
         for task in tasks {

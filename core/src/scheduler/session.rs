@@ -60,6 +60,14 @@ impl Scheduler {
         if self.state.index().open_workers() == 1 {
             self.warn_of_unknown(gained, turn);
         }
+        self.is_open_again(gained, turn);
+    }
+
+    /// A worker can be given tasks again after a while, of these specs among others.
+    pub(super) fn is_open_again(&mut self, gained: &[SpecId], turn: &mut Turn<'_>) {
+        if self.state.index().open_workers() == 1 {
+            self.relieve_the_full(turn);
+        }
         for spec in gained {
             for task in self.state.index().no_worker(*spec) {
                 turn.recommend(task, Goal::Runnable);

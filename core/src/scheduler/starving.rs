@@ -10,7 +10,7 @@ use std::sync::Arc;
 use raddle_net::messages::Failure;
 use raddle_net::names::SpecId;
 
-use super::state::TaskId;
+use super::state::{Spec, TaskId, Worker};
 use super::turn::{Goal, Turn};
 use super::{Scheduler, Violation};
 use crate::time::Instant;
@@ -49,10 +49,26 @@ impl Scheduler {
     /// A task has become ready, and no worker qualifies for it.
     pub(super) fn starves(&mut self, task: TaskId, now: Instant) {
         let spec = self.state.task(task).spec;
+        if !self.has_nobody_for(spec) {
+            return;
+        }
         let is_first = self.state.index().ready(spec).take(2).count() == 1;
         if !self.config.unqualified_timeout.is_zero() && is_first {
             self.starving.begin(spec, now);
         }
+    }
+
+    /// Whether no worker may run tasks of this spec. One whose memory is full may, soon.
+    fn has_nobody_for(&self, spec: SpecId) -> bool {
+        let spec = self.state.specs().get(spec);
+        spec.qualified.is_empty() && self.full_worker_for(spec).is_none()
+    }
+
+    /// A worker that may run tasks of this spec when its memory is not full any more.
+    pub(super) fn full_worker_for(&self, spec: &Spec) -> Option<&Worker> {
+        let mut full =
+            self.state.workers().filter(|worker| worker.would_be_open() && !worker.is_open());
+        full.find(|worker| worker.qualifies(&spec.spec))
     }
 
     /// It may have changed who can be given tasks.
@@ -62,7 +78,7 @@ impl Scheduler {
             return;
         }
         self.starving.seen = shifts;
-        let starves = |spec: &SpecId| self.state.specs().get(*spec).qualified.is_empty();
+        let starves = |spec: &SpecId| self.has_nobody_for(*spec);
         let starved: BTreeSet<SpecId> = self.state.index().ready_specs().filter(starves).collect();
         let fed: Vec<SpecId> =
             self.starving.since.keys().filter(|spec| !starved.contains(spec)).copied().collect();
@@ -79,7 +95,7 @@ impl Scheduler {
     /// The tasks of a spec have waited for a worker for long enough.
     pub(super) fn give_up_on(&mut self, spec: SpecId, turn: &mut Turn<'_>) {
         self.starving.end(spec);
-        if !self.state.specs().get(spec).qualified.is_empty() {
+        if !self.has_nobody_for(spec) {
             return;
         }
         let (seconds, why) = (self.config.unqualified_timeout.as_secs(), self.why_none_of(spec));
@@ -100,7 +116,7 @@ impl Scheduler {
             let since = self.starving.since.get(spec);
             since.is_some_and(|since| self.starving.order.contains(&(*since, *spec)))
         };
-        let starves = |spec: &SpecId| self.state.specs().get(*spec).qualified.is_empty();
+        let starves = |spec: &SpecId| self.has_nobody_for(*spec);
         let sound = self.state.index().ready_specs().filter(starves).all(|spec| watched(&spec))
             && self.starving.since.len() == self.starving.order.len();
         if sound { Ok(()) } else { Err(Violation::UnwatchedWork) }

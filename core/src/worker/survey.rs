@@ -1,10 +1,16 @@
-//! What an observer may see of a worker, for simulation and tests: sizes.
+//! What an observer may see of a worker: how much it has.
 //!
 //! Nothing here decides, and nothing here changes.
 
 use super::Worker;
 
 impl Worker {
+    /// Bodies that have a slot. One that waits for tasks of its own has none.
+    #[must_use]
+    pub fn executing(&self) -> usize {
+        self.state.index().slots()
+    }
+
     /// How large each table is that belongs to runs and values: all are empty when everything was
     /// freed and every body has ended.
     #[must_use]

@@ -19,5 +19,5 @@ pub use query::{
 };
 pub use task::{Function, NewTask, Runtime, TaskOptions, TaskSpec};
 pub use worker::{
-    Compute, FunctionName, Input, Note, Registration, SchedulerToWorker, WorkerMessage,
+    Compute, FunctionName, Input, MemoryUse, Note, Registration, SchedulerToWorker, WorkerMessage,
 };

@@ -157,8 +157,12 @@ pub struct WorkerInfo {
     pub nbytes: u64,
     /// `running`, `away`, `paused`, `retiring` or `leaving`.
     pub status: String,
-    /// Why it is still there although it is to leave, in words; else empty.
+    /// Why it is paused, or still there although it is to leave, in words; else empty.
     pub note: String,
+    /// Bytes of its process that are in memory; 0 if that is not known.
+    pub process_bytes: u64,
+    /// Bytes of values that it holds on disk and not in memory.
+    pub spilled_bytes: u64,
 }
 
 /// The scheduler's view of one task.

@@ -28,6 +28,19 @@ pub struct Registration {
     pub resources: Vec<(String, u64)>,
 }
 
+/// How it is with the memory of a worker, as far as it knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MemoryUse {
+    /// Bytes of its process that are in memory; 0 if it does not know.
+    pub process: u64,
+    /// Bytes of values that are on disk and not in memory.
+    pub spilled: u64,
+    /// There is so much in memory that it is to be given nothing new, until it says otherwise.
+    pub is_full: bool,
+    /// Nothing can be written to disk now: its values stay in memory.
+    pub is_disk_refusing: bool,
+}
+
 /// A native function that a worker offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FunctionName {
@@ -220,6 +233,8 @@ pub enum WorkerMessage {
         /// Whether the run is given back: its body was not entered, and never will be.
         returned: bool,
     },
+    /// How it is with this worker's memory now.
+    Memory(MemoryUse),
 }
 
 /// What a run says about itself, for people.

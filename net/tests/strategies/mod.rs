@@ -9,7 +9,7 @@ use proptest::option;
 use proptest::prelude::*;
 use raddle_net::messages::{
     ClientMessage, Compute, EventLine, Failure, Function, FunctionName, Input, Item, ItemReply,
-    NewTask, Note, PeerReply, PeerRequest, Query, QueryAnswer, Registration, Runtime,
+    MemoryUse, NewTask, Note, PeerReply, PeerRequest, Query, QueryAnswer, Registration, Runtime,
     SchedulerInfo, SchedulerToClient, SchedulerToWorker, StoryLine, StoryOf, TaskInfo, TaskOptions,
     TaskSpec, WorkerInfo, WorkerMessage,
 };
@@ -89,6 +89,11 @@ pub fn worker_message() -> impl Strategy<Value = WorkerMessage> {
     prop_oneof![
         Just(WorkerMessage::Goodbye),
         Just(WorkerMessage::Retire),
+        any::<(u64, u64, bool, bool)>().prop_map(
+            |(process, spilled, is_full, is_disk_refusing)| {
+                WorkerMessage::Memory(MemoryUse { process, spilled, is_full, is_disk_refusing })
+            }
+        ),
         registration().prop_map(WorkerMessage::Register),
         (key(), run(), any::<u64>(), any::<u64>(), option::of(small_value())).prop_map(
             |(key, run, nbytes, duration, value)| WorkerMessage::Finished {
@@ -310,6 +315,8 @@ fn answer() -> impl Strategy<Value = QueryAnswer> {
             processing,
             values,
             nbytes,
+            process_bytes: nbytes / 2,
+            spilled_bytes: values / 2,
         },
     );
     let info = (vec(worker, 0..3), any::<u32>(), vec((text(), any::<u64>()), 0..3))

@@ -108,19 +108,32 @@ pub(super) fn worker_table(workers: &[WorkerInfo]) -> Vec<String> {
     if workers.is_empty() {
         return Vec::new();
     }
-    let header = ["WORKER", "ADDRESS", "THREADS", "PROCESSING", "VALUES", "BYTES"];
+    let header = [
+        "WORKER",
+        "ADDRESS",
+        "STATUS",
+        "THREADS",
+        "PROCESSING",
+        "VALUES",
+        "BYTES",
+        "SPILLED",
+        "MEMORY",
+    ];
     let rows = workers.iter().map(|worker| {
         [
             worker.name.clone(),
             worker.address.clone(),
+            worker.status.clone(),
             worker.nthreads.to_string(),
             worker.processing.to_string(),
             worker.values.to_string(),
             worker.nbytes.to_string(),
+            worker.spilled_bytes.to_string(),
+            worker.process_bytes.to_string(),
         ]
     });
     let rows: Vec<_> = std::iter::once(header.map(str::to_owned)).chain(rows).collect();
-    align(&rows, 2)
+    align(&rows, 3)
 }
 
 #[cfg(test)]
@@ -142,6 +155,8 @@ mod tests {
                 nbytes: 12345,
                 status: "running".into(),
                 note: String::new(),
+                process_bytes: 34567,
+                spilled_bytes: 2345,
             }],
             clients: 1,
             tasks: vec![("memory".into(), 10), ("erred".into(), 0)],
@@ -153,8 +168,8 @@ mod tests {
         let expected = "\
 scheduler tcp://h:1: workers 1, threads 2, clients 1
 tasks: memory 10
-WORKER    ADDRESS               THREADS  PROCESSING  VALUES  BYTES
-worker-0  tcp://127.0.0.1:4000        2           1      10  12345";
+WORKER    ADDRESS               STATUS   THREADS  PROCESSING  VALUES  BYTES  SPILLED  MEMORY
+worker-0  tcp://127.0.0.1:4000  running        2           1      10  12345     2345   34567";
         assert_eq!(as_table("tcp://h:1", &info()), expected);
     }
 
@@ -180,6 +195,8 @@ worker-0  tcp://127.0.0.1:4000        2           1      10  12345";
                 "bytes": 12345,
                 "status": "running",
                 "note": "",
+                "process_bytes": 34567,
+                "spilled_bytes": 2345,
             }],
             "tasks": { "memory": 10, "erred": 0 },
         });

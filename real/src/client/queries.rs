@@ -245,6 +245,8 @@ pub(crate) fn worker_json(worker: &WorkerInfo) -> Json {
         "bytes": worker.nbytes,
         "status": worker.status,
         "note": worker.note,
+        "process_bytes": worker.process_bytes,
+        "spilled_bytes": worker.spilled_bytes,
     })
 }
 

@@ -200,7 +200,7 @@ impl LocalClusterBuilder {
             scheduler: self.scheduler,
             threads: threads.max(1),
             resources,
-            memory: self.memory,
+            memory: self.memory.shared_by(workers),
             program,
             restart: self.restart,
         };

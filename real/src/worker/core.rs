@@ -12,11 +12,12 @@ use raddle_net::error::SessionError;
 use raddle_net::names::RunId;
 
 use super::functions::Functions;
+use super::gauge::Gauge;
 use crate::context::Run;
 use crate::error::Error;
 use crate::rt::oneshot;
 use crate::serve::Answer;
-use crate::store::{Bounds, Store};
+use crate::store::Store;
 use crate::stream::Stream;
 use crate::value::Value;
 
@@ -34,6 +35,8 @@ pub(super) struct Core {
     /// Announced runs that may begin when the words before have left.
     pub(super) flushes: Vec<RunId>,
     pub(super) store: Store,
+    /// What the worker makes of what it has in memory.
+    pub(super) gauge: Gauge,
     /// Runs of which the body runs.
     pub(super) runs: BTreeMap<RunId, Arc<Run>>,
     pub(super) functions: Functions,
@@ -74,17 +77,17 @@ pub(super) struct Words {
 }
 
 impl Core {
-    /// A worker of `threads` slots that was given nothing, and keeps no more in memory than `bounds`
-    /// say.
-    pub(super) fn new(threads: usize, bounds: Bounds) -> Self {
+    /// A worker that was given nothing, and keeps no more in memory than `gauge` says.
+    pub(super) fn new(config: Config, gauge: Gauge) -> Self {
         Self {
-            machine: Worker::new(Config { nthreads: threads, ..Config::default() }),
+            machine: Worker::new(config),
             stream: Stream::new(),
             told: false,
             looks_again: false,
             words_since: Instant::ZERO,
             flushes: Vec::new(),
-            store: Store::new(bounds),
+            store: Store::new(gauge.limits()),
+            gauge,
             runs: BTreeMap::new(),
             functions: Functions::default(),
             requests: BTreeMap::new(),
@@ -120,7 +123,7 @@ impl Core {
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let machine = self.machine.next_deadline().map(|(at, _)| at);
         let run = self.run_deadlines.first().map(|(at, _)| *at);
-        [machine, run].into_iter().flatten().min()
+        [machine, run, self.gauge.next_look()].into_iter().flatten().min()
     }
 
     /// A name for `request`, until the machine has judged it.

@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use raddle_core::time::Instant;
-use raddle_core::worker::{Event, RequestId};
+use raddle_core::worker::{Config, Event, RequestId};
 use raddle_net::error::SessionError;
 use raddle_net::messages::{Item, WorkerMessage};
 use raddle_net::names::{RunId, Session};
 
 use super::core::{Core, Request, Words};
+use super::gauge::Gauge;
 use super::nested::RunLink;
 use super::spiller::Spiller;
 use super::turn::Turn;
@@ -26,7 +27,6 @@ use crate::executor::{Executor, panics};
 use crate::hub::{Hub, lock};
 use crate::rt::{self, Handle, Notify, oneshot};
 use crate::serve::{Asked, Holder};
-use crate::store::Bounds;
 use crate::stream::{Heard, MAX_KEPT_AWAY, Number};
 use crate::transfer::Peers;
 use crate::value::Value;
@@ -71,8 +71,10 @@ pub(super) struct Shell {
 
 /// What a worker has on its machine.
 pub(super) struct Home {
-    /// Bytes of values in memory.
-    pub(super) bounds: Bounds,
+    /// How the machine behaves.
+    pub(super) config: Config,
+    /// What may be in memory.
+    pub(super) gauge: Gauge,
     /// Where others are written.
     pub(super) spiller: Spiller,
     /// Where data moves.
@@ -80,16 +82,16 @@ pub(super) struct Home {
 }
 
 impl Shell {
-    /// A worker of `threads` slots that serves values at `address`.
+    /// A worker that serves values at `address`.
     pub(super) fn new(
         scheduler: String,
         address: String,
-        threads: usize,
         session: Session,
         credentials: Credentials,
         home: Home,
     ) -> Arc<Self> {
-        let Home { bounds, spiller, runtime } = home;
+        let Home { config, gauge, spiller, runtime } = home;
+        let threads = config.nthreads;
         Arc::new(Self {
             scheduler,
             locals: Locals::default(),
@@ -98,7 +100,7 @@ impl Shell {
             executor: Executor::new(threads),
             pool: Pool::new(threads),
             seed: rt::random(),
-            core: Mutex::new(Core::new(threads, bounds)),
+            core: Mutex::new(Core::new(config, gauge)),
             spiller,
             choked: AtomicBool::new(false),
             relieved: Condvar::new(),
@@ -321,6 +323,7 @@ impl Shell {
 
     /// Tells everybody whose time has come; returns when to look again.
     fn tick(self: &Arc<Self>) -> Option<Instant> {
+        self.look_at_memory();
         let mut turn = self.turn();
         let now = turn.now();
         if turn.core().machine.next_deadline().is_some_and(|(at, _)| at <= now) {

@@ -5,8 +5,9 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use raddle_core::time::Instant;
 use raddle_net::names::RunId;
@@ -20,6 +21,9 @@ use crate::spill::{Piece, Spill};
 use crate::store::{REST, Unwritten};
 use crate::throttle::Throttle;
 use crate::value::Value;
+
+/// How long a piece waits that somebody reads, until it is tried again to give it back.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What the thread is asked for.
 pub(super) enum Job {
@@ -35,7 +39,7 @@ pub(super) enum Job {
 #[derive(Debug)]
 pub(super) struct Spiller {
     spill: Spill,
-    /// Of what cannot be written.
+    /// Of values that have no bytes.
     log: Throttle,
     state: Mutex<State>,
 }
@@ -99,19 +103,39 @@ impl Shell {
     /// What `run` made is on disk now, too.
     fn spilled(self: &Arc<Self>, run: RunId, value: &Arc<Value>, piece: Arc<Piece>) {
         let mut turn = self.turn();
-        let removed = turn.core().store.written(run, value, piece);
+        let now = turn.now();
+        let core = turn.core();
+        let refused = core.store.is_disk_refusing();
+        let removed = core.store.written(run, value, piece);
+        core.gauge.has_less(now);
         turn.give_up(removed);
         turn.end();
         self.relieved.notify_all();
+        if refused {
+            tracing::info!("values can be written to disk again");
+        }
     }
 
     /// What `run` made stays in memory.
-    fn not_spilled(self: &Arc<Self>, run: RunId, value: &Arc<Value>, why: Unwritten) {
+    fn not_spilled(self: &Arc<Self>, run: RunId, value: &Arc<Value>, why: Unwritten, reason: &str) {
         let mut turn = self.turn();
         let now = turn.now();
-        turn.core().store.not_written(run, value, why, now);
+        let core = turn.core();
+        let refused = core.store.is_disk_refusing();
+        core.store.not_written(run, value, why, now);
+        core.gauge.has_less(now);
         turn.end();
         self.relieved.notify_all();
+        match why {
+            // Once, until it takes something again.
+            Unwritten::Disk if refused => {}
+            Unwritten::Disk => {
+                tracing::warn!(reason, "values cannot be written to disk and stay in memory");
+            }
+            Unwritten::Value => self.spiller.log.log(|| {
+                tracing::warn!(%run, reason, "a value has no bytes and stays in memory");
+            }),
+        }
     }
 
     /// Waits until little enough is in memory, or nothing is under way to disk.
@@ -139,14 +163,15 @@ fn work(shell: &Arc<Shell>, jobs: &Receiver<Job>) {
     let mut kept = Vec::new();
     // When the disk failed last. What was asked for by then would fail, too.
     let mut failed: Option<Instant> = None;
-    for job in jobs {
+    while let Some(job) = next(jobs, !kept.is_empty()) {
         match job {
-            Job::Free(piece) => kept.push(piece),
-            Job::Read(values, then) => then(read(&values)),
-            Job::Write(run, value) => {
+            None => {}
+            Some(Job::Free(piece)) => kept.push(piece),
+            Some(Job::Read(values, then)) => then(read(&values)),
+            Some(Job::Write(run, value)) => {
                 let now = clock::now();
                 if failed.is_some_and(|failed| now - failed < REST) {
-                    shell.not_spilled(run, &value, Unwritten::Disk);
+                    shell.not_spilled(run, &value, Unwritten::Disk, "it has just failed");
                 } else {
                     failed = write(shell, run, &value).is_err().then_some(now);
                 }
@@ -154,6 +179,18 @@ fn work(shell: &Arc<Shell>, jobs: &Receiver<Job>) {
             }
         }
         kept = kept.into_iter().filter_map(free).collect();
+    }
+}
+
+/// The next job, or that it is time to look at pieces that were kept; `None` when no more jobs come.
+fn next(jobs: &Receiver<Job>, looks_again: bool) -> Option<Option<Job>> {
+    if !looks_again {
+        return jobs.recv().ok().map(Some);
+    }
+    match jobs.recv_timeout(LOOK_AGAIN) {
+        Ok(job) => Some(Some(job)),
+        Err(RecvTimeoutError::Timeout) => Some(None),
+        Err(RecvTimeoutError::Disconnected) => None,
     }
 }
 
@@ -185,19 +222,15 @@ fn write(shell: &Arc<Shell>, run: RunId, value: &Arc<Value>) -> Result<(), ()> {
         Ok(Err(error)) => (Unwritten::Disk, error.to_string()),
         Err(reason) => (Unwritten::Value, reason),
     };
-    shell.spiller.log.log(|| {
-        tracing::warn!(%run, reason, "a value cannot be written to disk and stays in memory");
-    });
-    shell.not_spilled(run, value, why);
+    shell.not_spilled(run, value, why, &reason);
     if why == Unwritten::Disk { Err(()) } else { Ok(()) }
 }
 
 /// Nobody will do this.
 fn refuse(shell: &Arc<Shell>, job: Job, reason: &str) {
-    shell.spiller.log.log(|| tracing::error!(reason, "values stay in memory"));
     match job {
         Job::Free(_) => {}
         Job::Read(_, then) => then(Err(TaskError::Lost { reason: reason.to_owned() })),
-        Job::Write(run, value) => shell.not_spilled(run, &value, Unwritten::Disk),
+        Job::Write(run, value) => shell.not_spilled(run, &value, Unwritten::Disk, reason),
     }
 }

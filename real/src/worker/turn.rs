@@ -147,6 +147,7 @@ impl<'a> Turn<'a> {
         self.core.runs.remove(&run);
         let duration = self.now - begun;
         self.body = Some(duration);
+        self.core.gauge.has_less(self.now);
         let outcome = match result {
             Ok(Made { value, nbytes, small }) => {
                 self.keep(run, value);
@@ -322,6 +323,7 @@ impl<'a> Turn<'a> {
             self.core.store.get(*run).expect("the inputs of a run that is begun are in the store")
         });
         let inputs = inputs.collect();
+        self.core.gauge.has_more(self.now);
         let has_thread = matches!(entry.body, Body::Blocking(_));
         let run = Run::new(key, id, attempt, has_thread, Arc::clone(self.shell) as _);
         let invocation = Invocation { args, inputs, context: TaskContext::new(Arc::clone(&run)) };
@@ -334,6 +336,7 @@ impl<'a> Turn<'a> {
 
     fn keep(&mut self, run: RunId, value: Arc<Value>) {
         let removed = self.core.store.insert(run, value);
+        self.core.gauge.has_more(self.now);
         self.give_up(removed);
     }
 

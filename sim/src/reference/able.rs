@@ -57,21 +57,22 @@ impl Reference {
         staying.filter(|worker| worker.may_run(&task.spec))
     }
 
-    /// Whether somebody is there of the few who may run it. (Of those who may run anything, all may
+    /// Whether somebody is there of the few who may run it, now. (Of those who may run anything, all may
     /// rest.)
     pub(super) fn has_its_worker(&self, task: &Task) -> bool {
         let options = &task.spec.options;
         if options.workers.is_empty() && options.resources.is_empty() {
             return false;
         }
-        let here = self.workers.values().filter(|worker| !worker.is_away);
+        let here = self.workers.values().filter(|worker| !worker.is_away && !worker.is_full);
         here.into_iter().any(|worker| worker.may_run(&task.spec))
     }
 
     /// Whether its inputs are there, and are more than any worker that may run it says it can hold.
     /// What is queued already is not asked again.
     pub(super) fn needs_too_much(&self, task: &Task) -> bool {
-        if task.queued || !self.may_run(task) || !self.able(task).any(|worker| !worker.is_away) {
+        let open = |worker: &Colleague| !worker.is_away && !worker.is_full;
+        if task.queued || !self.may_run(task) || !self.able(task).any(open) {
             return false;
         }
         let inputs: BTreeSet<Key> = task.inputs.iter().copied().collect();

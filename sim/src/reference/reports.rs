@@ -12,7 +12,10 @@ impl Reference {
     pub(super) fn worker_says(&mut self, worker: ConnectionId, message: &WorkerMessage) {
         if let WorkerMessage::Register(registration) = message {
             let registration = registration.clone();
-            self.workers.insert(worker, Colleague { is_away: false, retires: false, registration });
+            self.workers.insert(
+                worker,
+                Colleague { is_away: false, is_full: false, retires: false, registration },
+            );
             return;
         }
         if !self.workers.contains_key(&worker) {
@@ -67,6 +70,11 @@ impl Reference {
             WorkerMessage::Recalled { returned: false, .. } => {}
             // It goes when the scheduler closes.
             WorkerMessage::Goodbye | WorkerMessage::Note { .. } | WorkerMessage::Register(_) => {}
+            WorkerMessage::Memory(memory) => {
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.is_full = memory.is_full;
+                }
+            }
             WorkerMessage::Retire => {
                 if let Some(worker) = self.workers.get_mut(&worker) {
                     worker.retires = true;

@@ -72,6 +72,7 @@ impl Watch {
         let again = || format!("{key} is given out as {run}, and was before: {options:?}");
         let first = task.begun == 0 || !options.at_most_once;
         ensure(first, Property::Once, again)?;
+        ensure(!log.is_full, Property::Full, || format!("{key} is given to worker {worker}"))?;
         let listed = log.is_listed(options);
         let may = listed || options.workers.is_empty() || options.allow_other_workers;
         let not_there = || format!("{key} is given to worker {worker}: {options:?}");
@@ -79,7 +80,7 @@ impl Watch {
         if !listed && !options.workers.is_empty() {
             let better = self.workers.iter().find(|(_, other)| {
                 let here = other.connection.is_some_and(|at| !self.away.contains_key(&at));
-                here && other.is_listed(options) && other.has(options, false)
+                here && !other.is_full && other.is_listed(options) && other.has(options, false)
             });
             let prefers = || format!("{key} is given to worker {worker}, and {better:?} is there");
             ensure(better.is_none(), Property::Restrictions, prefers)?;
@@ -135,6 +136,7 @@ impl Watch {
             | WorkerMessage::FromRun { .. }
             | WorkerMessage::Goodbye
             | WorkerMessage::Locate { .. }
+            | WorkerMessage::Memory(_)
             | WorkerMessage::Note { .. }
             | WorkerMessage::Recalled { .. }
             | WorkerMessage::Register(_)

@@ -289,7 +289,7 @@ impl Watch {
         if let WorkerMessage::Register(registration) = message {
             let log = self.workers.entry(worker).or_default();
             log.register(registration);
-            (log.connection, log.leaves) = (Some(connection), false);
+            (log.connection, log.leaves, log.is_full) = (Some(connection), false, false);
             return Cause::Other;
         }
         if self.workers.get(&worker).is_none_or(|log| log.connection != Some(connection)) {
@@ -331,6 +331,11 @@ impl Watch {
                 return self.hear_client(Who::Run(run.counter), message, machine);
             }
             WorkerMessage::Locate { run, .. } => self.lose_value(*run, worker),
+            WorkerMessage::Memory(memory) => {
+                // What it has not begun is given out again.
+                self.disturbances += u64::from(memory.is_full);
+                self.workers.entry(worker).or_default().is_full = memory.is_full;
+            }
             WorkerMessage::Note { run, .. } => {
                 if self.current(worker, *run).is_none() {
                     return Cause::Stale;

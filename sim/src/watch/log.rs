@@ -148,6 +148,8 @@ pub(super) struct WorkerLog {
     pub(super) connection: Option<ConnectionId>,
     /// Whether it was told to leave.
     pub(super) leaves: bool,
+    /// Whether the scheduler has heard that its memory is full, and nothing else since.
+    pub(super) is_full: bool,
     /// Runs that were given to it or whose values it got; some are over.
     pub(super) runs: Vec<RunId>,
     /// Runs that it has been told of and has not started.

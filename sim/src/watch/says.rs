@@ -107,7 +107,9 @@ impl Watch {
             matches!(state, Some(RunState::Finished(holders)) if !holders.contains(&worker));
         let what =
             || format!("worker {worker} is to copy {}, of which is known {state:?}", input.run);
-        ensure(lacks, Property::Copies, what)
+        ensure(lacks, Property::Copies, what)?;
+        let is_full = self.workers.get(&worker).is_some_and(|log| log.is_full);
+        ensure(!is_full, Property::Full, || format!("worker {worker} is to copy {}", input.run))
     }
 
     /// A worker is to leave: it has nothing to do, and nothing that nobody else holds. From here on

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use raddle_core::memory::Pressure;
 use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
 use raddle_core::time::Duration;
 use raddle_core::worker::{RequestId, Worker};
@@ -43,6 +44,7 @@ impl World {
             running: BTreeMap::new(),
             // Names that nobody of this number had before.
             children: self.report.events,
+            pressure: Pressure::default(),
             alarm: None,
             last: 0,
         };
@@ -55,7 +57,7 @@ impl World {
         let connection = self.connect(Node::Worker(number));
         self.open_line(Node::Worker(number), connection);
         let node = self.workers.get_mut(&number).expect("it registers");
-        node.connection = connection;
+        (node.connection, node.pressure) = (connection, Pressure::default());
         let (nthreads, gpu) = (node.nthreads, node.gpu);
         let session = Session::truncate(1 << 32 | connection.0);
         let event = SchedulerEvent::WorkerConnected { connection, session };

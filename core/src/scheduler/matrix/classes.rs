@@ -195,6 +195,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Started
             | Word::Submit
             | Word::SubmitWrong
+            | Word::Memory
             | Word::Retire
             | Word::WorkerGoodbye
             | Word::WorkerLocate,
@@ -243,7 +244,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::WorkerLocate,
             Worker,
         ) => BY_KEY,
-        (Word::Retire | Word::WorkerGoodbye, Worker) => Handled,
+        (Word::Memory | Word::Retire | Word::WorkerGoodbye, Worker) => Handled,
         (Word::FinishedWrong, Worker) => Breach,
         (
             Word::Failed
@@ -252,6 +253,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::FromRun
             | Word::Note
             | Word::Recalled
+            | Word::Memory
             | Word::Retire
             | Word::Started
             | Word::WorkerGoodbye
@@ -276,6 +278,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Query
             | Word::Register
             | Word::Release
+            | Word::Memory
             | Word::Retire
             | Word::SessionEnded
             | Word::Note
@@ -314,6 +317,7 @@ const fn of_peer(who: Standing, what: Word) -> Class {
             | Word::Register
             | Word::RegisterTaken
             | Word::RegisterWrong
+            | Word::Memory
             | Word::Retire
             | Word::SessionEnded
             | Word::Note

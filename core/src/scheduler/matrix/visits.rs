@@ -278,7 +278,7 @@ impl Scheduler {
             WorkerMessage::Locate { key, run } => (Report::Locate, *key, *run),
             WorkerMessage::Note { key, run, .. } => (Report::Note, *key, *run),
             WorkerMessage::Recalled { key, run, .. } => (Report::Recalled, *key, *run),
-            WorkerMessage::Register(_) | WorkerMessage::Retire => {
+            WorkerMessage::Memory(_) | WorkerMessage::Register(_) | WorkerMessage::Retire => {
                 return visit(Cell::Peer(Standing::Worker, word));
             }
             WorkerMessage::Started { key, run } => (Report::Started, *key, *run),
@@ -343,6 +343,7 @@ const fn word_of_worker(message: &WorkerMessage) -> Word {
         WorkerMessage::FromRun { .. } => Word::FromRun,
         WorkerMessage::Goodbye => Word::WorkerGoodbye,
         WorkerMessage::Locate { .. } => Word::WorkerLocate,
+        WorkerMessage::Memory(_) => Word::Memory,
         WorkerMessage::Note { .. } => Word::Note,
         WorkerMessage::Recalled { .. } => Word::Recalled,
         WorkerMessage::Register(_) => Word::Register,
@@ -382,6 +383,7 @@ fn wrong(word: Word) -> Word {
         | Word::RegisterTaken
         | Word::RegisterWrong
         | Word::ReleaseWrong
+        | Word::Memory
         | Word::Retire
         | Word::RetryWrong
         | Word::SessionEnded

@@ -53,6 +53,8 @@ pub enum Violation {
     Query(ClientId),
     /// A run is asked back that is not under way, or for nobody. (S19)
     Recalls(RunId),
+    /// A worker whose memory is full keeps what it has not begun, and another one could have it. (L2)
+    Full(WorkerId),
     /// A task is queued although a worker that may run it has room. (L2)
     QueuedThoughRoom(Key),
     /// A queued or no-worker task has an input that is not in memory. (S6, IS12, IS27)
@@ -107,6 +109,7 @@ impl Violation {
             Self::Dataset(_) => "S15-dataset",
             Self::Detached => "S35-detached",
             Self::DependentOfErredIsActive(_) => "S3-dependent-of-erred",
+            Self::Full(_) => "L2-full",
             Self::InputOutOfPlay(_) => "L2-input-out-of-play",
             Self::Grace(_) => "L9-grace",
             Self::IndexIsStale => "S19-index",

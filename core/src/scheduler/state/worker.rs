@@ -3,8 +3,9 @@
 //! This module must not know tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
-use raddle_net::messages::{Function, FunctionName, Runtime, TaskSpec};
+use raddle_net::messages::{Function, FunctionName, MemoryUse, Runtime, TaskSpec};
 use raddle_net::names::{Session, SpecId, WorkerId};
 
 use super::super::event::ConnectionId;
@@ -31,6 +32,8 @@ pub struct Worker {
     pub nthreads: u32,
     /// Bytes of memory that it may use, if it knows.
     pub memory_limit: Option<u64>,
+    /// How it is with its memory, as it said last.
+    pub memory: MemoryUse,
     /// Native functions it offers.
     pub functions: BTreeSet<FunctionName>,
     /// What it has for tasks that need it, in units of 1/10,000.
@@ -80,7 +83,23 @@ impl Duty {
 impl Worker {
     /// Whether it can be given tasks, and values.
     pub fn is_open(&self) -> bool {
+        self.would_be_open() && !self.memory.is_full
+    }
+
+    /// Whether it could be given tasks and values if its memory were not full.
+    pub fn would_be_open(&self) -> bool {
         self.presence == Presence::Here && self.duty == Duty::Active
+    }
+
+    /// Whether it can be given tasks, in a word that people see.
+    pub fn status(&self) -> &'static str {
+        match self.presence {
+            Presence::Away => "away",
+            Presence::Gone | Presence::Here if self.duty == Duty::Active && self.memory.is_full => {
+                Duty::Paused.name()
+            }
+            Presence::Gone | Presence::Here => self.duty.name(),
+        }
     }
 
     /// Whether it is to keep what it holds. It may be away.
@@ -144,8 +163,8 @@ impl State {
     }
 
     /// Changes what is known of a worker. Whether it can be given tasks changes by
-    /// [`suspend_worker`](Self::suspend_worker), [`restore_worker`](Self::restore_worker) and
-    /// [`set_duty`](Self::set_duty) only.
+    /// [`suspend_worker`](Self::suspend_worker), [`restore_worker`](Self::restore_worker),
+    /// [`set_duty`](Self::set_duty) and [`set_memory`](Self::set_memory) only.
     pub fn worker_mut(&mut self, id: WorkerId) -> Option<&mut Worker> {
         self.touched.workers.note(id);
         self.workers.get_mut(&id)
@@ -158,7 +177,7 @@ impl State {
                 self.story.tell_worker(id, &worker.name, &worker.address, "away");
             }
             self.touched.moved.note(id);
-            self.shifts += u64::from(worker.is_open());
+            self.shifts += u64::from(worker.would_be_open());
             worker.presence = presence;
             self.index.close(id);
             self.specs.worker_left(id);
@@ -179,6 +198,19 @@ impl State {
         let Some(worker) = self.workers.get_mut(&id) else { return Vec::new() };
         worker.duty = duty;
         self.story.tell_worker(id, &worker.name, &worker.address, duty.name());
+        self.open_or_close(id)
+    }
+
+    /// The worker says how it is with its memory. Returns the specs for which it qualifies, if it can
+    /// be given tasks again.
+    pub fn set_memory(&mut self, id: WorkerId, memory: MemoryUse) -> Vec<SpecId> {
+        let Some(worker) = self.workers.get_mut(&id) else { return Vec::new() };
+        let before = mem::replace(&mut worker.memory, memory);
+        if before.is_full == memory.is_full {
+            return Vec::new();
+        }
+        let event = if memory.is_full { "its memory is full" } else { "it has memory again" };
+        self.story.tell_worker(id, &worker.name, &worker.address, event);
         self.open_or_close(id)
     }
 

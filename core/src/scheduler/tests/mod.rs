@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use raddle_net::messages::{
-    ClientMessage, Compute, Failure, Function, FunctionName, Input, NewTask, Note, Query,
-    Registration, Runtime, SchedulerToClient, SchedulerToWorker, StoryOf, TaskOptions, TaskSpec,
-    WorkerMessage,
+    ClientMessage, Compute, Failure, Function, FunctionName, Input, MemoryUse, NewTask, Note,
+    Query, Registration, Runtime, SchedulerToClient, SchedulerToWorker, StoryOf, TaskOptions,
+    TaskSpec, WorkerMessage,
 };
 use raddle_net::names::{Key, Priority, RunId, Session, SpecId, WorkerId};
 use raddle_net::payload::{Blob, SmallValue};
@@ -26,6 +26,7 @@ mod fair;
 mod finish;
 mod follow;
 mod hostile;
+mod memory;
 mod nested;
 mod no_worker;
 mod notes;

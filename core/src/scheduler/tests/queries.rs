@@ -20,6 +20,8 @@ fn info(clients: u32, workers: &[(u32, u64, u64)], tasks: &[(&str, u64)]) -> Que
         nbytes: 8 * values,
         status: "running".to_owned(),
         note: String::new(),
+        process_bytes: 0,
+        spilled_bytes: 0,
     });
     let count = |kind: Kind| {
         let known = tasks.iter().find(|(name, _)| *name == kind.name());

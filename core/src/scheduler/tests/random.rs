@@ -151,6 +151,12 @@ impl<'a> Play<'a> {
     }
 
     fn nobody_rests(&mut self) -> Sense {
+        let registered = self.audience.workers.iter().filter(|(_, worker)| worker.id.is_some());
+        let registered: Vec<ConnectionId> = registered.map(|(at, _)| *at).collect();
+        for connection in registered {
+            let message = WorkerMessage::Memory(MemoryUse::default());
+            self.handle(Event::FromWorker { connection, message }, None)?;
+        }
         self.client_joins(76)?;
         let rests = self.scheduler.state.workers().filter(|w| w.duty == Duty::Paused);
         let workers = rests.map(|worker| worker.name.clone()).collect();

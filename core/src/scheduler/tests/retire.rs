@@ -25,7 +25,7 @@ pub fn copied(worker: u32, task: u64, run: u64, source: u32) -> Vec<Effect> {
     vec![peer(worker, source), told(worker, SchedulerToWorker::Acquire(input))]
 }
 
-fn recall(worker: u32, task: u64, run: u64) -> Effect {
+pub fn recall(worker: u32, task: u64, run: u64) -> Effect {
     told(worker, SchedulerToWorker::Recall { key: key(task), run: run_id(run) })
 }
 

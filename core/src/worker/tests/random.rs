@@ -396,7 +396,9 @@ impl Driver {
             WorkerMessage::Fetched { run, .. } => assert!(self.store.contains(run)),
             WorkerMessage::Goodbye => {}
             WorkerMessage::Locate { run, .. } => assert!(!self.store.contains(run)),
-            WorkerMessage::Register(_) | WorkerMessage::Retire => panic!("the driver says so"),
+            WorkerMessage::Memory(_) | WorkerMessage::Register(_) | WorkerMessage::Retire => {
+                panic!("the driver says so")
+            }
         }
     }
 

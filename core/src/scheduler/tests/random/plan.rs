@@ -128,6 +128,9 @@ pub enum Report {
     Failed {
         blame: Option<u8>,
     },
+    Memory {
+        is_full: bool,
+    },
     Fetched,
     Finished {
         nbytes: u64,
@@ -289,6 +292,7 @@ fn report() -> impl Strategy<Value = Report> {
         4 => Just(Report::Fetched),
         3 => Just(Report::Locate),
         6 => any::<bool>().prop_map(|returned| Report::Recalled { returned }),
+        2 => prop::bool::weighted(0.3).prop_map(|is_full| Report::Memory { is_full }),
         1 => Just(Report::Register),
     ]
 }

@@ -93,6 +93,8 @@ impl Play<'_> {
         let registrations = [registration(1, 1), registration(50, 1), registration(50, 0)];
         messages.extend(registrations.map(WorkerMessage::Register));
         messages.extend([WorkerMessage::Goodbye, WorkerMessage::Retire]);
+        let memory = |is_full| WorkerMessage::Memory(MemoryUse { is_full, ..MemoryUse::default() });
+        messages.extend([true, false].map(memory));
         messages
     }
 

@@ -202,6 +202,9 @@ impl Play<'_> {
                 worker.values.remove(&(key, run));
                 WorkerMessage::Locate { key, run }
             }
+            Report::Memory { is_full } => {
+                WorkerMessage::Memory(MemoryUse { is_full, ..MemoryUse::default() })
+            }
             Report::Recalled { returned } => {
                 if worker.recalls.remove(&run) && returned {
                     worker.runs.remove(&run);
