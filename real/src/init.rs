@@ -45,6 +45,8 @@ pub(crate) mod flags {
     pub(crate) const MEMORY_TARGET: &str = "--raddle-memory-target";
     /// Followed by the folder to which they go.
     pub(crate) const SPILL_DIRECTORY: &str = "--raddle-spill-directory";
+    /// Followed by how many bytes may be there at a time, as `4GiB`.
+    pub(crate) const SPILL_LIMIT: &str = "--raddle-spill-limit";
     /// Say nothing on standard output.
     pub(crate) const QUIET: &str = "--raddle-quiet";
     /// End when standard input ends: its other end is held by whoever started the worker.
@@ -180,6 +182,7 @@ impl Request {
         let mut memory_limit = variable("RADDLE_WORKER_MEMORY_LIMIT");
         let mut memory_target = variable("RADDLE_WORKER_MEMORY_TARGET");
         let mut spill_directory = variable("RADDLE_WORKER_SPILL_DIRECTORY");
+        let mut spill_limit = variable("RADDLE_WORKER_SPILL_LIMIT");
         let mut arguments = arguments.take_while(|argument| argument != "--");
         while let Some(argument) = arguments.next() {
             let (flag, joined) = match argument.split_once('=') {
@@ -206,6 +209,7 @@ impl Request {
                 flags::MEMORY_LIMIT => memory_limit = Some(value()?),
                 flags::MEMORY_TARGET => memory_target = Some(value()?),
                 flags::SPILL_DIRECTORY => spill_directory = Some(value()?),
+                flags::SPILL_LIMIT => spill_limit = Some(value()?),
                 flags::PIPE => request.pipe = true,
                 flags::QUIET => request.quiet = true,
                 _ => {}
@@ -220,6 +224,7 @@ impl Request {
         request.memory.limit = memory_limit.map(|text| memory::parse(&text)).transpose()?;
         request.memory.target = memory_target.map(|text| memory::parse_share(&text)).transpose()?;
         request.memory.spill_directory = spill_directory.map(PathBuf::from);
+        request.memory.spill_limit = spill_limit.map(|text| memory::parse(&text)).transpose()?;
         request.grace = grace.map(|text| parse_seconds(&text)).transpose()?;
         request.death_timeout = death_timeout.map(|text| parse_seconds(&text)).transpose()?;
         request.reach.contact = contact.map(|text| ports::parse_contact(&text)).transpose()?;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use raddle_core::memory::{Limits, WHOLE};
 
+use crate::spill::Spill;
+
 /// One part of so many of what a worker may use may be on its way to it.
 const INCOMING: u64 = 10;
 
@@ -20,6 +22,8 @@ pub(crate) struct MemoryOptions {
     pub(crate) target: Option<u64>,
     /// Where they go; if none, where temporary files are.
     pub(crate) spill_directory: Option<PathBuf>,
+    /// Bytes of values that may be there at a time; if none, as many as the disk takes.
+    pub(crate) spill_limit: Option<u64>,
 }
 
 /// Bytes that may be on their way to a worker that may use `limit`.
@@ -52,8 +56,9 @@ impl MemoryOptions {
     }
 
     /// Where values go.
-    pub(crate) fn folder(&self) -> PathBuf {
-        self.spill_directory.clone().unwrap_or_else(std::env::temp_dir)
+    pub(crate) fn spill(&self) -> Spill {
+        let folder = self.spill_directory.clone().unwrap_or_else(std::env::temp_dir);
+        Spill::new(folder, self.spill_limit.unwrap_or(u64::MAX))
     }
 }
 

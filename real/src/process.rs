@@ -95,6 +95,9 @@ impl Program {
         if let Some(folder) = &self.memory.spill_directory {
             command.arg(flags::SPILL_DIRECTORY).arg(folder);
         }
+        if let Some(limit) = self.memory.spill_limit {
+            command.arg(flags::SPILL_LIMIT).arg(limit.to_string());
+        }
         command.arg(flags::GRACE).arg(self.grace.as_secs_f64().to_string());
         command.arg(flags::DEATH_TIMEOUT).arg(self.death_timeout.as_secs_f64().to_string());
         if self.quiet {

@@ -18,6 +18,8 @@ use crate::rt;
 #[derive(Debug)]
 pub(crate) struct Spill {
     folder: PathBuf,
+    /// Bytes that may be there at a time.
+    most: u64,
     file: Mutex<Option<Arc<SpillFile>>>,
 }
 
@@ -34,6 +36,8 @@ struct Extent {
     end: u64,
     /// Pieces that are in use.
     pieces: u64,
+    /// Their bytes.
+    used: u64,
 }
 
 /// The piece of one value.
@@ -47,19 +51,26 @@ pub(crate) struct Piece {
 
 impl Spill {
     /// Nothing is written yet, and nothing made.
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, file: Mutex::new(None) }
+    pub(crate) fn new(folder: PathBuf, most: u64) -> Self {
+        Self { folder, most, file: Mutex::new(None) }
     }
 
     /// Writes a value's bytes. One thread at a time does so.
     ///
     /// # Errors
     ///
-    /// The folder or the file cannot be made or written: the disk is full, perhaps. Nothing is kept of
-    /// what was written.
+    /// The folder or the file cannot be made or written: the disk is full, perhaps, or would hold more
+    /// than it may. Nothing is kept of what was written.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<Piece> {
         let file = self.file()?;
-        let offset = lock(&file.extent).end;
+        let (offset, used) = {
+            let extent = lock(&file.extent);
+            (extent.end, extent.used)
+        };
+        if used.saturating_add(bytes.len() as u64) > self.most {
+            let most = format!("no more than {} bytes may be there", self.most);
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, most));
+        }
         if let Err(error) = file.file.write_all_at(bytes, offset) {
             file.punch(offset, bytes.len());
             return Err(error);
@@ -67,6 +78,7 @@ impl Spill {
         let mut extent = lock(&file.extent);
         extent.end = offset + bytes.len() as u64;
         extent.pieces += 1;
+        extent.used += bytes.len() as u64;
         drop(extent);
         Ok(Piece { file, offset, len: bytes.len(), checksum: crc32c::crc32c(bytes) })
     }
@@ -128,6 +140,7 @@ impl Piece {
         file.punch(offset, len);
         let mut extent = lock(&file.extent);
         extent.pieces -= 1;
+        extent.used -= len as u64;
         if extent.pieces == 0 {
             extent.end = 0;
             if let Err(error) = file.file.set_len(0) {
@@ -146,7 +159,7 @@ mod tests {
     fn spill(name: &str) -> (Spill, PathBuf) {
         let folder =
             std::env::temp_dir().join(format!("raddle-test-{name}-{}", std::process::id()));
-        (Spill::new(folder.clone()), folder)
+        (Spill::new(folder.clone(), u64::MAX), folder)
     }
 
     #[test]
@@ -183,9 +196,27 @@ mod tests {
     fn a_disk_that_is_full_is_an_error_and_nothing_is_counted() {
         let Ok(full) = File::options().write(true).open("/dev/full") else { return };
         let file = Arc::new(SpillFile { file: full, extent: Mutex::default() });
-        let spill = Spill { folder: PathBuf::new(), file: Mutex::new(Some(Arc::clone(&file))) };
+        let spill = Spill {
+            folder: PathBuf::new(),
+            most: u64::MAX,
+            file: Mutex::new(Some(Arc::clone(&file))),
+        };
         assert_eq!(spill.write(b"x").unwrap_err().kind(), io::ErrorKind::StorageFull);
         let extent = lock(&file.extent);
-        assert_eq!((extent.end, extent.pieces), (0, 0));
+        assert_eq!((extent.end, extent.pieces, extent.used), (0, 0, 0));
+    }
+
+    #[test]
+    fn no_more_is_there_than_may_be_until_something_is_given_back() {
+        let (mut spill, folder) = spill("limited");
+        spill.most = 10;
+        let (first, second) = (spill.write(b"four").unwrap(), spill.write(b"sixsix").unwrap());
+        assert_eq!(spill.write(b"x").unwrap_err().kind(), io::ErrorKind::QuotaExceeded);
+        first.free();
+        let third = spill.write(b"4444").unwrap();
+        assert_eq!(spill.write(b"x").unwrap_err().kind(), io::ErrorKind::QuotaExceeded);
+        assert_eq!(second.read().unwrap(), &b"sixsix"[..]);
+        assert_eq!(third.read().unwrap(), &b"4444"[..]);
+        fs::remove_dir(folder).unwrap();
     }
 }

@@ -307,7 +307,7 @@ mod tests {
     }
 
     fn spill() -> Spill {
-        Spill::new(std::env::temp_dir())
+        Spill::new(std::env::temp_dir(), u64::MAX)
     }
 
     fn writes(relief: &Relief) -> Vec<u64> {

@@ -198,7 +198,7 @@ async fn live(
     let home = Home {
         config: config(options.threads, memory_limit),
         gauge: Gauge::new(options.memory.limits(memory_limit), options.has_process),
-        spiller: Spiller::new(options.memory.folder()),
+        spiller: Spiller::new(options.memory.spill()),
         runtime,
     };
     let shell = Shell::new(scheduler, address.clone(), session, credentials, home);

@@ -154,6 +154,9 @@ impl World {
                 WorkerMessage::Register(registration) if plant == Plant::ForgetMemory => {
                     registration.memory_limit = None;
                 }
+                WorkerMessage::Memory(memory) if plant == Plant::ForgetFull => {
+                    memory.is_full = false;
+                }
                 WorkerMessage::Register(registration) if plant == Plant::DoubleResources => {
                     registration.resources.iter_mut().for_each(|(_, amount)| *amount *= 2);
                 }

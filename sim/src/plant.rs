@@ -49,8 +49,9 @@ plants! {
     DatasetDies "dataset-dies",
     /// Who waits for what another one calls off by force is not told.
     DeafWaiter "deaf-waiter",
-    /// What workers say of their memory is not heard.
     ForgetMemory "forget-memory",
+    /// That a worker's memory is full is not heard.
+    ForgetFull "forget-full",
     /// Work that no worker may run is given up in half the time.
     GiveUpEarly "give-up-early",
     /// A client may want one task more than it may.
@@ -223,6 +224,7 @@ impl Plant {
             Self::EndlessRetries | Self::ForgetMemory | Self::GiveUpEarly => {
                 Some(Property::Reference)
             }
+            Self::ForgetFull => Some(Property::Full),
             Self::OneTaskMore => Some(Property::Quota),
             Self::ForgetDetached => Some(Property::Detached),
             Self::ForgetPublished => Some(Property::Published),
@@ -351,6 +353,7 @@ impl Plant {
             | Self::EndEarly
             | Self::EndlessRetries
             | Self::DoubleResources
+            | Self::ForgetFull
             | Self::ForgetMemory
             | Self::GiveUpEarly
             | Self::OneTaskMore

@@ -61,6 +61,7 @@ const SETTINGS: &[Setting] = &[
     worker("memory-limit"),
     worker("memory-target"),
     worker("spill-directory"),
+    worker("spill-limit"),
     worker("program"),
     worker("grace"),
     worker("death-timeout"),

@@ -45,15 +45,21 @@ pub(super) struct WorkerArgs {
     /// Tasks to run at a time; as many as there are cores, if not given
     #[arg(long, value_parser = init::parse_threads)]
     threads: Option<usize>,
-    /// Memory that it may use, as 4GiB; if not given, what its control group or the machine allows
+    /// Memory that it may use, as 4GiB; if not given, what its control group or the machine allows. If
+    /// the process fills 70 % of it, values go to disk; beyond 80 % the worker is given nothing new
+    /// while it has something to do
     #[arg(long, value_name = "BYTES", value_parser = memory::parse)]
     memory_limit: Option<u64>,
-    /// How much of that it fills with values before some go to disk, 0 to 1; 0: none ever go
+    /// How much of that it fills with values before some go to disk, 0 to 1, usually 0.6; 0: none ever
+    /// go, and what the process fills does not matter
     #[arg(long, value_name = "SHARE", value_parser = memory::parse_share)]
     memory_target: Option<u64>,
     /// Folder of values that go to disk; if not given, that of temporary files
     #[arg(long, value_name = "DIR")]
     spill_directory: Option<PathBuf>,
+    /// Bytes of values that may be there at a time, as 40GiB; if not given, as many as the disk takes
+    #[arg(long, value_name = "BYTES", value_parser = memory::parse)]
+    spill_limit: Option<u64>,
     /// Name of the worker, unique in the cluster
     #[arg(long)]
     name: Option<String>,
@@ -90,8 +96,13 @@ impl WorkerArgs {
     }
 
     fn memory(&self) -> MemoryOptions {
-        let (limit, target) = (self.memory_limit, self.memory_target);
-        MemoryOptions { limit, target, spill_directory: self.spill_directory.clone() }
+        let Self { memory_limit, memory_target, spill_directory, spill_limit, .. } = self;
+        MemoryOptions {
+            limit: *memory_limit,
+            target: *memory_target,
+            spill_directory: spill_directory.clone(),
+            spill_limit: *spill_limit,
+        }
     }
 
     fn program(self, path: PathBuf, scheduler: String) -> Result<Program> {

@@ -82,11 +82,15 @@ impl LocalClusterBuilder {
         self
     }
 
-    /// How many bytes of memory each worker may use. If this is not said, it is what the control group
-    /// or the machine allows. When its values fill 60 % of that, those that were used least recently
-    /// go to disk ([`spill_directory`](Self::spill_directory)), and come back when they are needed;
-    /// beyond 80 % no body of a thread begins until the disk has caught up. A disk that is full loses
-    /// nothing: values stay in memory, and the log says so.
+    /// How many bytes of memory each worker may use. If this is not said, the workers share what the
+    /// control group or the machine allows.
+    ///
+    /// When its values fill 60 % of that, those that were used least recently go to disk
+    /// ([`spill_directory`](Self::spill_directory)), and come back when they are needed. The same
+    /// happens when a worker's process fills 70 %, until it fills no more than 60 %. A worker whose
+    /// process fills 80 % is given nothing new while bodies run or values go to disk; what it has begun
+    /// goes on. (Of workers that are threads, values are counted alone: the process has others, too.) A
+    /// disk that is full loses nothing: values stay in memory, and the log and the worker's note say so.
     pub const fn memory_limit(mut self, bytes: u64) -> Self {
         self.memory.limit = Some(bytes);
         self
@@ -96,6 +100,13 @@ impl LocalClusterBuilder {
     /// left there, however a worker ends.
     pub fn spill_directory(mut self, folder: impl Into<PathBuf>) -> Self {
         self.memory.spill_directory = Some(folder.into());
+        self
+    }
+
+    /// How many bytes of values each worker may have on disk at a time: as many as the disk takes,
+    /// unless this says otherwise. To have more is as if the disk were full.
+    pub const fn spill_limit(mut self, bytes: u64) -> Self {
+        self.memory.spill_limit = Some(bytes);
         self
     }
 

@@ -3,7 +3,6 @@
 //!
 //! This module must not know which values go, or when.
 
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,10 +52,9 @@ enum State {
 }
 
 impl Spiller {
-    /// What is written is written to a file in `folder`.
-    pub(super) fn new(folder: PathBuf) -> Self {
-        let (spill, log) = (Spill::new(folder), Throttle::default());
-        Self { spill, log, state: Mutex::new(State::Idle) }
+    /// Writes to `spill`.
+    pub(super) fn new(spill: Spill) -> Self {
+        Self { spill, log: Throttle::default(), state: Mutex::new(State::Idle) }
     }
 
     /// Has the thread do this. A worker that is closed does nothing.
