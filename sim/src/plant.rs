@@ -49,6 +49,7 @@ plants! {
     DatasetDies "dataset-dies",
     /// Who waits for what another one calls off by force is not told.
     DeafWaiter "deaf-waiter",
+    /// How much memory workers say they have is not heard.
     ForgetMemory "forget-memory",
     /// That a worker's memory is full is not heard.
     ForgetFull "forget-full",

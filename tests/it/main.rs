@@ -20,6 +20,8 @@ mod graphs;
 mod hostile;
 mod impostors;
 mod keys;
+mod loaded;
+mod memory;
 mod nested;
 mod options;
 mod relaying;

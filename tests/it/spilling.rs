@@ -4,8 +4,9 @@ use std::fs;
 
 use raddle::prelude::*;
 use raddle_tests::{blob, fetch_and_verify, process, together, verify, verify_async};
+use rustix::process::Signal;
 
-use crate::support::{APP, test};
+use crate::support::{APP, Program, Scratch, test, threads, until};
 
 /// What each of two workers may use.
 const LIMIT: u64 = 16 << 20;
@@ -40,6 +41,11 @@ fn a_job_of_four_times_the_memory_of_its_cluster_ends_with_the_right_values() {
         client.wait(&parts, WaitFor::All).await;
         let held: u64 = client.workers().await?.iter().map(|worker| worker.nbytes).sum();
         assert_eq!(held, (PARTS * PART) as u64);
+        until(&client, |info| {
+            let spilled: u64 = info.workers.iter().map(|worker| worker.spilled_bytes).sum();
+            spilled + 2 * LIMIT >= held
+        })
+        .await?;
         for process in client.gather(&client.map(process, 0..20)).await? {
             let resident = resident(process);
             assert!(resident < held / 2, "{process} uses {resident} bytes");
@@ -84,6 +90,60 @@ fn where_nothing_can_be_written_everything_stays_in_memory() {
         let parts = client.map(blob, [PART; 48]);
         let checks = client.submit_all(parts.iter().map(verify));
         assert_eq!(client.gather(&checks).await?, [Some(PART); 48]);
+        cluster.close().await
+    });
+}
+
+/// What people read of a worker of which the disk takes nothing.
+const REFUSED: &str = "its values cannot be written to disk";
+
+#[test]
+fn a_disk_that_is_full_loses_nothing_and_is_told_of_once() {
+    test(async || {
+        const PARTS: usize = 48;
+        let (cluster, client) = threads(0).await?;
+        let scratch = Scratch::new("disk-full")?;
+        // No file may be larger than some MiB, and to write more is an error rather than the end.
+        let full = "trap '' XFSZ; ulimit -f 16384; RADDLE_LOG=warn exec \"$0\" \"$@\"";
+        let (folder, limit) = (scratch.path("spilled"), LIMIT.to_string());
+        let folder = folder.to_str().expect("it is text");
+        let arguments = ["-c", full, APP, "--raddle-worker", cluster.address()];
+        let memory = ["--raddle-memory-limit", &limit, "--raddle-spill-directory", folder];
+        let worker = Program::start("sh", &[&arguments[..], &memory].concat())?;
+        let parts = client.map(blob, [PART; PARTS]);
+        let checks = client.submit_all(parts.iter().map(verify));
+        assert_eq!(client.gather(&checks).await?, [Some(PART); PARTS]);
+        until(&client, |info| info.workers[0].note.contains(REFUSED)).await?;
+        // It goes on, with what is in memory and with what is on disk.
+        let again = client.submit_all(parts.iter().map(verify_async));
+        assert_eq!(client.gather(&again).await?, [Some(PART); PARTS]);
+        assert!(client.workers().await?[0].spilled_bytes > 0);
+        drop((parts, checks, again));
+        worker.signal(Signal::TERM)?;
+        let (code, said) = worker.end()?;
+        let told = said.lines().filter(|line| line.contains("cannot be written to disk")).count();
+        assert_eq!((code, told), (Some(0), 1), "{said}");
+        cluster.close().await
+    });
+}
+
+#[test]
+fn no_more_goes_to_disk_than_may_and_more_when_there_is_room_again() {
+    test(async || {
+        const MOST: u64 = 4 << 20;
+        let builder = LocalCluster::builder().workers(1).threads_per_worker(1).program(APP);
+        let cluster = builder.memory_limit(LIMIT).spill_limit(MOST).start().await?;
+        let client = cluster.client().await?;
+        let parts = client.map(blob, [PART; 32]);
+        client.wait(&parts, WaitFor::All).await;
+        let info = until(&client, |info| info.workers[0].note.contains(REFUSED)).await?;
+        assert!(info.workers[0].spilled_bytes <= MOST, "{info:?}");
+        let checks = client.submit_all(parts.iter().map(verify));
+        assert_eq!(client.gather(&checks).await?, [Some(PART); 32]);
+        drop((parts, checks));
+        let few = client.map(blob, [PART; 3]);
+        let checks = client.submit_all(few.iter().map(verify));
+        assert_eq!(client.gather(&checks).await?, [Some(PART); 3]);
         cluster.close().await
     });
 }

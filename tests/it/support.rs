@@ -128,6 +128,11 @@ impl Gate {
         Ok(())
     }
 
+    /// Lets everybody out who is inside.
+    pub fn let_out(&mut self) {
+        self.inside.clear();
+    }
+
     /// Lets everybody out, and whoever comes later straight through.
     pub fn open(self) {}
 }

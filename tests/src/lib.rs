@@ -142,6 +142,21 @@ pub fn gate(address: String, x: u64) -> u64 {
     x
 }
 
+/// The id of the process that runs it, once it is let out of a [`gate()`].
+#[raddle::task]
+pub fn gated_process(address: String, n: u64) -> u32 {
+    gate::run(address, n);
+    std::process::id()
+}
+
+/// So many bytes are in memory while it is in a [`gate()`]; says how many.
+#[raddle::task]
+pub fn ballast(address: String, nbytes: usize) -> u64 {
+    let bytes = vec![1_u8; nbytes];
+    gate::run(address, 0);
+    bytes.iter().map(|byte| u64::from(*byte)).sum()
+}
+
 /// What a [`blob()`] consists of, again and again.
 #[must_use]
 pub fn pattern() -> Vec<u8> {
