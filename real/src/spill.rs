@@ -1,4 +1,5 @@
-//! Values on disk: one file, of which each value has a piece.
+//! Values on disk: one file, of which each value has a piece. When none is left, the next one goes to
+//! a new file.
 //!
 //! The file has no name once it is open, so nothing is left of it however the process ends. This
 //! module must not know which values are written, or when.
@@ -85,7 +86,8 @@ impl Spill {
 
     fn file(&self) -> io::Result<Arc<SpillFile>> {
         let mut file = lock(&self.file);
-        if let Some(file) = &*file {
+        // One of which nothing is left may lie on a disk that is not there any more.
+        if let Some(file) = file.as_ref().filter(|file| lock(&file.extent).pieces > 0) {
             return Ok(Arc::clone(file));
         }
         let made = Arc::new(SpillFile { file: open(&self.folder)?, extent: Mutex::default() });
@@ -184,6 +186,18 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_is_gone_is_made_again_and_one_that_cannot_be_is_an_error() {
+        let (spill, folder) = spill("moved");
+        spill.write(b"some bytes").unwrap().free();
+        fs::remove_dir(&folder).unwrap();
+        fs::write(&folder, b"no folder").unwrap();
+        spill.write(b"more bytes").unwrap_err();
+        fs::remove_file(&folder).unwrap();
+        assert_eq!(spill.write(b"more bytes").unwrap().read().unwrap(), &b"more bytes"[..]);
+        fs::remove_dir(folder).unwrap();
+    }
+
+    #[test]
     fn bytes_that_were_spoiled_are_not_given_out() {
         let (spill, folder) = spill("spoiled");
         let piece = spill.write(b"some bytes").unwrap();
@@ -195,7 +209,8 @@ mod tests {
     #[test]
     fn a_disk_that_is_full_is_an_error_and_nothing_is_counted() {
         let Ok(full) = File::options().write(true).open("/dev/full") else { return };
-        let file = Arc::new(SpillFile { file: full, extent: Mutex::default() });
+        let extent = Mutex::new(Extent { pieces: 1, ..Extent::default() });
+        let file = Arc::new(SpillFile { file: full, extent });
         let spill = Spill {
             folder: PathBuf::new(),
             most: u64::MAX,
@@ -203,7 +218,7 @@ mod tests {
         };
         assert_eq!(spill.write(b"x").unwrap_err().kind(), io::ErrorKind::StorageFull);
         let extent = lock(&file.extent);
-        assert_eq!((extent.end, extent.pieces, extent.used), (0, 0, 0));
+        assert_eq!((extent.end, extent.pieces, extent.used), (0, 1, 0));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use std::time::Duration;
 pub mod act;
 pub mod calm;
 pub mod cluster;
+mod disk;
 pub mod flood;
 pub mod footprint;
 pub mod round;

@@ -89,7 +89,7 @@ fn write<M: Message>(message: &M) -> Vec<u8> {
 pub fn one_of_each() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for kind in 0..6_u8 {
-        for variant in 0..16_u8 {
+        for variant in (0..16_u8).chain([255]) {
             for fill in [0, 1] {
                 let mut data = vec![fill; 64];
                 data[0] = variant;

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::disk::Disk;
 use super::footprint::Footprint;
 use super::{Outcome, calm, text};
 use crate::proxy::Proxy;
@@ -27,6 +28,17 @@ const FRUGAL: [(&str, &str); 3] = [
     ("MALLOC_ARENA_MAX", "1"),
     ("MALLOC_MMAP_THRESHOLD_", "65536"),
     ("MALLOC_TRIM_THRESHOLD_", "65536"),
+];
+
+/// Workers put values on disk beyond a megabyte, and no more there than a few: it is often full. (Their
+/// limit of memory is one that no task has to fear.)
+const SPILLING: [&str; 6] = [
+    "--raddle-memory-limit",
+    "256MiB",
+    "--raddle-memory-target",
+    "0.004",
+    "--raddle-spill-limit",
+    "4MiB",
 ];
 
 /// The programs of a cluster.
@@ -48,6 +60,7 @@ pub struct Cluster {
     /// Clients come this way.
     door: Proxy,
     workers: Vec<Slot>,
+    disk: Disk,
     /// How often a worker was done harm: it may have been lost as often.
     harm: AtomicU32,
     /// Workers that were ever started.
@@ -84,10 +97,11 @@ impl Cluster {
     pub async fn start(programs: Programs, workers: usize) -> Outcome<Self> {
         let (scheduler, address) = programs.schedule("0")?;
         let door = Proxy::new(&address, 0, 0).await.map_err(text)?;
+        let disk = Disk::new().map_err(text)?;
         let mut slots = Vec::new();
         for number in 0..workers {
             let door = Proxy::new(&address, 0, 0).await.map_err(text)?;
-            let first = programs.work(&door, number, format!("w{number}")).await?;
+            let first = programs.work(&door, number, format!("w{number}"), &disk).await?;
             slots.push(Slot { door, present: Mutex::new(first), leaving: Mutex::default() });
         }
         let cluster = Self {
@@ -96,6 +110,7 @@ impl Cluster {
             address,
             door,
             workers: slots,
+            disk,
             harm: AtomicU32::new(0),
             started: AtomicU32::new(0),
         };
@@ -175,7 +190,7 @@ impl Cluster {
         let slot = &self.workers[worker];
         let number = self.started.fetch_add(1, Ordering::SeqCst);
         let name = format!("w{worker} {number}");
-        let next = self.programs.work(&slot.door, worker, name).await?;
+        let next = self.programs.work(&slot.door, worker, name, &self.disk).await?;
         let before = std::mem::replace(&mut *lock(&slot.present), next);
         before.signal(Signal::TERM);
         // It may stand still, and nobody else knows it any more.
@@ -184,6 +199,16 @@ impl Cluster {
         leaving.retain_mut(|process| !process.has_ended());
         leaving.push(before);
         Ok(())
+    }
+
+    /// A worker finds no place on its disk when it next looks for one.
+    pub fn take_disk(&self, worker: usize) {
+        self.disk.take(worker);
+    }
+
+    /// It does again.
+    pub fn give_disk_back(&self, worker: usize) {
+        self.disk.give_back(worker);
     }
 
     /// Breaks the connections on which others ask for a worker's values, if they break.
@@ -239,9 +264,16 @@ impl Programs {
     }
 
     /// Starts the worker of this number.
-    async fn work(&self, door: &Proxy, number: usize, name: String) -> Outcome<Process> {
+    async fn work(
+        &self,
+        door: &Proxy,
+        number: usize,
+        name: String,
+        disk: &Disk,
+    ) -> Outcome<Process> {
         let mut command = Command::new(&self.worker);
-        command.envs(FRUGAL);
+        command.envs(FRUGAL).args(SPILLING);
+        command.arg("--raddle-spill-directory").arg(disk.of(number));
         command.args(["--raddle-worker", door.address(), "--raddle-threads", THREADS]);
         // It looks for a scheduler for as long as anybody waits here.
         command.args(["--raddle-name", &name, "--raddle-death-timeout", "90"]);

@@ -28,6 +28,9 @@ const DELAY: Duration = Duration::from_millis(20);
 /// How long a slow network is slow.
 const SLOW: Duration = Duration::from_millis(1_000);
 
+/// How long there is no disk.
+const NO_DISK: Duration = Duration::from_millis(3_000);
+
 /// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
@@ -36,6 +39,7 @@ enum Fault {
     CutWorker,
     HiccupOfScheduler,
     Kill,
+    NoDisk,
     OutageOfClients,
     OutageOfWorker,
     Restart,
@@ -45,12 +49,13 @@ enum Fault {
     Standstill,
 }
 
-const FAULTS: [Fault; 12] = [
+const FAULTS: [Fault; 13] = [
     Fault::CutClients,
     Fault::CutData,
     Fault::CutWorker,
     Fault::HiccupOfScheduler,
     Fault::Kill,
+    Fault::NoDisk,
     Fault::OutageOfClients,
     Fault::OutageOfWorker,
     Fault::Restart,
@@ -104,6 +109,11 @@ async fn strike(
             cluster.kill(mortal);
             sleep(part(OUTAGE)).await;
             cluster.restart(mortal).await?;
+        }
+        Fault::NoDisk => {
+            cluster.take_disk(worker);
+            sleep(part(NO_DISK)).await;
+            cluster.give_disk_back(worker);
         }
         Fault::OutageOfClients => {
             clients.go_down();
