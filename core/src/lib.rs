@@ -18,8 +18,8 @@
 //! they tried by the cells of [`matrix`]: `Scheduler::cells` and `Worker::cells`.
 //!
 //! There is no clock, no thread, no socket and no entropy here: time is an argument, chance is
-//! [`random::hash`]. When a worker has too much in memory, [`memory`] says. The machines share names and messages with `raddle-net`, and never name its
-//! codec or frames. They never import one another.
+//! [`random::hash`]. When a worker has too much in memory, [`memory`] says. The machines share names and
+//! messages with `raddle-net`, and never name its codec or frames. They never import one another.
 //!
 //! To read it in order: [`scheduler::Event`], [`scheduler::Effect`], `scheduler/state/task.rs`,
 //! `scheduler/transitions.rs`, then `assign.rs`, `finish.rs`, `release.rs`.
