@@ -16,9 +16,10 @@ use std::sync::Arc;
 use raddle_core::scheduler::Policy;
 
 use crate::failure::{Failure, Report};
+use crate::journal::Journal;
 use crate::plan::Plan;
 use crate::plant::Plant;
-use crate::record::Record;
+use crate::record::{Record, Recorder};
 use crate::text::ParseError;
 use crate::world::{Mode, Settings, World};
 
@@ -49,17 +50,28 @@ impl Case {
 
     /// Runs it and keeps about so many records of what happened, of its beginning and of its end.
     pub fn record(&self, mode: Mode, keeps: usize) -> (Result<Report, Failure>, Vec<Record>) {
+        let recorder = Recorder { keeps, ..Recorder::default() };
+        let (played, world) = self.play(mode, recorder, Journal::default());
+        (played, world.recorder.records)
+    }
+
+    /// Runs it; what happened, and what became of it, is kept as these say.
+    pub(crate) fn play(
+        &self,
+        mode: Mode,
+        recorder: Recorder,
+        journal: Journal,
+    ) -> (Result<Report, Failure>, World) {
         let Self { seed, policy, plant, .. } = *self;
         let settings = Settings { seed, policy, plant, mode };
         let mut world = World::new(settings, Arc::new(self.plan.clone()));
-        world.recorder.keeps = keeps;
+        (world.recorder, world.journal) = (recorder, journal);
         let played = catch_unwind(AssertUnwindSafe(|| world.play())).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
             Err(Failure::Panic(text.unwrap_or_default()))
         });
-        let World { report, recorder, .. } = world;
-        (played.map(|()| report), recorder.records)
+        (played.map(|()| std::mem::take(&mut world.report)), world)
     }
 }
 

@@ -26,7 +26,7 @@
 //! | `history.rs`, `metamorphic.rs` | how futures ended; what must not make a difference to that |
 //! | `hunt.rs` | how many seeds a planted bug takes |
 //! | `plant.rs`, `corrupt.rs` | bugs that runs must find, in links and drivers; in place of machines |
-//! | `record.rs`, `digest.rs` | what happened, to be read; what runs came to |
+//! | `record.rs`, `journal.rs`, `digest.rs` | what happened, to be read, and to be counted; what runs came to |
 //! | `coverage.rs`, `probe.rs`, `novelty.rs` | what runs have seen; rare moments; how much may be unseen |
 //! | `profile.rs`, `bulk.rs` | ways to use seeds; large plans |
 //! | `quality/` | how good schedules are, compared with other policies |
@@ -46,6 +46,7 @@ mod fields;
 mod generate;
 mod history;
 mod hunt;
+mod journal;
 mod knobs;
 mod limits;
 mod matrix;
@@ -86,6 +87,7 @@ pub use fields::{Fields, Target};
 pub use generate::Mix;
 pub use history::{End, History};
 pub use hunt::Find;
+pub use journal::{Fact, Journal};
 pub use limits::Limits;
 pub use matrix::{Visits, why_unvisited};
 pub use minimise::minimise;

@@ -9,6 +9,7 @@ use raddle_net::messages::Item;
 use raddle_net::names::{RunId, WorkerId};
 
 use crate::failure::Failure;
+use crate::journal::Fact;
 use crate::oracle::Verdict;
 use crate::probe::Probe;
 use crate::property::Property;
@@ -125,7 +126,10 @@ impl World {
                 }
                 self.client_event(client, ClientEvent::Sent { key, run, outcome });
             }
-            Asker::Worker(worker, peer) => self.gathered(worker, peer, reply),
+            Asker::Worker(worker, peer) => {
+                self.journal_came(worker, holder, &reply);
+                self.gathered(worker, peer, reply);
+            }
         }
     }
 
@@ -151,6 +155,16 @@ impl World {
 }
 
 impl World {
+    fn journal_came(&mut self, worker: u32, from: u32, reply: &Reply) {
+        let Reply::Items(items) = reply else { return };
+        for (Item { key, .. }, value) in items {
+            if let Some((_, nbytes)) = value {
+                let nbytes = u64::from(*nbytes);
+                self.journal(Fact::Came { key: *key, worker, from, nbytes });
+            }
+        }
+    }
+
     /// What a worker is sent is what it asked for.
     pub(crate) fn check_sent(&mut self, worker: u32, reply: &Reply) {
         let Reply::Items(items) = reply else { return };

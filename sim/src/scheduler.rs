@@ -6,11 +6,12 @@ use raddle_core::client::Event as ClientEvent;
 use raddle_core::scheduler::{Config, Effect, Event, Kind, PeerError, Scheduler};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::Event as WorkerEvent;
-use raddle_net::messages::{ClientMessage, WorkerMessage};
+use raddle_net::messages::{ClientMessage, SchedulerToWorker, WorkerMessage};
 use raddle_net::names::Key;
 
 use crate::corrupt::Cause;
 use crate::failure::Failure;
+use crate::journal::Fact;
 use crate::knobs;
 use crate::plan::Plan;
 use crate::plant::Plant;
@@ -158,6 +159,9 @@ impl World {
                 if let Some(Node::Worker(worker)) = self.behind(connection)
                     && self.is_current(Node::Worker(worker), connection)
                 {
+                    if let SchedulerToWorker::Recall { run, .. } = message {
+                        self.journal(Fact::Recalled { run, worker });
+                    }
                     let delivery = Delivery::Worker(worker, WorkerEvent::FromScheduler(message));
                     self.send(Node::Scheduler, Node::Worker(worker), delivery);
                 }

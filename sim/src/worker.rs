@@ -20,6 +20,7 @@ use raddle_net::names::{Key, RunId, WorkerId};
 use crate::bystander::{passes, passes_soon};
 use crate::corrupt::{corrupt_worker_effects, corrupt_worker_event};
 use crate::failure::Failure;
+use crate::journal::Fact;
 use crate::nested::Nested;
 use crate::plan::Moment;
 use crate::plant::Plant;
@@ -218,6 +219,7 @@ impl World {
 
     /// The scheduler has given the worker up: it drops everything and comes as a new one.
     pub(crate) fn begin_anew(&mut self, worker: u32) {
+        self.journal(Fact::GivenUp { worker });
         let Some(node) = self.workers.get_mut(&worker) else { return };
         (node.id, node.outbox) = (None, Vec::new());
         self.worker_event(worker, Event::Disconnected);

@@ -23,6 +23,7 @@ use crate::client::SimClient;
 use crate::corrupt::{Memory, never_the_same};
 use crate::digest::Digest;
 use crate::failure::{Failure, Report};
+use crate::journal::Journal;
 use crate::network::Network;
 use crate::oracle::Oracle;
 use crate::plan::{Moment, Op, Plan};
@@ -183,6 +184,8 @@ pub struct World {
     phase: Phase,
     /// What happened, if somebody wants to read it.
     pub(crate) recorder: Recorder,
+    /// What became of the tasks of the plan, if somebody wants to count it.
+    pub(crate) journal: Journal,
     pub(crate) probes: Probes,
     /// Emptied and used again, event after event.
     pub(crate) spare_client_effects: Vec<ClientEffect>,
@@ -232,6 +235,7 @@ impl World {
             fork: None,
             phase: Phase::Nothing,
             recorder: Recorder::default(),
+            journal: Journal::default(),
             probes: Probes::default(),
             spare_client_effects: Vec::new(),
             spare_worker_effects: Vec::new(),
@@ -281,6 +285,7 @@ impl World {
                     self.judge_all(Property::Settles)?;
                     self.check_executions(&Arc::clone(&self.plan))?;
                     self.report.history = self.history();
+                    self.journal.close();
                     self.submit_fresh();
                     self.take_all();
                     Phase::Fresh

@@ -13,6 +13,7 @@ use super::Ended;
 use crate::body::{Body, Refusal};
 use crate::client::small;
 use crate::failure::Failure;
+use crate::journal::Fact;
 use crate::plant::Plant;
 use crate::property::Property;
 use crate::world::{Delivery, World};
@@ -38,6 +39,7 @@ impl World {
             return self.fail(Failure::Broken(Property::Slots, many));
         }
         node.making.insert(run, u64::from(body.nbytes));
+        self.journal(Fact::Started { key, run, worker });
         if self.account(worker) {
             return;
         }
@@ -99,6 +101,7 @@ impl World {
                 Outcome::Finished { nbytes, duration, value }
             }
         };
+        self.journal(Fact::Ended { run, worker });
         self.worker_event(worker, Event::Executed { run, outcome });
     }
 }
