@@ -6,8 +6,13 @@
 //! values right, everything wanted settles, no invariant of a machine broken, nothing left over.
 
 mod balance;
+mod deaths;
+mod fair;
 mod overproduction;
 mod resources;
+mod retire;
+mod sessions;
+mod stuck;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -15,7 +20,7 @@ use std::ops::RangeInclusive;
 
 use raddle_core::scheduler::Policy;
 use raddle_net::names::{Key, KeyKind, RunId};
-use raddle_sim::{Case, Depth, Fact, Mode, Report};
+use raddle_sim::{Case, Depth, End, Fact, Mode, Plant, Report};
 
 /// A millisecond, in microseconds.
 const MS: u64 = 1_000;
@@ -40,20 +45,30 @@ struct Seen {
     runs: Vec<Run>,
 }
 
-/// Plays a plan; it must pass.
-fn play(plan: &str) -> Seen {
-    play_with(0, Policy::EarliestStart, plan)
+/// The plan, as it is played unless something else is asked for.
+fn case(plan: &str) -> Case {
+    let (policy, plant) = (Policy::EarliestStart, None);
+    let plan = plan.parse().unwrap_or_else(|error| panic!("{error} in:\n{plan}"));
+    Case { story: String::new(), seed: 0, policy, plant, plan }
 }
 
-/// Plays a plan with the delays of a seed under a policy; it must pass.
-fn play_with(seed: u64, policy: Policy, plan: &str) -> Seen {
-    let parsed = plan.parse().unwrap_or_else(|error| panic!("{error} in:\n{plan}"));
-    let case = Case { story: String::new(), seed, policy, plant: None, plan: parsed };
+/// Plays a plan; it must pass.
+fn play(plan: &str) -> Seen {
+    play_case(case(plan))
+}
+
+/// Plays a case; it must pass.
+fn play_case(case: Case) -> Seen {
     let (result, journal) = case.journal(Mode { depth: Depth::Touched, ..Mode::default() });
     let report = result.unwrap_or_else(|failure| panic!("{failure} in:\n{case}"));
     let facts = journal.facts().iter().map(|(at, fact)| (at.as_nanos() / 1_000, *fact));
     let facts: Vec<(u64, Fact)> = facts.collect();
     Seen { report, runs: runs(&facts), facts }
+}
+
+/// Futures of the first client that ended with a value.
+fn values(seen: &Seen) -> usize {
+    seen.report.history[0].values().filter(|end| matches!(end, End::Value(_))).count()
 }
 
 /// Executions by what the facts say of them.

@@ -23,7 +23,7 @@ pub struct Shares {
     accounts: BTreeMap<ClientId, Account>,
     /// Those that have tasks queued.
     turns: BTreeSet<(u64, ClientId)>,
-    /// The clock of the client that was served last, or the latest that was ever served.
+    /// The latest clock at which a client was ever served.
     now: u64,
 }
 
@@ -47,7 +47,7 @@ impl Account {
 impl Shares {
     /// A client has come.
     pub fn open(&mut self, client: ClientId) {
-        let account = Account { spent: self.now, queues: false, here: true };
+        let account = Account { spent: self.time(), queues: false, here: true };
         self.accounts.insert(client, account);
     }
 
@@ -61,19 +61,26 @@ impl Shares {
 
     /// Whether a client has tasks queued.
     pub fn queues(&mut self, client: ClientId, queues: bool) {
-        let fresh = Account { spent: self.now, queues: false, here: false };
+        let time = self.time();
+        let fresh = Account { spent: time, queues: false, here: false };
         let account = self.accounts.entry(client).or_insert(fresh);
         if account.queues == queues {
             return;
         }
         account.queues = queues;
         if queues {
-            account.spent = account.spent.max(self.now);
+            account.spent = account.spent.max(time);
             self.turns.insert(account.turn(client));
         } else {
             self.turns.remove(&account.turn(client));
             self.drop_if_empty(client);
         }
+    }
+
+    /// The time of those that are there: that of the first in turn, which may have been refunded since
+    /// it was served.
+    fn time(&self) -> u64 {
+        self.turns.first().map_or(self.now, |(turn, _)| self.now.min(turn << GRAIN))
     }
 
     /// It is this client's turn.
@@ -182,6 +189,19 @@ mod tests {
         assert_eq!(serve(&mut shares, 5, |_| MS), [1; 5]);
         shares.queues(B, true);
         assert_eq!(serve(&mut shares, 4, |_| MS), [2, 1, 2, 1]);
+    }
+
+    #[test]
+    fn one_who_comes_does_not_wait_for_what_the_others_got_back() {
+        let mut shares = Shares::default();
+        shares.open(A);
+        shares.queues(A, true);
+        assert_eq!(serve(&mut shares, 4, |_| 500 * MS), [1; 4]);
+        // It took far less than was expected.
+        shares.refund(A, 1_960 * MS);
+        shares.open(B);
+        shares.queues(B, true);
+        assert_eq!(serve(&mut shares, 6, |_| 10 * MS), [1, 2, 1, 2, 1, 2]);
     }
 
     #[test]
