@@ -1,4 +1,4 @@
-//! Starvation and delay: small jobs behind large ones, short tasks on slow links, chains, storms.
+//! Starvation and delay: small jobs behind large ones, chains, latency.
 
 use super::*;
 
@@ -47,18 +47,4 @@ fn a_task_begins_two_words_after_it_was_submitted() {
     let seen = play(&plan("1", "1 @10000 submit 0\n  1-1 salt=1 micros=1000\n"));
     // Two links; the rest is what a client waits for more to say in one go.
     assert!((10_200..=10_250).contains(&seen.once(1).start), "{:?}", seen.once(1));
-}
-
-/// dask/distributed#854: releasing a large graph in one go takes the scheduler away from others.
-#[test]
-fn a_storm_of_releases_takes_no_more_steps_than_there_are_tasks() {
-    let bag = tasks(1..=500, "nbytes=100 micros=100")
-        + &tasks_of(1, 1_001..=1_500, |n| format!("after=1-{} micros=100", n - 1_000));
-    let releases: String = (1..=500).map(|n| format!(" 1-{n} 1-{}", n + 1_000)).collect();
-    let small = tasks_of(2, 3_001..=3_004, |_| "micros=1000".to_owned());
-    let ops =
-        format!("1 @0 submit 0\n{bag}2 @20000 release 0{releases}\n3 @20050 submit 1\n{small}");
-    let seen = play(&format!("workers 2 2\nclients 2\nlatency constant 100\n{ops}"));
-    let last = seen.runs.iter().filter(|run| run.task > 3_000).filter_map(|run| run.end).max();
-    assert!(last <= Some(23 * MS), "{last:?}");
 }

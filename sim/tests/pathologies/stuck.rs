@@ -74,7 +74,7 @@ fn data_and_values_survive_a_release_of_the_same_name_on_its_way() {
     }
 }
 
-/// dask/dask#9888: one key, submitted by several: whoever lets go takes it from the others.
+/// dask/distributed#2628: a client lets go of a key, and the futures of others are called off.
 #[test]
 fn a_key_of_several_clients_is_computed_once_and_kept_for_who_holds_it() {
     for at in (0..30).map(|step| 200 * step) {
