@@ -366,6 +366,30 @@ mod tests {
         rt::block_on(test).expect("a runtime");
     }
 
+    #[cfg(not(madsim))]
+    #[test]
+    fn who_does_not_end_its_hello_in_ten_seconds_is_sent_away() {
+        use crate::rt::{AsyncReadExt as _, AsyncWriteExt as _, TcpStream};
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        // Time passes only where everybody waits for it.
+        let runtime = runtime.enable_all().start_paused(true).build().expect("a runtime");
+        runtime.block_on(async {
+            let none = Credentials::none();
+            let listener = Listener::bind("127.0.0.1", 0, Part::Scheduler, &none).await;
+            let listener = listener.expect("a port");
+            let address = listener.address()["tcp://".len()..].to_owned();
+            rt::spawn(listener.serve(&[Role::Client], |_, _| async { panic!("it said nothing") }));
+            let mut stream = TcpStream::connect(&address).await.expect("it listens");
+            stream.write_all(&hello::MAGIC).await.expect("it reads");
+            let began = rt::Instant::now();
+            let mut said = Vec::new();
+            stream.read_to_end(&mut said).await.expect("it closes");
+            // To the millisecond, which is what timers are exact to.
+            let took = began.elapsed().as_millis();
+            assert!((10_000..=10_001).contains(&took) && said.is_empty(), "{took} ms, {said:?}");
+        });
+    }
+
     #[test]
     fn who_says_nothing_gives_way_to_those_who_come_after_it() {
         let mut hall = Hall::default();

@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use raddle_net::hello::{Hello, Welcome};
 use raddle_net::names::Session;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use super::*;
 use crate::conn;
@@ -156,6 +158,34 @@ fn what_others_can_read_is_no_secret_and_what_is_there_is_not_overwritten() {
     std::fs::remove_dir_all(&folder).unwrap();
     let error = Credentials::load(&folder).unwrap_err().to_string();
     assert!(error.contains("it holds neither ca.pem nor token"), "{error}");
+}
+
+#[test]
+fn the_key_of_the_authority_is_nowhere() {
+    let folder = files::temporary().unwrap();
+    init(&folder).unwrap();
+    let files = std::fs::read_dir(&folder).unwrap();
+    let mut names: Vec<_> = files.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let all = ["ca.pem", "client.key", "client.pem", "scheduler.key", "scheduler.pem", "token"];
+    assert_eq!(names, [&all[..], &["worker.key", "worker.pem"]].concat());
+    let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    for name in &names {
+        let is_key = text(name).contains("PRIVATE KEY");
+        assert_eq!(is_key, name.ends_with(".key"), "{name:?}");
+    }
+    // A certificate holds the public half of its key, as it is.
+    let certificate = |name: &str| CertificateDer::from_pem_slice(text(name).as_bytes()).unwrap();
+    let holds = |certificate: &[u8], key: &rcgen::KeyPair| {
+        let public = key.public_key_raw();
+        certificate.windows(public.len()).any(|bytes| bytes == public)
+    };
+    for part in ["client", "scheduler", "worker"] {
+        let key = rcgen::KeyPair::from_pem(&text(&format!("{part}.key"))).unwrap();
+        assert!(holds(&certificate(&format!("{part}.pem")), &key), "{part}");
+        assert!(!holds(&certificate("ca.pem"), &key), "{part}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

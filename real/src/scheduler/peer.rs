@@ -3,6 +3,9 @@
 //!
 //! This module must not know the machine.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 use std::vec;

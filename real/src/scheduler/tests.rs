@@ -171,6 +171,53 @@ fn who_leaves_too_much_unread_loses_the_session_and_nobody_else_anything() {
     });
 }
 
+/// A client asks, goes away, and is answered then: may it come back?
+async fn back_after_answers(limits: Limits) -> Result<Connection, ConnectError> {
+    let scheduler = limited(limits).await;
+    let mut away = client(&scheduler, 2).await;
+    let mut encoder = FrameEncoder::new(away.options);
+    for id in 0..2_000 {
+        let query = Query::WaitForWorkers(1);
+        encoder.push(&ClientMessage::Query { id: 100 + id, query }).expect("it is small");
+    }
+    encoder.push(&ClientMessage::Query { id: 9, query: Query::Info }).expect("it is small");
+    away.writer.write(&mut encoder).await.expect("the scheduler reads");
+    away.reader.next().await.expect("the scheduler writes").expect("all was heard");
+    drop(away);
+    let mut others = 10..;
+    // Whoever looks is the only one who is there.
+    while let Some(other) = others.next()
+        && info(&mut client(&scheduler, other).await).await.clients > 1
+    {
+        rt::yield_now().await;
+    }
+    let hello = hello(Role::Worker, 3);
+    let connected = conn::connect(scheduler.address(), hello, &Credentials::none()).await;
+    let (_, mut worker) = connected.expect("the scheduler is there");
+    let mut encoder = FrameEncoder::new(worker.options);
+    let address = "tcp://127.0.0.1:1".to_owned();
+    let registration = Registration { address, nthreads: 1, ..Registration::default() };
+    encoder.push(&WorkerMessage::Register(registration)).expect("it is small");
+    worker.writer.write(&mut encoder).await.expect("the scheduler reads");
+    worker.reader.next().await.expect("the scheduler writes").expect("it is registered");
+    let back = back(&scheduler, 2).await;
+    assert_eq!(info(&mut client(&scheduler, 1).await).await.workers.len(), 1);
+    scheduler.close().await;
+    back
+}
+
+#[test]
+fn for_who_is_away_only_so_much_is_kept() {
+    run(async {
+        assert_eq!(Limits::default().kept_away, 256 << 20);
+        assert!(back_after_answers(Limits::default()).await.is_ok());
+        let little = Limits { kept_away: 32 << 10, ..Limits::default() };
+        let again = back_after_answers(little).await;
+        let Err(ConnectError::Refused { reason, .. }) = again else { panic!("{again:?}") };
+        assert_eq!(reason, RefusedReason::SessionUnknown);
+    });
+}
+
 #[test]
 fn a_worker_that_reports_before_it_has_registered_is_closed() {
     run(async {
