@@ -84,8 +84,7 @@ fn a_fan_out_whose_root_is_lost_at_any_time_is_done() {
     }
 }
 
-/// dask/distributed#280, dask/distributed#407: what nobody needs any more is made again when its
-/// holder is gone.
+/// dask/distributed#280: what nobody needs any more is made again when its holder is gone.
 #[test]
 fn what_has_been_used_up_is_not_made_again() {
     let chain = tasks(1..=1, "nbytes=1000 micros=1000 on=w1")

@@ -18,7 +18,7 @@ fn most_alive(seen: &Seen, makers: RangeInclusive<u64>, takers: RangeInclusive<u
     alive.max().unwrap_or(0)
 }
 
-/// Lines of a plan: a thousand bytes are made a thousand times so often, and each is reduced.
+/// Lines of a plan: megabytes are made, so many, and each is reduced by a task of its own.
 fn makers_and_takers(count: u64, options: &str) -> String {
     let makers = tasks(1..=count, &format!("nbytes=1000000 micros=10000 {options}"));
     makers + &tasks_of(1, 1001..=1000 + count, |n| format!("after=1-{} micros=10000", n - 1000))

@@ -97,17 +97,8 @@ fn a_worker_that_is_named_may_come_later() {
 #[test]
 fn a_gpu_is_free_again_when_its_worker_died() {
     let bag = tasks(1..=6, "gpu=10000 micros=10000");
-    let ops = "2 @15000 kill 0
-3 @40000 kill 0
-";
-    let seen = play(&plan(
-        "1",
-        &format!(
-            "gpus 10000
-1 @0 submit 0
-{bag}{ops}"
-        ),
-    ));
+    let ops = "2 @15000 kill 0\n3 @40000 kill 0\n";
+    let seen = play(&plan("1", &format!("gpus 10000\n1 @0 submit 0\n{bag}{ops}")));
     for worker in seen.shares().into_keys() {
         let here: Vec<&Run> = seen.runs.iter().filter(|run| run.worker == worker).collect();
         for pair in here.windows(2) {

@@ -24,7 +24,7 @@ fn a_worker_that_was_cut_off_for_ten_seconds_has_lost_nothing() {
     assert!(seen.runs.iter().any(|run| run.worker == 1 && run.start >= 14 * S));
 }
 
-/// dask/distributed#6391: a worker that stands still for a moment is declared dead.
+/// dask/distributed#6324: a worker that stands still for a moment is declared dead.
 #[test]
 fn a_worker_that_stands_still_is_not_declared_dead() {
     let bag = tasks(1..=20, "nbytes=100000 micros=10000");
