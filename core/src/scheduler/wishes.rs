@@ -102,16 +102,14 @@ impl Scheduler {
     /// itself or by a run, or did until it called it off; or it is published. To others it is as if there
     /// were none.
     pub(super) fn shared(&self, client: ClientId, key: Key) -> Option<TaskId> {
-        let known = self.state.client(client);
-        let process = |client: ClientId| {
-            self.state.client(client).and_then(|known| known.parent).unwrap_or(client)
-        };
-        let own = process(client);
+        let known = self.state.client(client)?;
+        let process = |client| self.state.client(client)?.parent.or(Some(client));
+        let own = known.parent.unwrap_or(client);
         let is_shared = |id: &TaskId| {
             let task = self.state.task(*id);
-            let shares = |other: &ClientId| process(*other) == own || self.publishes(*other);
+            let shares = |other: &ClientId| process(*other) == Some(own) || self.publishes(*other);
             task.priority.client == own.0
-                || known.is_some_and(|known| known.called_off.contains(id))
+                || known.called_off.contains(id)
                 || task.clients.iter().any(shares)
         };
         self.state.find(key).filter(is_shared)
