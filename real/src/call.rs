@@ -190,6 +190,19 @@ impl<T> Call<T> {
         self.with(|options| options.timeout = Some(nanos))
     }
 
+    /// How long the body is expected to take. Otherwise that is learned, for each function with its
+    /// options, as the average of what its bodies took, the later ones counting more; what is said here
+    /// is believed instead. It decides where and when tasks run, never whether. If it is said of every
+    /// task of a [map](crate::Client::map) or [graph](crate::Graph), those go first that have the
+    /// longest way to the end of it.
+    ///
+    /// Calls that say different things are different kinds of calls, of which a client may use about a
+    /// million: round the time.
+    pub fn expected(self, time: Duration) -> Self {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.with(|options| options.expected = Some(nanos))
+    }
+
     /// A run of the task that may have begun is never followed by another one: if its worker dies, or
     /// its value is lost, it fails. There are no retries but [`TaskFuture::retry`].
     ///

@@ -32,6 +32,8 @@ pub struct Fields {
     pub gpu: u64,
     /// How long its body may take, in microseconds; 0: as long as it likes.
     pub limit: u64,
+    /// How long the scheduler is told that its body takes, in microseconds; 0: nothing.
+    pub expected: u64,
     /// Whether a run that may have begun is never followed by another one.
     pub once: bool,
 }
@@ -107,6 +109,7 @@ impl Fields {
             at_most_once: self.once,
             resources: gpu.into_iter().collect(),
             timeout: (self.limit > 0).then(|| self.limit.saturating_mul(1_000)),
+            expected: (self.expected > 0).then(|| self.expected.saturating_mul(1_000)),
             ..TaskOptions::default()
         }
     }
@@ -119,6 +122,7 @@ pub(crate) struct Switches {
     gpu: bool,
     limit: bool,
     once: bool,
+    expected: bool,
 }
 
 impl Switches {
@@ -127,7 +131,7 @@ impl Switches {
         let draw = |n: u64, of: u64| below(hash(seed, FIELDS, 0, n), of);
         let on = |n| draw(n, 2) == 0;
         match draw(0, 3) {
-            0 => Self { targets: on(1), gpu: on(2), limit: on(3), once: on(4) },
+            0 => Self { targets: on(1), gpu: on(2), limit: on(3), once: on(4), expected: on(5) },
             1.. => Self::default(),
         }
     }
@@ -166,6 +170,11 @@ impl Switches {
             let limits = [micros / 2, micros, micros + 1_000, 2 * micros + 5_000];
             let limit = if may_fail { limits[draw(8, 4) as usize] } else { limits[3] };
             fields.limit = limit.max(1);
+        }
+        if self.expected {
+            // As it is, or far from it.
+            let micros = u64::from(body.micros);
+            fields.expected = [0, 1, micros, micros, 50 * micros, u64::MAX][draw(10, 6) as usize];
         }
         fields.once = self.once && draw(9, 5) == 0;
         fields

@@ -192,7 +192,7 @@ impl Shrinker<'_> {
 }
 
 /// What may make a task simpler; the first is the most.
-const SIMPLER: [fn(&mut TaskDef); 18] = [
+const SIMPLER: [fn(&mut TaskDef); 19] = [
     |task| {
         let (salt, nbytes) = (task.body.salt, task.body.nbytes);
         task.body = Body { salt, nbytes, ..Body::default() };
@@ -209,6 +209,7 @@ const SIMPLER: [fn(&mut TaskDef); 18] = [
     |task| task.fields.gpu = 0,
     |task| task.fields.limit = 0,
     |task| round(&mut task.fields.limit),
+    |task| task.fields.expected = 0,
     |task| task.fields.once = false,
     |task| task.priority = 0,
     |task| task.retries = 0,

@@ -229,11 +229,11 @@ impl fmt::Display for TaskDef {
 
 impl fmt::Display for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { workers, allow_others, gpu, limit, once } = self;
+        let Self { workers, allow_others, gpu, limit, expected, once } = self;
         for (n, target) in workers.iter().enumerate() {
             write!(f, "{}{target}", if n == 0 { " on=" } else { "," })?;
         }
-        for (name, number) in [("gpu", gpu), ("limit", limit)] {
+        for (name, number) in [("gpu", gpu), ("limit", limit), ("expected", expected)] {
             if *number > 0 {
                 write!(f, " {name}={number}")?;
             }
@@ -463,6 +463,7 @@ impl<'a> Words<'a> {
                     task.dependencies = keys.collect::<Result<_, _>>()?;
                 }
                 "children" => task.body.children = self.parse(value, "a number below 256")?,
+                "expected" => task.fields.expected = self.parse(value, "microseconds")?,
                 "failures" if value == "always" => task.body.failures = u8::MAX,
                 "failures" => task.body.failures = self.parse(value, "a number, or `always`")?,
                 "gpu" => task.fields.gpu = self.parse(value, "units of 1/10,000")?,

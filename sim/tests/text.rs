@@ -40,10 +40,10 @@ fn fields() -> impl Strategy<Value = Fields> {
         any::<u32>().prop_map(Target::Host),
         any::<u32>().prop_map(Target::Name),
     ];
-    let numbers = any::<(u64, u64, bool, bool)>();
+    let numbers = any::<(u64, u64, u64, bool, bool)>();
     (prop::collection::vec(target, 0..3), numbers).prop_map(|(workers, numbers)| {
-        let (gpu, limit, once, allow_others) = numbers;
-        Fields { workers, allow_others, gpu, limit, once }
+        let (gpu, limit, expected, once, allow_others) = numbers;
+        Fields { workers, allow_others, gpu, limit, expected, once }
     })
 }
 

@@ -31,7 +31,7 @@ use raddle_net::names::{Key, WorkerId};
 pub use self::effect::{Effect, PeerError, Route, Settled};
 pub use self::event::{Event, FetchOutcome, SendOutcome, Task};
 use self::futures::{Futures, Place, State};
-pub use self::order::{Graph, static_order};
+pub use self::order::{Graph, order_by_level, static_order};
 use self::outbox::Outbox;
 use self::routes::Routes;
 use self::transfers::Transfers;

@@ -11,7 +11,7 @@ use super::Client;
 use super::effect::Effect;
 use super::event::Task;
 use super::futures::{Future, State};
-use super::order::{Graph, static_order};
+use super::order::{Graph, order_by_level, static_order};
 use super::outbox::refusal;
 use super::specs::Interned;
 use crate::keys::KeyTable;
@@ -21,6 +21,16 @@ pub(super) fn receive() -> Arc<TaskSpec> {
     let name = String::from("receive");
     let function = Function { runtime: Runtime::Receive, name, ..Function::default() };
     Arc::new(TaskSpec { function, ..TaskSpec::default() })
+}
+
+/// The tasks, each at its rank.
+fn in_order(tasks: Vec<Task>, ranks: &[u32]) -> Vec<Task> {
+    let mut order: Vec<u32> = vec![0; ranks.len()];
+    for (position, rank) in (0..).zip(ranks) {
+        order[*rank as usize] = position;
+    }
+    let mut tasks: Vec<Option<Task>> = tasks.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|position| tasks[position as usize].take()).collect()
 }
 
 impl Client {
@@ -33,9 +43,11 @@ impl Client {
             return;
         }
         let submission = self.outbox.next_submission();
-        let order = self.order(&tasks);
-        for (position, task) in (0..).zip(tasks) {
-            let order = order.as_ref().map_or(position, |order| order[position as usize]);
+        if let Some(ranks) = self.order(&tasks) {
+            tasks = in_order(tasks, &ranks);
+        }
+        self.define_all(&tasks);
+        for (order, task) in (0..).zip(tasks) {
             self.submit(task, (submission, order), State::Pending, out);
         }
     }
@@ -120,6 +132,14 @@ impl Client {
         Ok(())
     }
 
+    /// Defines what is used by tasks before the first of them, so that one message carries many, of
+    /// however many specs. What cannot be defined is refused task by task.
+    fn define_all(&mut self, tasks: &[Task]) {
+        if self.closed.is_none() {
+            tasks.iter().for_each(|task| drop(self.define(&task.spec)));
+        }
+    }
+
     /// The number of a spec, which is defined before its first use.
     fn define(&mut self, spec: &Arc<TaskSpec>) -> Result<SpecId, String> {
         match self.outbox.specs.intern(spec) {
@@ -137,11 +157,16 @@ impl Client {
         }
     }
 
-    /// The order of tasks that depend on one another; `None` if none does.
+    /// The order of tasks that depend on one another, or of which is known how long they take; `None`
+    /// if it is that in which they were submitted.
     fn order(&self, tasks: &[Task]) -> Option<Vec<u32>> {
         // A task that is held already is not submitted, so nothing has to wait for its turn.
         let is_new = |key: Key| self.futures.get(key).is_none_or(|future| future.refs == 0);
-        if !tasks.iter().flat_map(|task| &task.dependencies).any(|key| is_new(*key)) {
+        let expected = tasks.iter().map(|task| task.spec.options.expected);
+        let expected: Option<Vec<u64>> = expected.collect();
+        if expected.is_none()
+            && !tasks.iter().flat_map(|task| &task.dependencies).any(|key| is_new(*key))
+        {
             return None;
         }
         let mut positions = KeyTable::new();
@@ -156,6 +181,9 @@ impl Client {
             if is_new(task.key) && positions.get(task.key).is_none() {
                 positions.insert(task.key, position);
             }
+        }
+        if let Some(expected) = expected {
+            return Some(order_by_level(&graph, &expected));
         }
         (edges > 0).then(|| static_order(&graph))
     }

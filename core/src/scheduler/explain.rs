@@ -11,6 +11,7 @@ use raddle_net::names::{Key, RunId, SpecId, WorkerId};
 use super::Scheduler;
 use super::datasets::judge_dataset;
 use super::effect::{Effect, PeerError};
+use super::policy;
 use super::state::{Channel, ClientId, Duty, Kind, Presence, Spec, TaskId, TaskState, Worker};
 use super::turn::Turn;
 
@@ -240,9 +241,9 @@ impl Scheduler {
                     0 => String::new(),
                     done => format!("; it says that {}.{:02} % are done", done / 100, done % 100),
                 };
-                let moved = self.explain_moves(id, *run);
+                let (why, moved) = (self.why_there(id), self.explain_moves(id, *run));
                 format!(
-                    "{key} is on {address}, as run {run}, the {attempt}. attempt{done}{moved}{away}"
+                    "{key} is on {address}{why}, as run {run}, the {attempt}. attempt{done}{moved}{away}"
                 )
             }
             TaskState::Queued if self.state.spec_of(id).qualified.is_empty() => {
@@ -265,6 +266,21 @@ impl Scheduler {
             TaskState::Released => format!("{key} is needed by nobody right now"),
             TaskState::Waiting { missing } => self.explain_waiting(id, *missing),
         }
+    }
+
+    /// What speaks for the worker that a task is processing on.
+    fn why_there(&self, id: TaskId) -> String {
+        let Some((worker, _)) = self.state.task(id).processing() else { return String::new() };
+        let (held, all) = policy::held_bytes(&self.state, id, worker);
+        let spec = self.state.spec_of(id);
+        if !spec.spec.options.workers.is_empty() {
+            let names = spec.spec.options.workers.join(", ");
+            return format!(" (it is to run on {names})");
+        }
+        if all > 0 {
+            return format!(" (which has {held} of the {all} bytes of its inputs)");
+        }
+        " (which was to begin it soonest)".to_owned()
     }
 
     /// Whether a task was moved before it began, and whether it is about to be.

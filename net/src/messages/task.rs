@@ -51,6 +51,8 @@ pub struct TaskOptions {
     pub resources: Vec<(String, u64)>,
     /// How long its body may take, in nanoseconds.
     pub timeout: Option<u64>,
+    /// How long its body is expected to take, in nanoseconds; `None` is to be learned.
+    pub expected: Option<u64>,
 }
 
 /// Function and options, shared by many tasks and defined once per connection.

@@ -198,10 +198,10 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
         prop_oneof![Just(Runtime::Native), Just(Runtime::Command), Just(Runtime::Receive)];
     let function = (runtime, any::<u64>(), text(), any::<u64>())
         .prop_map(|(runtime, code, name, signature)| Function { runtime, code, name, signature });
-    let flags = (any::<bool>(), any::<bool>(), option::of(any::<u64>()));
+    let flags = (any::<bool>(), any::<bool>(), option::of(any::<u64>()), option::of(any::<u64>()));
     let options = (option::of(any::<u32>()), any::<u32>(), texts(), resources(), flags).prop_map(
         |(allowed_failures, retries, workers, resources, flags)| {
-            let (allow_other_workers, at_most_once, timeout) = flags;
+            let (allow_other_workers, at_most_once, timeout, expected) = flags;
             TaskOptions {
                 allowed_failures,
                 retries,
@@ -210,6 +210,7 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
                 at_most_once,
                 resources,
                 timeout,
+                expected,
             }
         },
     );

@@ -162,7 +162,7 @@ impl Engine<'_> {
 
     fn order(&mut self, order: Order) {
         match order {
-            Order::Assign { .. } | Order::Recall { .. } => {
+            Order::Assign { .. } | Order::Recall { .. } | Order::Withdraw { .. } => {
                 self.orders.push(order);
                 self.plan(self.now + LATENCY, Step::Obey(self.orders.len() - 1));
             }
@@ -174,6 +174,9 @@ impl Engine<'_> {
         match order {
             Order::Assign { task, worker, rank } => self.assign(task, worker, rank),
             Order::Recall { task } => self.give_back(task),
+            Order::Withdraw { task, worker } => {
+                self.take_out(task, worker);
+            }
             Order::Wake { .. } => unreachable!("that is no word to a worker"),
         }
     }
@@ -196,22 +199,23 @@ impl Engine<'_> {
         if self.outcome.spans[task].is_some_and(|(_, end, _)| end <= self.now) {
             return;
         }
-        let mut back = None;
-        for (worker, here) in self.workers.iter_mut().enumerate() {
-            let ready = here.ready.iter().copied().find(|(_, other)| *other == task);
-            if let Some(ready) = ready {
-                here.ready.remove(&ready);
-                back = Some(worker);
-            } else if let Some((rank, _)) = here.waiting.remove(&task) {
-                for input in &self.graph.tasks[task].inputs {
-                    here.wanted.remove(&(rank, *input));
-                }
-                back = Some(worker);
-            }
-        }
+        let back = (0..self.workers.len()).find(|&worker| self.take_out(task, worker));
         let runs = self.outcome.spans[task].map(|(_, _, worker)| worker);
         let worker = back.or(runs).expect("who is asked for a task was given it");
         self.tell(LATENCY, News::Answered { task, worker, returned: back.is_some() });
+    }
+
+    /// Takes a task that has not begun from a worker; says whether it was there.
+    fn take_out(&mut self, task: usize, worker: usize) -> bool {
+        let here = &mut self.workers[worker];
+        if let Some(ready) = here.ready.iter().copied().find(|(_, other)| *other == task) {
+            return here.ready.remove(&ready);
+        }
+        let Some((rank, _)) = here.waiting.remove(&task) else { return false };
+        for input in &self.graph.tasks[task].inputs {
+            here.wanted.remove(&(rank, *input));
+        }
+        true
     }
 
     fn end(&mut self, task: usize) {

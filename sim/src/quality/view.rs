@@ -64,6 +64,13 @@ pub(super) enum Order {
         /// The task.
         task: usize,
     },
+    /// Forget this task, which waits for an input that is not made there after all.
+    Withdraw {
+        /// The task.
+        task: usize,
+        /// Its worker.
+        worker: usize,
+    },
     /// Wake the policy in so many nanoseconds.
     Wake {
         /// How many.
@@ -143,9 +150,16 @@ impl<'a> View<'a> {
 
     /// Notes what a policy wants.
     pub(super) fn note(&mut self, order: Order) {
-        if let Order::Assign { task, worker, .. } = order {
-            self.placed[task] = Some(worker);
-            self.running[worker].insert(task);
+        match order {
+            Order::Assign { task, worker, .. } => {
+                self.placed[task] = Some(worker);
+                self.running[worker].insert(task);
+            }
+            Order::Withdraw { task, worker } => {
+                self.placed[task] = None;
+                self.running[worker].remove(&task);
+            }
+            Order::Recall { .. } | Order::Wake { .. } => {}
         }
     }
 

@@ -90,6 +90,37 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn by_level_too_every_task_has_a_rank_of_its_own_after_its_dependencies(
+        tasks in prop::collection::vec((0_u64..100, prop::collection::vec(any::<u32>(), 0..3)), 1..40)
+    ) {
+        let (mut graph, mut nanos) = (Graph::default(), Vec::new());
+        for (place, (duration, dependencies)) in (0_u32..).zip(tasks) {
+            let before = dependencies.into_iter().filter_map(|n| n.checked_rem(place));
+            add(&mut graph, &before.collect::<Vec<_>>());
+            nanos.push(duration);
+        }
+        sequence(&graph, &order_by_level(&graph, &nanos));
+    }
+}
+
+#[test]
+fn by_level_the_longest_way_to_the_end_goes_first() {
+    // 1 → 2, beside 0 and 3.
+    let graph = graph([&[][..], &[], &[1], &[]]);
+    let ranks = order_by_level(&graph, &[1_000, 1_000, 5_000, 2_000]);
+    assert_eq!(sequence(&graph, &ranks), [1, 2, 3, 0]);
+}
+
+#[test]
+fn by_level_what_is_about_as_long_keeps_the_static_order() {
+    // Two chains, whose tasks differ by less than counts.
+    let graph = graph([&[][..], &[], &[0], &[1]]);
+    let ranks = order_by_level(&graph, &[1_000, 1_001, 1_001, 1_002]);
+    assert_eq!(sequence(&graph, &ranks), [0, 1, 2, 3]);
+}
+
 #[test]
 fn nothing_has_no_order() {
     assert_eq!(static_order(&Graph::default()), []);

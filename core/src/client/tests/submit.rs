@@ -1,7 +1,7 @@
 //! Keys come and go.
 
 use raddle_net::limits;
-use raddle_net::messages::{Query, Runtime};
+use raddle_net::messages::{Query, Runtime, TaskOptions};
 
 use super::*;
 
@@ -66,12 +66,28 @@ fn tasks_that_depend_on_one_another_get_the_static_order() {
             1,
             vec![
                 new_task(0, 0, &[8]),
-                new_task(1, 2, &[9]),
                 new_task(2, 1, &[0]),
+                new_task(1, 2, &[9]),
                 new_task(3, 3, &[1, 9, 1])
             ]
         )]
     );
+}
+
+#[test]
+fn tasks_that_are_expected_to_take_so_long_go_by_the_way_to_the_end() {
+    let mut bench = Bench::new();
+    let lasting = |number, dependencies: &[u64], nanos| {
+        let options = TaskOptions { expected: Some(nanos), ..TaskOptions::default() };
+        let spec = Arc::new(TaskSpec { options, ..spec("f") });
+        Task { spec, ..task(number, dependencies) }
+    };
+    bench.on(submit(&[lasting(0, &[], 10), lasting(1, &[], 5), lasting(2, &[1], 20)]));
+    let said = bench.flush();
+    let [.., ClientMessage::Submit { tasks, .. }] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(said.len(), 4, "three specs before all tasks");
+    let keys: Vec<Key> = tasks.iter().map(|task| task.key).collect();
+    assert_eq!(keys, [1, 2, 0].map(key));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! The mechanism is right under any of them: the random one exists to prove it.
 
 mod follow;
+mod kin;
 mod memory;
 mod place;
 mod random;
@@ -14,7 +15,7 @@ use super::Config;
 use super::recall::Recalls;
 use super::state::{State, TaskId};
 
-pub use place::{cost, moves_much};
+pub use place::{cost, held_bytes, moves_much};
 pub use steal::Moves;
 
 /// Which policy places tasks.

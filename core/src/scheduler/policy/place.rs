@@ -6,7 +6,7 @@
 use raddle_net::names::{RunId, WorkerId};
 use smallvec::SmallVec;
 
-use super::Placement;
+use super::{Placement, kin};
 use crate::random;
 use crate::scheduler::state::{LARGE, Load, MAX_COST, Spec, State, TaskId, TaskState};
 
@@ -41,8 +41,16 @@ pub(super) fn place(state: &State, task: TaskId) -> Placement {
     best(state, task, candidates(state, task, false)).map_or(Placement::NoWorker, Placement::Assign)
 }
 
-/// The candidate with room where the task is estimated to start first.
+/// Where the task's kin are, if a thread is free there; else the candidate with room where it is
+/// estimated to start first.
 pub(super) fn next(state: &State, task: TaskId) -> Option<WorkerId> {
+    let is_free = |worker: &WorkerId| {
+        state.index().load(*worker).is_some_and(|load| load.has_room() && load.wait() == 0)
+            && allows(state, task, *worker)
+    };
+    if let Some(home) = kin::home(state, task).filter(is_free) {
+        return Some(home);
+    }
     best(state, task, candidates(state, task, true))
 }
 
@@ -79,6 +87,13 @@ pub fn moves_much(state: &State, task: TaskId) -> bool {
     inputs_bytes(state, task) >= LARGE
 }
 
+/// Bytes of the inputs of a task that are in memory: on this worker, and anywhere.
+pub fn held_bytes(state: &State, task: TaskId, worker: WorkerId) -> (u64, u64) {
+    let held = inputs(state, task).filter(|input| input.holders.contains(&worker));
+    let held = held.fold(0_u64, |sum, input| sum.saturating_add(input.nbytes));
+    (held, inputs_bytes(state, task))
+}
+
 fn inputs_bytes(state: &State, task: TaskId) -> u64 {
     inputs(state, task).fold(0, |sum, input| sum.saturating_add(input.nbytes))
 }
@@ -101,13 +116,8 @@ fn best(
 fn candidates(state: &State, task: TaskId, with_room: bool) -> Candidates {
     let spec = state.task(task).spec;
     let eligible = state.specs().get(spec).eligible();
-    let needs = state.specs().get(spec).needs_resources();
     let index = state.index();
-    let allowed = |w: &WorkerId| {
-        eligible.contains(w)
-            && (!with_room || index.has_room(*w))
-            && (!needs || state.fits(spec, *w))
-    };
+    let allowed = |w: &WorkerId| (!with_room || index.has_room(*w)) && allows(state, task, *w);
     let holders =
         largest_inputs(state, task).flat_map(|i| &i.holders[..i.holders.len().min(HOLDERS)]);
     let mut candidates: Candidates = holders.copied().filter(allowed).collect();
@@ -122,6 +132,13 @@ fn candidates(state: &State, task: TaskId, with_room: bool) -> Candidates {
         candidates.extend(eligible.iter().copied().filter(allowed).take(RESTRICTED));
     }
     candidates
+}
+
+/// Whether a worker may have a task, and what it takes.
+fn allows(state: &State, task: TaskId, worker: WorkerId) -> bool {
+    let id = state.task(task).spec;
+    let spec = state.specs().get(id);
+    spec.eligible().contains(&worker) && (!spec.needs_resources() || state.fits(id, worker))
 }
 
 /// Connected workers by a hash of the next run, perhaps one twice.

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::place;
 use crate::random;
 use crate::scheduler::recall::Recalls;
-use crate::scheduler::state::{State, Task, TaskId, TaskState};
+use crate::scheduler::state::{Load, State, Task, TaskId, TaskState};
 
 /// Tasks, each with the worker that is to have it.
 pub type Moves = SmallVec<[(TaskId, WorkerId); 4]>;
@@ -55,13 +55,14 @@ fn idle_threads(state: &State, recalls: &Recalls, worker: WorkerId) -> usize {
 /// The most loaded worker, and others by chance: who has most by old estimates may have little.
 fn victims(state: &State) -> SmallVec<[WorkerId; 3]> {
     let index = state.index();
-    let mut victims: SmallVec<[WorkerId; 3]> = index.by_load().next_back().into_iter().collect();
+    let mut victims: SmallVec<[WorkerId; 3]> = index.crowded().rev().take(1).collect();
+    let Some(&most) = victims.first() else { return victims };
+    let most = index.load(most).map_or(0, Load::backlog);
     let runs = state.last_run().counter;
     for n in 0..BY_CHANCE {
         let bits = random::hash(runs, n, index.open_workers() as u64, 0);
-        let at = random::below(bits, u64::from(state.workers_seen()));
-        let at = WorkerId(u32::try_from(at).unwrap_or(0));
-        victims.extend(index.open_after(at).filter(|worker| !victims.contains(worker)));
+        let at = random::below(bits, most + 1);
+        victims.extend(index.crowded_after(at).filter(|worker| !victims.contains(worker)));
     }
     victims
 }

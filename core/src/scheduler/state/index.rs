@@ -19,9 +19,10 @@ pub const PREFILL: u64 = 2_000_000;
 const GRAIN: u64 = 16_384;
 /// Workers that are looked at for one that is connected.
 const FEW: usize = 8;
-/// A worker is given a task more than it has threads, for each so many threads begun, however long they
-/// take: one that waits is there when another ends, and more would be bound too early.
-const PREFILL_SHARE: usize = 8;
+/// A worker that has less than this to do, in nanoseconds a thread, is given a task more than it has
+/// threads, for each so many threads begun: one that waits is there when another ends. Beside longer
+/// tasks a round trip is nothing, and what waits for one of them would be bound too early.
+const AHEAD: (u64, usize) = (100_000_000, 8);
 /// Tasks of a thread beyond which a worker is given no more, however short they are.
 pub const PREFILL_MAX: usize = 1024;
 
@@ -37,6 +38,8 @@ pub struct Index {
     /// By [`Load::rank`].
     by_load: BTreeSet<(u64, WorkerId)>,
     with_room: BTreeSet<(u64, WorkerId)>,
+    /// Those of them with a task for which there is no thread.
+    crowded: BTreeSet<(u64, WorkerId)>,
 }
 
 /// What one worker has to do, and holds.
@@ -72,6 +75,16 @@ impl Load {
         if tasks < self.nthreads as usize { 0 } else { self.backlog() }
     }
 
+    /// Whether it has a task that waits for a thread.
+    fn is_crowded(&self) -> bool {
+        self.nthreads > 0 && self.processing.len() - self.waiting > self.nthreads as usize
+    }
+
+    /// Which orders of workers it belongs in: those that are connected, have room, are crowded.
+    fn orders(&self) -> [bool; 3] {
+        [self.nthreads > 0, self.has_room(), self.is_crowded()]
+    }
+
     /// Its place among workers: so coarse that a short task seldom changes it.
     fn rank(&self) -> u64 {
         self.backlog() / GRAIN
@@ -100,11 +113,15 @@ impl Load {
         }
     }
 
-    fn has_room(&self) -> bool {
+    /// Whether it is to be given one more task.
+    pub fn has_room(&self) -> bool {
         let nthreads = self.nthreads as usize;
         let tasks = self.processing.len() - self.waiting;
-        tasks < nthreads + nthreads.div_ceil(PREFILL_SHARE)
-            || (tasks < nthreads * PREFILL_MAX && self.backlog() < PREFILL)
+        let backlog = self.backlog();
+        let (short, share) = AHEAD;
+        tasks < nthreads
+            || (tasks < nthreads + nthreads.div_ceil(share) && backlog < short)
+            || (tasks < nthreads * PREFILL_MAX && backlog < PREFILL)
     }
 }
 
@@ -249,14 +266,13 @@ impl Index {
             && is_no_worker == (task.kind() == Kind::NoWorker)
     }
 
-    /// Whether a worker is among those that can be given tasks, and among those with room, exactly
-    /// if its load says so.
+    /// Whether a worker is in each order exactly if its load says so.
     pub fn is_ranked(&self, worker: WorkerId) -> bool {
         let nothing = Load::default();
         let load = self.loads.get(&worker).unwrap_or(&nothing);
-        let (is_open, rank) = (load.nthreads > 0, (load.rank(), worker));
-        self.by_load.contains(&rank) == is_open
-            && self.with_room.contains(&rank) == (is_open && load.has_room())
+        let rank = (load.rank(), worker);
+        let orders = [&self.by_load, &self.with_room, &self.crowded];
+        load.orders() == orders.map(|order| order.contains(&rank))
     }
 
     /// How many entries of tasks there are, in all queues and loads.
@@ -346,8 +362,18 @@ impl Index {
 
     /// Whether this worker has room for one more task.
     pub fn has_room(&self, worker: WorkerId) -> bool {
-        let load = self.loads.get(&worker);
-        load.is_some_and(|load| load.nthreads > 0 && load.has_room())
+        self.loads.get(&worker).is_some_and(Load::has_room)
+    }
+
+    /// Connected workers with a task that waits for a thread, least loaded first.
+    pub fn crowded(&self) -> impl DoubleEndedIterator<Item = WorkerId> + '_ {
+        self.crowded.iter().map(|&(_, worker)| worker)
+    }
+
+    /// The crowded worker after this place in the order by load, or the first.
+    pub fn crowded_after(&self, backlog: u64) -> Option<WorkerId> {
+        let mut after = self.crowded.range((backlog / GRAIN, WorkerId(0))..);
+        after.next().or_else(|| self.crowded.first()).map(|&(_, worker)| worker)
     }
 
     /// Changes the queue in which a task belongs, and with it its head.
@@ -373,18 +399,14 @@ impl Index {
     /// Changes a load, and with it the worker's place in the orders by load.
     fn with_load(&mut self, worker: WorkerId, change: impl FnOnce(&mut Load)) {
         let load = self.loads.entry(worker).or_default();
-        let before = (load.rank(), worker);
-        let was_open = load.nthreads > 0;
-        let had_room = was_open && load.has_room();
+        let before = load.orders().map(|is_in| is_in.then_some((load.rank(), worker)));
         change(load);
-        let after = (load.rank(), worker);
-        let is_open = load.nthreads > 0;
-        let has_room = is_open && load.has_room();
-        if (was_open, before) != (is_open, after) {
-            replace(&mut self.by_load, was_open.then_some(before), is_open.then_some(after));
-        }
-        if (had_room, before) != (has_room, after) {
-            replace(&mut self.with_room, had_room.then_some(before), has_room.then_some(after));
+        let after = load.orders().map(|is_in| is_in.then_some((load.rank(), worker)));
+        let orders = [&mut self.by_load, &mut self.with_room, &mut self.crowded];
+        for ((order, before), after) in orders.into_iter().zip(before).zip(after) {
+            if before != after {
+                replace(order, before, after);
+            }
         }
         self.drop_if_empty(worker);
     }

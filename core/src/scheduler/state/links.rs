@@ -14,8 +14,13 @@ use crate::time::Instant;
 pub const LARGE: u64 = 64 << 10;
 /// What is assumed before anything has been seen: 128 MiB a second.
 const ASSUMED: (u64, u64) = (128 << 20, 1_000_000_000);
-/// When more is seen, what was seen before counts an eighth less.
-const LESS: u64 = 8;
+/// What is seen counts for one in so many.
+const SHARE: u64 = 8;
+/// What is seen counts for no more than so many times what was known, and no less than that share of it:
+/// news may come together, or be of what has been on its way for long.
+const STEP: u64 = 4;
+/// Values after which a link that is never idle is looked at.
+const LOOK: usize = 16;
 /// Bytes of one report that are believed in.
 const MOST_BYTES: u64 = 1 << 48;
 /// The least and the most bytes in a [`SPAN`] that are believed in: 1 MB and 64 GB a second.
@@ -24,17 +29,13 @@ const RATES: (u64, u64) = (66, 4 << 20);
 const SPAN: u64 = 65_536;
 
 /// Transfers of large values.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Links {
-    /// Bytes seen, and the nanoseconds in which they came, the older ones counting less.
-    seen: (u64, u64),
-    /// Bytes in a [`SPAN`].
-    rate: u64,
     /// Values on their way to workers.
     coming: BTreeMap<(WorkerId, RunId), Transfer>,
     /// What links carry into workers, and out of them.
-    into: BTreeMap<WorkerId, Link>,
-    out_of: BTreeMap<WorkerId, Link>,
+    into: Side,
+    out_of: Side,
 }
 
 /// A value on its way.
@@ -46,26 +47,12 @@ pub struct Transfer {
     pub from: Option<WorkerId>,
 }
 
-/// One direction of a worker's link, while it carries something.
-#[derive(Clone, Copy, Debug)]
-struct Link {
-    bytes: u64,
-    transfers: usize,
-    /// Since when the next value has been on its way.
-    since: Instant,
-}
-
-impl Default for Links {
-    fn default() -> Self {
-        let (coming, into, out_of) = Default::default();
-        Self { seen: ASSUMED, rate: rate(ASSUMED), coming, into, out_of }
-    }
-}
-
 impl Links {
-    /// How long so many bytes take, in nanoseconds.
+    /// How long so many bytes take, in nanoseconds. Where one worker sends to many, the links into them
+    /// are not full, and where many send to one, those out of them: so the faster side counts.
     pub fn nanos(&self, bytes: u64) -> u64 {
-        bytes.saturating_mul(SPAN) / self.rate
+        let seen = self.into.rate.max(self.out_of.rate);
+        bytes.saturating_mul(SPAN) / seen.unwrap_or_else(|| rate(ASSUMED))
     }
 
     /// Whether this value is on its way to this worker.
@@ -75,12 +62,12 @@ impl Links {
 
     /// Bytes that are on their way into a worker.
     pub fn incoming(&self, worker: WorkerId) -> u64 {
-        self.into.get(&worker).map_or(0, |link| link.bytes)
+        self.into.bytes(worker)
     }
 
     /// Bytes that are on their way out of a worker.
     pub fn outgoing(&self, worker: WorkerId) -> u64 {
-        self.out_of.get(&worker).map_or(0, |link| link.bytes)
+        self.out_of.bytes(worker)
     }
 
     /// A worker was given what needs this value.
@@ -90,66 +77,100 @@ impl Links {
             return;
         }
         self.coming.insert((worker, run), transfer);
-        add(&mut self.into, worker, transfer.bytes, now);
+        self.into.add(worker, transfer.bytes, now);
         if let Some(from) = transfer.from {
-            add(&mut self.out_of, from, transfer.bytes, now);
+            self.out_of.add(from, transfer.bytes, now);
         }
     }
 
-    /// A value has come. Of the two links that it took, the one that brought its last value later is
-    /// the one that it had to wait for.
+    /// A value has come.
     pub fn arrived(&mut self, worker: WorkerId, run: RunId, now: Instant) {
-        let Some(Transfer { bytes, from }) = self.coming.remove(&(worker, run)) else { return };
-        let into = take(&mut self.into, worker, bytes, now);
-        let out_of = from.and_then(|from| take(&mut self.out_of, from, bytes, now));
-        let Some(since) = into.max(out_of) else { return };
-        let nanos = now.as_nanos().saturating_sub(since.as_nanos());
-        let less = |sum: u64| sum - sum / LESS;
-        self.seen.0 = less(self.seen.0).saturating_add(bytes);
-        self.seen.1 = less(self.seen.1).saturating_add(nanos);
-        self.rate = rate(self.seen);
+        self.end(worker, run, Some(now));
     }
 
     /// What was to come to this worker may not come.
-    pub fn forget(&mut self, worker: WorkerId, now: Instant) {
-        if self.into.contains_key(&worker) {
+    pub fn forget(&mut self, worker: WorkerId) {
+        if self.into.links.contains_key(&worker) {
             let least = (worker, RunId { epoch: 0, counter: 0 });
             let its = self.coming.range(least..).take_while(|((to, _), _)| *to == worker);
             let runs: Vec<RunId> = its.map(|((_, run), _)| *run).collect();
             for run in runs {
-                let Some(Transfer { bytes, from }) = self.coming.remove(&(worker, run)) else {
-                    continue;
-                };
-                take(&mut self.into, worker, bytes, now);
-                if let Some(from) = from {
-                    take(&mut self.out_of, from, bytes, now);
-                }
+                self.end(worker, run, None);
             }
+        }
+    }
+
+    /// A value is not on its way any more: it has come, or may not come.
+    fn end(&mut self, worker: WorkerId, run: RunId, arrived: Option<Instant>) {
+        let Some(Transfer { bytes, from }) = self.coming.remove(&(worker, run)) else { return };
+        self.into.take(worker, bytes, arrived);
+        if let Some(from) = from {
+            self.out_of.take(from, bytes, arrived);
         }
     }
 }
 
-fn add(links: &mut BTreeMap<WorkerId, Link>, worker: WorkerId, bytes: u64, now: Instant) {
-    let link = links.entry(worker).or_insert(Link { bytes: 0, transfers: 0, since: now });
-    link.bytes = link.bytes.saturating_add(bytes);
-    link.transfers += 1;
+/// Links in one direction.
+#[derive(Clone, Debug, Default)]
+struct Side {
+    /// Those that carry something.
+    links: BTreeMap<WorkerId, Link>,
+    /// Bytes in a [`SPAN`], once something was seen.
+    rate: Option<u64>,
 }
 
-/// A transfer is over. Returns since when the link has carried it and nothing before it.
-fn take(
-    links: &mut BTreeMap<WorkerId, Link>,
-    worker: WorkerId,
+/// One direction of a worker's link, while it carries something.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    /// On their way.
     bytes: u64,
-    now: Instant,
-) -> Option<Instant> {
-    let link = links.get_mut(&worker)?;
-    let since = std::mem::replace(&mut link.since, now);
-    link.bytes = link.bytes.saturating_sub(bytes);
-    link.transfers -= 1;
-    if link.transfers == 0 {
-        links.remove(&worker);
+    transfers: usize,
+    /// What has come since, until the last time: bytes and values.
+    since: Instant,
+    until: Instant,
+    seen: (u64, usize),
+}
+
+impl Side {
+    fn bytes(&self, worker: WorkerId) -> u64 {
+        self.links.get(&worker).map_or(0, |link| link.bytes)
     }
-    Some(since)
+
+    fn add(&mut self, worker: WorkerId, bytes: u64, now: Instant) {
+        let idle = Link { bytes: 0, transfers: 0, since: now, until: now, seen: (0, 0) };
+        let link = self.links.entry(worker).or_insert(idle);
+        link.bytes = link.bytes.saturating_add(bytes);
+        link.transfers += 1;
+    }
+
+    fn take(&mut self, worker: WorkerId, bytes: u64, arrived: Option<Instant>) {
+        let Some(link) = self.links.get_mut(&worker) else { return };
+        link.bytes = link.bytes.saturating_sub(bytes);
+        link.transfers -= 1;
+        if let Some(now) = arrived {
+            link.until = now;
+            link.seen = (link.seen.0.saturating_add(bytes), link.seen.1 + 1);
+        }
+        let Link { since, until, seen, transfers, .. } = *link;
+        if transfers == 0 {
+            self.links.remove(&worker);
+        } else if seen.1 < LOOK {
+            return;
+        } else {
+            (link.since, link.seen) = (until, (0, 0));
+        }
+        self.learn(seen.0, until.as_nanos().saturating_sub(since.as_nanos()));
+    }
+
+    /// A link has carried so many bytes in so many nanoseconds, if any.
+    fn learn(&mut self, bytes: u64, nanos: u64) {
+        if bytes == 0 || nanos == 0 {
+            return;
+        }
+        let known = self.rate.unwrap_or_else(|| rate(ASSUMED));
+        let seen = rate((bytes, nanos)).clamp(known / STEP, known * STEP);
+        self.rate = Some((known * (SHARE - 1) + seen + SHARE / 2) / SHARE);
+    }
 }
 
 /// Bytes in a [`SPAN`], of bytes in nanoseconds, within what is believed.
@@ -195,10 +216,10 @@ mod tests {
     #[test]
     fn values_that_come_to_one_worker_share_its_link() {
         let mut links = Links::default();
-        (0..100).for_each(|n| links.expect(WORKER, run(n), VALUE, millis(0)));
-        for n in 0..100 {
+        (0..1_000).for_each(|n| links.expect(WORKER, run(n), VALUE, millis(0)));
+        for n in 0..1_000 {
             assert!(links.is_coming(WORKER, run(n)));
-            assert_eq!(links.incoming(WORKER), (100 - n) * 32 * MIB);
+            assert_eq!(links.incoming(WORKER), (1_000 - n) * 32 * MIB);
             links.arrived(WORKER, run(n), millis(1_000 * (n + 1)));
             assert!(!links.is_coming(WORKER, run(n)));
         }
@@ -211,13 +232,31 @@ mod tests {
         let mut links = Links::default();
         let value = Transfer { from: Some(OTHER), ..VALUE };
         let to = |n: u64| WorkerId(n as u32 + 10);
-        (0..100).for_each(|n| links.expect(to(n), run(1), value, millis(0)));
-        for n in 0..100 {
-            assert_eq!(links.outgoing(OTHER), (100 - n) * 32 * MIB);
+        (0..1_000).for_each(|n| links.expect(to(n), run(1), value, millis(0)));
+        for n in 0..1_000 {
+            assert_eq!(links.outgoing(OTHER), (1_000 - n) * 32 * MIB);
             links.arrived(to(n), run(1), millis(1_000 * (n + 1)));
         }
         assert_a_second(&links);
         assert_eq!(links.outgoing(OTHER), 0);
+    }
+
+    #[test]
+    fn values_that_all_send_to_all_at_once_come_together() {
+        let mut links = Links::default();
+        let workers = 1..=8_u32;
+        for shuffle in 0..100 {
+            let pairs = || workers.clone().flat_map(|to| workers.clone().map(move |of| (to, of)));
+            let value = |of: u32| run(shuffle * 100 + u64::from(of));
+            for (to, of) in pairs() {
+                let value_of = Transfer { bytes: 4 * MIB, from: Some(WorkerId(of)) };
+                links.expect(WorkerId(to), value(of), value_of, millis(2_000 * shuffle));
+            }
+            for (to, of) in pairs() {
+                links.arrived(WorkerId(to), value(of), millis(2_000 * shuffle + 1_000));
+            }
+        }
+        assert_a_second(&links);
     }
 
     #[test]
@@ -235,20 +274,29 @@ mod tests {
         let before = links.nanos(MIB);
         links.arrived(WORKER, run(1), millis(5));
         links.expect(WORKER, run(2), Transfer { from: Some(OTHER), ..VALUE }, millis(5));
-        links.forget(WORKER, millis(6));
+        links.forget(WORKER);
         links.arrived(WORKER, run(2), millis(500));
         assert_eq!(links.nanos(MIB), before);
         assert_eq!((links.incoming(WORKER), links.outgoing(OTHER)), (0, 0));
     }
 
     #[test]
+    fn one_that_comes_at_once_because_it_was_on_its_way_for_long_teaches_little() {
+        let mut links = Links::default();
+        let before = links.nanos(MIB);
+        links.expect(WORKER, run(1), VALUE, millis(0));
+        links.arrived(WORKER, run(1), Instant::from_nanos(1));
+        assert!((before / 2..before).contains(&links.nanos(MIB)));
+    }
+
+    #[test]
     fn no_report_makes_links_unbelievable() {
         let mut links = Links::default();
-        for n in 0..200 {
+        for n in 0..400 {
             links.expect(WORKER, run(n), Transfer { bytes: u64::MAX, from: None }, millis(n));
-            links.arrived(WORKER, run(n), millis(n));
+            links.arrived(WORKER, run(n), millis(n + 1));
         }
         assert_eq!(links.nanos(RATES.1), SPAN);
-        assert_eq!(links.nanos(u64::MAX), u64::MAX / RATES.1, "it saturates");
+        assert!(links.nanos(u64::MAX) >= u64::MAX / RATES.1, "it saturates");
     }
 }

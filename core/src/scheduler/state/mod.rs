@@ -160,7 +160,7 @@ impl State {
     /// The inputs of a task that its worker lacks are on their way there.
     pub fn expect_inputs(&mut self, id: TaskId, worker: WorkerId, now: Instant) {
         if self.index.load(worker).is_none_or(|load| load.processing.len() == 0) {
-            self.links.forget(worker, now);
+            self.links.forget(worker);
         }
         for input in &self.tasks[id].dependencies {
             if let TaskState::Memory { run, nbytes, holders } = &self.tasks[*input].state
@@ -321,7 +321,7 @@ impl State {
         if let TaskState::Processing { worker, .. } = previous
             && is != Kind::Memory
         {
-            self.links.forget(worker, self.story.now());
+            self.links.forget(worker);
         }
         self.index.enter(id, &self.tasks[id]);
         self.account(id, &previous);

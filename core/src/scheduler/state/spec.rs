@@ -91,7 +91,8 @@ impl Specs {
         let id = SpecId(u32::try_from(self.list.len()).ok()?);
         let spec = Arc::new(spec);
         let (qualified, preferred) = (BTreeSet::new(), BTreeSet::new());
-        let mut new = Spec { spec: Arc::clone(&spec), qualified, preferred, duration: None };
+        let duration = spec.options.expected;
+        let mut new = Spec { spec: Arc::clone(&spec), qualified, preferred, duration };
         for worker in workers.filter(|w| w.is_open()) {
             new.joined(worker);
         }
@@ -127,7 +128,10 @@ impl Specs {
 
     /// A body of this spec took `nanos`: the estimate moves half of the way there, as Dask's does.
     pub fn learn(&mut self, id: SpecId, nanos: u64) {
-        let duration = &mut self.list[id.0 as usize].duration;
+        let Spec { duration, spec, .. } = &mut self.list[id.0 as usize];
+        if spec.options.expected.is_some() {
+            return;
+        }
         *duration = Some(duration.map_or(nanos, |known| known / 2 + nanos / 2));
     }
 }

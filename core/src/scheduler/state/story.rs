@@ -72,11 +72,6 @@ pub struct WorkerLine {
 }
 
 impl Story {
-    /// When what happens now happens.
-    pub fn now(&self) -> Instant {
-        self.now
-    }
-
     /// What happens from here on happens now, for this reason.
     pub fn turn(&mut self, now: Instant, cause: &'static str) {
         (self.now, self.cause) = (now, cause);

@@ -233,7 +233,7 @@ impl State {
             self.story.tell_worker(id, &worker.name, &worker.address, "gone");
         }
         self.touched.moved.note(id);
-        self.links.forget(id, self.story.now());
+        self.links.forget(id);
         assert!(self.index.load(id).is_none(), "it still has tasks or values");
     }
 }

@@ -75,7 +75,7 @@ fn an_input_that_is_named_twice_is_followed_once() {
 /// Workers, of which one has finished a task of `nanos`, as all others of its kind are thought to be.
 fn after_one_of(nanos: u64, threads: &[u32]) -> Cluster {
     let mut cluster = Cluster::with(Config::default(), threads);
-    cluster.submit(ANN, &[task(100, &[])]);
+    cluster.submit(ANN, &[learned(100, &[])]);
     let (key, run) = (key(100), run_id(1));
     let message = WorkerMessage::Finished { key, run, nbytes: 8, duration: nanos, value: None };
     cluster.reports(1, message);
@@ -100,7 +100,7 @@ fn sent(out: &[Effect]) -> Vec<(u64, Key)> {
 #[test]
 fn a_chain_of_short_tasks_goes_to_one_worker_at_once() {
     let mut cluster = after_one_of(10_000, &[1, 1]);
-    let out = cluster.submit(ANN, &[task(1, &[]), task(2, &[1]), task(3, &[2])]);
+    let out = cluster.submit(ANN, &[learned(1, &[]), learned(2, &[1]), learned(3, &[2])]);
     let worker = sent(&out)[0].0;
     assert_eq!(sent(&out), [(worker, key(1)), (worker, key(2)), (worker, key(3))]);
 }
@@ -108,14 +108,14 @@ fn a_chain_of_short_tasks_goes_to_one_worker_at_once() {
 #[test]
 fn a_chain_of_long_tasks_goes_link_by_link() {
     let mut cluster = after_one_of(20_000_000, &[1, 1]);
-    let out = cluster.submit(ANN, &[task(1, &[]), task(2, &[1])]);
+    let out = cluster.submit(ANN, &[learned(1, &[]), learned(2, &[1])]);
     assert_eq!(sent(&out).len(), 1);
 }
 
 #[test]
 fn of_two_that_need_a_short_task_only_the_first_follows_it() {
     let mut cluster = after_one_of(10_000, &[1, 1]);
-    let out = cluster.submit(ANN, &[task(1, &[]), task(2, &[1]), task(3, &[1])]);
+    let out = cluster.submit(ANN, &[learned(1, &[]), learned(2, &[1]), learned(3, &[1])]);
     let worker = sent(&out)[0].0;
     assert_eq!(sent(&out), [(worker, key(1)), (worker, key(2))]);
 }
@@ -123,7 +123,7 @@ fn of_two_that_need_a_short_task_only_the_first_follows_it() {
 #[test]
 fn no_more_follow_than_a_worker_does_in_a_while() {
     let mut cluster = after_one_of(5_000_000, &[1]);
-    let chain: Vec<_> = (1..=9).map(|n| task(n, &[n - 1][usize::from(n == 1)..])).collect();
+    let chain: Vec<_> = (1..=9).map(|n| learned(n, &[n - 1][usize::from(n == 1)..])).collect();
     let out = cluster.submit(ANN, &chain);
     assert_eq!(sent(&out).len(), 4, "20 ms of work");
     let out = cluster.finish(1, 1, 2);

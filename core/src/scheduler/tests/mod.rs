@@ -250,11 +250,12 @@ fn specs() -> [TaskSpec; 9] {
         function: Function { name: name.to_owned(), ..Function::default() },
         options,
     };
-    let options = TaskOptions::default;
+    // Of which a worker is given one more than it has threads.
+    let options = || TaskOptions { expected: Some(90_000_000), ..TaskOptions::default() };
     let receive = Function { runtime: Runtime::Receive, ..Function::default() };
     [
         native("add", options()),
-        native("add", TaskOptions { retries: 1, ..options() }),
+        native("add", TaskOptions { retries: 1, expected: None, ..options() }),
         TaskSpec { function: receive, options: options() },
         native("add", TaskOptions { workers: vec!["w2".to_owned()], ..options() }),
         native("adt", options()),
@@ -294,6 +295,11 @@ fn key(task: u64) -> Key {
 
 fn run_id(counter: u64) -> RunId {
     RunId { epoch: 1, counter }
+}
+
+/// A task of which is learned how long it takes.
+fn learned(number: u64, dependencies: &[u64]) -> NewTask {
+    NewTask { spec: SpecId(1), ..task(number, dependencies) }
 }
 
 /// A task to submit; its place in the order is its number.

@@ -54,7 +54,7 @@ fn a_run_says_how_far_it_is() {
     assert_eq!(cluster.progress_of(1), Some(0));
     assert_eq!(cluster.note(1, 1, 1, Note::Progress(2_505)), vec![]);
     assert_eq!(cluster.progress_of(1), Some(2_505));
-    let text = "1-1 is on tcp://w1:1, as run 1.1, the 1. attempt; it says that 25.05 % are done";
+    let text = "1-1 is on tcp://w1:1 (which was to begin it soonest), as run 1.1, the 1. attempt; it says that 25.05 % are done";
     let explained = answer(ANN, 7, QueryAnswer::Explanation(text.to_owned()));
     assert_eq!(cluster.ask(ANN, Query::Explain(key(1))), vec![explained]);
     assert_eq!(cluster.note(1, 1, 1, Note::Progress(u16::MAX)), vec![]);

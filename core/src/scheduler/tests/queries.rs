@@ -49,7 +49,7 @@ fn why_a_task_is_not_done() {
     cluster.submit(ANN, &[task(6, &[])]);
     let cases = [
         (1, "1-1 is done: 8 bytes on 1 worker(s)"),
-        (2, "1-2 is on tcp://w1:1, as run 1.2, the 1. attempt"),
+        (2, "1-2 is on tcp://w1:1 (which was to begin it soonest), as run 1.2, the 1. attempt"),
         (4, "1-4 waits for 1 of 2 inputs: 1-3 (processing) …"),
         (5, "1-5 failed because 1-99 did"),
         (6, "1-6 is ready and waits for its turn among 1: no worker that may run it has room"),

@@ -234,7 +234,7 @@ fn a_task_on_a_worker_that_is_away_says_so() {
     cluster.drop_worker(1);
     cluster.now = Instant::ZERO + Duration::from_secs(3);
     cluster.handle(Event::Tick);
-    let why = "1-1 is on tcp://w1:1, as run 1.1, the 1. attempt; \
+    let why = "1-1 is on tcp://w1:1 (which was to begin it soonest), as run 1.1, the 1. attempt; \
                worker w1 is disconnected for 3 s, and is waited for 5 s";
     assert_eq!(cluster.scheduler.explain(key(1)), why);
 }

@@ -123,11 +123,11 @@ fn what_a_task_takes_of_its_worker_moves_with_it() {
 #[test]
 fn short_tasks_stay_where_they_are() {
     let mut cluster = Cluster::of(&[1]);
-    cluster.submit(ANN, &[task(1, &[])]);
+    cluster.submit(ANN, &[learned(1, &[])]);
     let (key, run) = (key(1), run_id(1));
     let message = WorkerMessage::Finished { key, run, nbytes: 8, duration: 10_000, value: None };
     cluster.reports(1, message);
-    cluster.submit(ANN, &(2..100).map(|n| task(n, &[])).collect::<Vec<_>>());
+    cluster.submit(ANN, &(2..100).map(|n| learned(n, &[])).collect::<Vec<_>>());
     assert_eq!(joins(&mut cluster, 2, 1), vec![]);
 }
 

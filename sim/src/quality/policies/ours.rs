@@ -36,6 +36,7 @@ pub(super) struct Ours {
     order: Vec<u64>,
     /// When the graph begins, by the clock of the machines.
     since: u64,
+    knowledge: Knowledge,
 }
 
 impl Ours {
@@ -45,7 +46,8 @@ impl Ours {
             client: Client::new(client::Config::default()),
             functions: graph.functions(),
             runs: vec![RunId::default(); graph.tasks.len()],
-            order: static_order(graph),
+            order: static_order(graph, knowledge),
+            knowledge,
             since: 0,
         };
         let session = GRAPH;
@@ -54,11 +56,8 @@ impl Ours {
         for worker in 0..cluster.workers {
             ours.register(worker, cluster.slots);
         }
-        if knowledge == Knowledge::Exact {
-            ours.teach(&graph.means());
-            if cluster.workers > 1 {
-                ours.teach_bandwidth(cluster);
-            }
+        if cluster.workers > 1 {
+            ours.teach_bandwidth(cluster);
         }
         ours
     }
@@ -72,28 +71,10 @@ impl Ours {
             name,
             nthreads: slots as u32,
             memory_limit: None,
-            functions: (0..self.functions).map(function).collect(),
+            functions: (0..=self.functions).map(function).collect(),
             resources: Vec::new(),
         };
         self.hear_worker(0, worker, WorkerMessage::Register(registration), &mut Vec::new());
-    }
-
-    /// A task of each function has run before, for as long as its tasks do on average.
-    fn teach(&mut self, means: &[u64]) {
-        for (function, &nanos) in means.iter().enumerate() {
-            let key = Key::numbered(LESSON, function as u64);
-            let mut said = Vec::new();
-            self.submit(0, vec![task(key, function, &[])], &mut said);
-            for (worker, message) in said {
-                if let SchedulerToWorker::Compute(run) = message {
-                    let (run, nbytes, value) = (run.run, 1, None);
-                    let end = WorkerMessage::Finished { key, run, nbytes, duration: nanos, value };
-                    self.hear_worker(0, worker, end, &mut Vec::new());
-                }
-            }
-            self.tell_client(0, client::Event::Release { key }, &mut Vec::new());
-            self.tell_client(0, client::Event::Flush, &mut Vec::new());
-        }
     }
 
     /// Values have gone from one worker to another before, on a link of their own.
@@ -102,9 +83,9 @@ impl Ours {
         for lesson in 0..LESSONS {
             let numbers = [0, 1].map(|place| LESSONS + 2 * lesson + place);
             let [input, user] = numbers.map(|number| Key::numbered(LESSON, number));
-            let mut tasks = [task(input, 0, &[]), task(user, 0, &[])];
-            tasks[0].spec = only_on("w0");
-            tasks[1].spec = only_on("w1");
+            let mut tasks = [input, user].map(|key| task(key, self.functions, &[]));
+            tasks[0].spec = only_on(self.functions, "w0");
+            tasks[1].spec = only_on(self.functions, "w1");
             tasks[1].dependencies.push(input);
             let mut said = Vec::new();
             let mut now = lesson * 2 * cluster.nanos(nbytes);
@@ -134,7 +115,7 @@ impl Ours {
 
     /// The whole graph; the client keeps nothing but what nobody else uses.
     fn begin(&mut self, now: u64, graph: &Graph, said: &mut Vec<(usize, SchedulerToWorker)>) {
-        self.submit(now, tasks(graph), said);
+        self.submit(now, tasks(graph, self.knowledge), said);
         for (number, users) in (0..).zip(&graph.users) {
             if !users.is_empty() {
                 let key = Key::numbered(GRAPH, number);
@@ -203,7 +184,7 @@ impl Ours {
     }
 
     /// What a word to a worker comes to.
-    fn order(&mut self, worker: usize, message: SchedulerToWorker) -> Option<Order> {
+    fn order(&mut self, worker: usize, message: SchedulerToWorker, done: &[bool]) -> Option<Order> {
         match message {
             SchedulerToWorker::Compute(compute) => {
                 let task = number(compute.key)?;
@@ -211,9 +192,12 @@ impl Ours {
                 Some(Order::Assign { task, worker, rank: self.order[task] })
             }
             SchedulerToWorker::Recall { key, .. } => Some(Order::Recall { task: number(key)? }),
+            SchedulerToWorker::Free { key, run } => {
+                let task = number(key).filter(|&task| self.runs[task] == run && !done[task])?;
+                Some(Order::Withdraw { task, worker })
+            }
             SchedulerToWorker::Acquire(_)
             | SchedulerToWorker::Define { .. }
-            | SchedulerToWorker::Free { .. }
             | SchedulerToWorker::Holders { .. }
             | SchedulerToWorker::Leave
             | SchedulerToWorker::Peer { .. }
@@ -247,16 +231,16 @@ impl Planner for Ours {
             News::Woken => {}
         }
         for (worker, message) in said {
-            out.extend(self.order(worker, message));
+            out.extend(self.order(worker, message, &view.done));
         }
     }
 }
 
 /// The place of each task in the order that our client computes for the graph.
-pub(in crate::quality) fn static_order(graph: &Graph) -> Vec<u64> {
+pub(in crate::quality) fn static_order(graph: &Graph, knowledge: Knowledge) -> Vec<u64> {
     let mut client = Client::new(client::Config::default());
     let (mut effects, mut places) = (Vec::new(), BTreeMap::new());
-    for event in [client::Event::Submit { tasks: tasks(graph) }, client::Event::Flush] {
+    for event in [client::Event::Submit { tasks: tasks(graph, knowledge) }, client::Event::Flush] {
         client.handle(Instant::ZERO, event, &mut effects);
     }
     for effect in effects {
@@ -273,9 +257,19 @@ pub(in crate::quality) fn static_order(graph: &Graph) -> Vec<u64> {
     order
 }
 
-fn tasks(graph: &Graph) -> Vec<client::Task> {
+fn tasks(graph: &Graph, knowledge: Knowledge) -> Vec<client::Task> {
     let tasks = (0..).zip(&graph.tasks);
-    tasks.map(|(n, t)| task(Key::numbered(GRAPH, n), t.function, &t.inputs)).collect()
+    tasks
+        .map(|(n, t)| {
+            let mut task = task(Key::numbered(GRAPH, n), t.function, &t.inputs);
+            if knowledge == Knowledge::Exact {
+                let options = TaskOptions { expected: Some(t.nanos), ..TaskOptions::default() };
+                let function = task.spec.function.clone();
+                task.spec = Arc::new(TaskSpec { function, options });
+            }
+            task
+        })
+        .collect()
 }
 
 fn task(key: Key, name: usize, inputs: &[usize]) -> client::Task {
@@ -289,9 +283,9 @@ fn task(key: Key, name: usize, inputs: &[usize]) -> client::Task {
     }
 }
 
-/// The first function, on one worker.
-fn only_on(worker: &str) -> Arc<TaskSpec> {
-    let function = Function { name: function(0).name, ..Function::default() };
+/// A function, on one worker.
+fn only_on(number: usize, worker: &str) -> Arc<TaskSpec> {
+    let function = Function { name: function(number).name, ..Function::default() };
     let options = TaskOptions { workers: vec![worker.to_owned()], ..TaskOptions::default() };
     Arc::new(TaskSpec { function, options })
 }
