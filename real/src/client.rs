@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex};
 use raddle_net::messages::Failure;
 use raddle_net::names::Key;
 
+pub use self::control::Moved;
 pub use self::events::Events;
 pub(crate) use self::queries::{task_json, worker_json};
 use crate::call::Call;

@@ -88,7 +88,7 @@ pub use raddle_net::names::Key;
 
 pub use crate::arg::IntoArg;
 pub use crate::call::Call;
-pub use crate::client::{Client, Events};
+pub use crate::client::{Client, Events, Moved};
 pub use crate::command::{Command, CommandInput, CommandOutput};
 pub use crate::context::TaskContext;
 pub use crate::credentials::Credentials;

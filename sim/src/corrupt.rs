@@ -3,6 +3,8 @@
 //!
 //! It must not know who finds the bug.
 
+mod moves;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,6 +51,8 @@ pub(crate) struct Memory {
     taken: BTreeSet<ConnectionId>,
     /// Runs whose time is over.
     late: BTreeMap<RunId, Key>,
+    /// Values that are to move, and where they were.
+    moves: BTreeMap<RunId, (Key, ConnectionId)>,
 }
 
 /// A number that no two runs in one process agree on.
@@ -221,6 +225,9 @@ impl World {
                 | Effect::Warn { .. } => {}
             }
         }
+        if matches!(plant, Plant::DropEarly | Plant::DropUsed) {
+            self.spoil_moves(plant, cause, out);
+        }
         if matches!(plant, Plant::FreeSource | Plant::LeaveEarly) {
             self.spoil_copies(plant, out);
         }
@@ -380,10 +387,14 @@ impl World {
     }
 }
 
-/// What a client lets go of, as far as a corrupt scheduler cares.
+/// What the scheduler has heard, as far as a corrupt one cares.
 pub(crate) enum Cause {
     /// It releases these keys, or calls them off.
     LetGo { connection: ConnectionId, keys: Vec<Key>, cancelled: bool, forced: bool },
+    /// A worker has a copy of what this run made.
+    Fetched(RunId),
+    /// It has values moved.
+    Rebalanced,
     /// It has something run again.
     Retried,
     /// Something else has happened, or nothing is corrupt.
@@ -392,6 +403,9 @@ pub(crate) enum Cause {
 
 impl Cause {
     pub(crate) fn of(event: &Event, plant: Option<Plant>) -> Self {
+        if let Event::FromWorker { message: WorkerMessage::Fetched { run, .. }, .. } = event {
+            return Self::Fetched(*run);
+        }
         let Event::FromClient { connection, message } = event else { return Self::Other };
         match message {
             ClientMessage::Release { keys, .. } if plant.is_some() => Self::LetGo {
@@ -406,6 +420,9 @@ impl Cause {
                 cancelled: true,
                 forced: *force,
             },
+            ClientMessage::Query { query: Query::Rebalance { .. }, .. } if plant.is_some() => {
+                Self::Rebalanced
+            }
             ClientMessage::Retry { .. } if plant.is_some() => Self::Retried,
             ClientMessage::Cancel { .. }
             | ClientMessage::Define { .. }

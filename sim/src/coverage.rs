@@ -12,7 +12,7 @@ use raddle_net::messages::{
 };
 
 use crate::matrix::Visits;
-use crate::plan::Op;
+use crate::plan::{Op, Question};
 use crate::probe::Probe;
 use crate::wish::Wish;
 
@@ -180,6 +180,7 @@ kinds! {
     "operation" Op:
         Ambush Cancel Clog Cut Goodbye Join Kill Leave Meddle Pause Query Release Scatter Submit Vanish
         Wish;
+    "question" Question: Copies Explain Events Info Rebalance Rest Retire Say Workers;
     "wish" Wish: Detach Force Publish Retry Take Unpublish;
     "client event" ClientEvent:
         Adopt Await Cancel Detach Disconnected Flush Fetched FromScheduler Query Release Retry Scatter Sent

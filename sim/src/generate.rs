@@ -3,6 +3,7 @@
 //!
 //! It must not know how a plan is run.
 
+mod rebalance;
 mod style;
 mod tasks;
 mod wishes;
@@ -211,6 +212,7 @@ impl<'a> Generator<'a> {
         let mut plan = self.plan(&style);
         if mix.swarm {
             wishes::add(&mut plan, seed, mix.faults, mix.bodies);
+            rebalance::add(&mut plan, seed);
         }
         plan
     }
@@ -377,6 +379,15 @@ impl<'a> Generator<'a> {
             }
         }
         keys
+    }
+}
+
+/// Puts further operations into a plan, each at its time.
+fn insert(plan: &mut Plan, mut steps: Vec<Step>) {
+    plan.ops.append(&mut steps);
+    plan.ops.sort_by_key(|step| step.at);
+    for (step, id) in plan.ops.iter_mut().zip(1..) {
+        step.id = id;
     }
 }
 

@@ -308,6 +308,8 @@ pub enum Question {
     Events,
     /// What the cluster is.
     Info,
+    /// That values that the client holds move from workers that hold much to those that hold little.
+    Rebalance,
     /// That this worker is given nothing new, or something again.
     Rest(usize, bool),
     /// That this worker leaves.

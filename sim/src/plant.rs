@@ -65,6 +65,10 @@ plants! {
     ExecuteTwice "execute-twice",
     /// A worker says that an announcement has left before it has.
     FlushEarly "flush-early",
+    /// A value that is to move is dropped before it is elsewhere.
+    DropEarly "drop-early",
+    /// A value that was to move is dropped where it was, although a task needs it by now.
+    DropUsed "drop-used",
     /// The scheduler ends although it had something to do a moment ago.
     EndEarly "end-early",
     /// What is detached goes with its client.
@@ -220,6 +224,8 @@ impl Plant {
                 Some(Property::Isolation)
             }
             Self::DeafWaiter => Some(Property::Forced),
+            Self::DropEarly => Some(Property::Isolation),
+            Self::DropUsed => Some(Property::Drops),
             Self::ChargeEarly => Some(Property::Deaths),
             Self::EndEarly => Some(Property::Ending),
             Self::EndlessRetries | Self::ForgetMemory | Self::GiveUpEarly => {
@@ -354,6 +360,8 @@ impl Plant {
             | Self::EndEarly
             | Self::EndlessRetries
             | Self::DoubleResources
+            | Self::DropEarly
+            | Self::DropUsed
             | Self::ForgetFull
             | Self::ForgetMemory
             | Self::GiveUpEarly

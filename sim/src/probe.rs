@@ -65,6 +65,7 @@ probes! {
     KilledWorkers "a task is given up that has killed too many workers",
     LostData "a client's data is lost",
     LostOnce "a task that runs at most once is needed again",
+    Moved "values have moved to workers that held less",
     OutOfMemory "a worker needs more memory than it has",
     PushedDead "a client's data is sent to a worker that is no more",
     Recalled "a run is given back before it has begun",

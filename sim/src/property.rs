@@ -158,6 +158,8 @@ properties! {
         "The scheduler ends for want of work only after it had none, and heard no client, for as long as configured.",
     Full "s51-full" Event
         "A worker whose memory is full is given nothing, not even a copy, until it says otherwise.",
+    Drops "s52-drops" Event
+        "Of several copies of a value, one is dropped only if no task on its way needs it, and nobody is to copy that one.",
     Settles "l1-settles" Quiescence
         "When nothing happens any more, everything that is wanted has settled.",
     WakeUp "l2-wake-up" Quiescence

@@ -35,7 +35,8 @@
 //! 9 @300 join 2                        a worker with 2 threads joins
 //! 10 @300 meddle 7                     odd words, chosen by the number, that must change nothing
 //! 10 @300 query 0 1-2                  client 0 asks why this is not done; or: info, workers, events,
-//!                                      and `say`: says something on the topic of these events
+//!                                      and `say`: says something on the topic of these events; or
+//!                                      has it done: copies 1-2 3, rebalance, rest 1, wake 1, retire 1
 //! 11 @300 ambush gathered 2            the worker that hears of values it asked for for the second time
 //!                                      from now on dies of it, before it can say anything
 //! 12 @400 goodbye 0                    client 0 closes
@@ -188,6 +189,7 @@ impl fmt::Display for Question {
             Self::Events => write!(f, "events"),
             Self::Info => write!(f, "info"),
             Self::Say => write!(f, "say"),
+            Self::Rebalance => write!(f, "rebalance"),
             Self::Rest(worker, true) => write!(f, "rest {worker}"),
             Self::Rest(worker, false) => write!(f, "wake {worker}"),
             Self::Retire(worker) => write!(f, "retire {worker}"),
@@ -425,6 +427,7 @@ impl<'a> Words<'a> {
             "copies" => Question::Copies(self.next("a key")?, self.next("a number of copies")?),
             "events" => Question::Events,
             "info" => Question::Info,
+            "rebalance" => Question::Rebalance,
             "rest" => Question::Rest(self.next("a number of a worker")?, true),
             "retire" => Question::Retire(self.next("a number of a worker")?),
             "say" => Question::Say,

@@ -10,6 +10,7 @@ use raddle_net::messages::{Query, QueryAnswer};
 use raddle_net::names::Key;
 
 use crate::client::SimClient;
+use crate::probe::Probe;
 use crate::world::{Depth, World};
 
 /// One wish of a client. Names under which something is published are numbers in plans.
@@ -124,6 +125,8 @@ impl World {
 
     /// What a client asked for has been answered.
     pub(crate) fn answered(&mut self, client: usize, id: u64, answer: QueryAnswer) {
+        let moved = matches!(answer, QueryAnswer::Rebalanced { values: 1.., .. });
+        self.probe_if(Probe::Moved, moved);
         if self.clients[client].takes.remove(&id)
             && let QueryAnswer::Keys(keys) = answer
         {

@@ -99,6 +99,7 @@ fn questions() -> impl Strategy<Value = Question> {
         Just(Question::Events),
         Just(Question::Info),
         Just(Question::Say),
+        Just(Question::Rebalance),
         any::<(usize, bool)>().prop_map(|(worker, rests)| Question::Rest(worker, rests)),
         any::<usize>().prop_map(Question::Retire),
         Just(Question::Workers),

@@ -160,7 +160,7 @@ impl Scheduler {
     }
 
     /// Copies on their way are of values that there are, to workers that have none; of no value is one
-    /// lacking that could be made; and what is wished is known.
+    /// lacking that could be made; what is wished is known; and what moves is on its way.
     fn check_copies(&self) -> Result<(), Violation> {
         for &(task, worker) in self.copies.acquiring.keys() {
             let state = self.state.is_known(task).then(|| self.state.task(task).state());
@@ -176,7 +176,7 @@ impl Scheduler {
         for worker in self.copies.retiring.keys() {
             self.check_only_here(*worker)?;
         }
-        Ok(())
+        ensure(self.are_moves_sound(), Violation::Moves)
     }
 
     /// It is known of each value of a retiring worker whether somebody else has it who is there and

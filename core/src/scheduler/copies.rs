@@ -1,5 +1,6 @@
 //! Copies of values, made on purpose: so many as a client wished for, and one on a worker that stays
-//! of each value that a worker holds which is to leave.
+//! of each value that a worker holds which is to leave. Values that move are told of in
+//! `rebalance.rs`.
 //!
 //! Whatever may change how many are lacking notes the task; what is noted is reviewed once, when
 //! everything else has settled. Where a copy goes is the policy's business. A copy comes from a
@@ -15,6 +16,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::Scheduler;
 use super::policy;
+use super::rebalance::Moves;
 use super::state::{Duty, Kind, Presence, TaskId, TaskState};
 use super::turn::Turn;
 
@@ -27,6 +29,8 @@ pub(super) struct Copies {
     pub(super) acquiring: BTreeMap<(TaskId, WorkerId), WorkerId>,
     /// Workers that are to leave, each with the values that nobody else holds who is there and stays.
     pub(super) retiring: BTreeMap<WorkerId, BTreeSet<TaskId>>,
+    /// Values of which one copy goes as soon as another one is there.
+    pub(super) moves: Moves,
     /// To be reviewed before the event ends.
     noted: BTreeSet<TaskId>,
 }
@@ -34,7 +38,6 @@ pub(super) struct Copies {
 /// Who holds a value.
 struct Holders {
     run: RunId,
-    nbytes: u64,
     all: SmallVec<[WorkerId; 2]>,
     /// Those that stay.
     staying: usize,
@@ -45,7 +48,7 @@ struct Holders {
 impl Copies {
     /// Whether anybody cares how many copies there are.
     pub(super) fn is_used(&self) -> bool {
-        !self.wished.is_empty() || !self.retiring.is_empty()
+        !self.wished.is_empty() || !self.retiring.is_empty() || !self.moves.is_empty()
     }
 
     /// How many copies of this value may be lacking now, or superfluous.
@@ -159,6 +162,7 @@ impl Scheduler {
         }
         self.review_all(turn);
         self.answer_waiting(turn);
+        self.copies.moves.forget_answered();
     }
 
     fn review_all(&mut self, turn: &mut Turn<'_>) {
@@ -171,7 +175,7 @@ impl Scheduler {
         if !self.state.is_known(task) {
             return None;
         }
-        let TaskState::Memory { run, nbytes, holders } = self.state.task(task).state() else {
+        let TaskState::Memory { run, holders, .. } = self.state.task(task).state() else {
             return None;
         };
         let (mut staying, mut here) = (0, 0);
@@ -179,13 +183,14 @@ impl Scheduler {
             staying += usize::from(worker.stays());
             here += usize::from(worker.stays() && worker.presence == Presence::Here);
         }
-        Some(Holders { run: *run, nbytes: *nbytes, all: holders.clone(), staying, here })
+        Some(Holders { run: *run, all: holders.clone(), staying, here })
     }
 
     fn review(&mut self, task: TaskId, turn: &mut Turn<'_>) {
         if !self.state.is_known(task) {
             self.copies.wished.remove(&task);
         }
+        self.review_move(task, turn);
         let Some(holders) = self.holders(task) else {
             self.copies.retiring.values_mut().for_each(|only_here| {
                 only_here.remove(&task);
@@ -200,7 +205,7 @@ impl Scheduler {
             }
         }
         while let Some((worker, source)) = self.next_copy(task) {
-            self.acquire(task, &holders, worker, source, turn);
+            self.acquire(task, worker, source, turn);
         }
         self.drop_superfluous(task, &holders, turn);
     }
@@ -229,17 +234,17 @@ impl Scheduler {
         Some((worker, source))
     }
 
-    fn acquire(
+    /// A worker is to hold one more copy of a value, and gets it from this one.
+    pub(super) fn acquire(
         &mut self,
         task: TaskId,
-        holders: &Holders,
         worker: WorkerId,
         source: WorkerId,
         turn: &mut Turn<'_>,
     ) {
+        let TaskState::Memory { run, nbytes, .. } = *self.state.task(task).state() else { return };
         self.copies.acquiring.insert((task, worker), source);
         self.introduce_to_worker(worker, source, turn);
-        let &Holders { run, nbytes, .. } = holders;
         let input = Input { key: self.key(task), run, nbytes, holders: smallvec![source] };
         self.to_worker(worker, SchedulerToWorker::Acquire(input), turn);
     }
@@ -281,6 +286,7 @@ impl Scheduler {
         let values: Vec<TaskId> = load.into_iter().flat_map(|load| load.values.iter()).collect();
         for task in values {
             self.state.remove_replica(task, worker);
+            self.copies.note(task);
         }
         // Whoever was to send it something may send it to others.
         self.note_worker(worker);

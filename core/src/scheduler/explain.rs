@@ -12,6 +12,7 @@ use super::Scheduler;
 use super::datasets::judge_dataset;
 use super::effect::{Effect, PeerError};
 use super::policy;
+use super::rebalance::not_wanted;
 use super::state::{Channel, ClientId, Duty, Kind, Presence, Spec, TaskId, TaskState, Worker};
 use super::turn::Turn;
 
@@ -37,6 +38,8 @@ pub(super) enum Awaited {
     Copies(TaskId),
     /// That none of these workers is there.
     Gone(BTreeSet<WorkerId>),
+    /// That no move of this request is left.
+    Moves(u64),
     /// That so many workers are there.
     Workers(u32),
 }
@@ -56,7 +59,7 @@ impl Scheduler {
                     // What there is to copy is known once the event has settled.
                     return self.wait_for(client, id, Awaited::Copies(task));
                 }
-                None => QueryAnswer::Declined(format!("{key} is not known, or not to be wanted")),
+                None => not_wanted(key),
             },
             Query::Dataset(name) => self.dataset(&name),
             Query::Datasets => QueryAnswer::Names(self.datasets.keys().cloned().collect()),
@@ -73,6 +76,12 @@ impl Scheduler {
             Query::Logs(key) => self.logs(key, turn.now),
             Query::Pause { workers, paused } => self.pause(&workers, paused, turn),
             Query::Publish { name, keys } => self.publish(client, name, keys),
+            Query::Rebalance { keys, workers } => {
+                match self.rebalance(client, keys, &workers, turn) {
+                    Ok(request) => return self.wait_for(client, id, Awaited::Moves(request)),
+                    Err(answer) => answer,
+                }
+            }
             Query::Retire(workers) => match self.retire(&workers, turn) {
                 Ok(workers) => {
                     self.wait_for(client, id, Awaited::Gone(workers));
@@ -106,24 +115,36 @@ impl Scheduler {
     }
 
     /// The task of a key that the client wants.
-    fn wanted(&self, client: ClientId, key: Key) -> Option<TaskId> {
+    pub(super) fn wanted(&self, client: ClientId, key: Key) -> Option<TaskId> {
         let task = self.state.find(key)?;
         self.state.task(task).clients.contains(&client).then_some(task)
     }
 
     /// Whether one more question may be asked.
     pub(super) fn judge_query(&self, query: &Query) -> Result<(), PeerError> {
-        let waits =
-            matches!(query, Query::Copies { .. } | Query::Retire(_) | Query::WaitForWorkers(_));
+        let waits = matches!(
+            query,
+            Query::Copies { .. }
+                | Query::Rebalance { .. }
+                | Query::Retire(_)
+                | Query::WaitForWorkers(_)
+        );
         if waits && self.waiting_queries.len() >= MAX_WAITING {
             return Err(PeerError::BeyondLimit("questions that wait"));
         }
         match query {
             Query::Publish { name, keys } => judge_dataset(name, keys),
-            Query::Pause { workers, .. } | Query::Retire(workers) if workers.len() > MAX_KEYS => {
+            Query::Rebalance { keys: Some(keys), .. } if keys.len() > MAX_KEYS => {
+                Err(PeerError::BeyondLimit("keys of one message"))
+            }
+            Query::Pause { workers, .. }
+            | Query::Rebalance { workers, .. }
+            | Query::Retire(workers)
+                if workers.len() > MAX_KEYS =>
+            {
                 Err(PeerError::BeyondLimit("workers of one message"))
             }
-            Query::Pause { .. } | Query::Retire(_) => Ok(()),
+            Query::Pause { .. } | Query::Rebalance { .. } | Query::Retire(_) => Ok(()),
             Query::Copies { .. }
             | Query::Dataset(_)
             | Query::Datasets
@@ -166,6 +187,7 @@ impl Scheduler {
                 let there = workers.iter().any(|worker| self.state.worker(*worker).is_some());
                 (!there).then_some(QueryAnswer::Done)
             }
+            Awaited::Moves(request) => self.copies.moves.answer(*request),
             Awaited::Workers(workers) => {
                 let there = self.state.index().open_workers();
                 (*workers as usize <= there).then(|| QueryAnswer::Info(self.info()))

@@ -24,6 +24,7 @@ mod on_timer;
 mod on_worker;
 mod policy;
 mod queries;
+mod rebalance;
 mod recall;
 mod release;
 mod retire;

@@ -97,7 +97,7 @@ impl Scheduler {
     }
 
     /// The workers of these names or addresses; or which of them there is not.
-    fn named(&self, names: &[String]) -> Result<BTreeSet<WorkerId>, QueryAnswer> {
+    pub(super) fn named(&self, names: &[String]) -> Result<BTreeSet<WorkerId>, QueryAnswer> {
         let find = |name: &String| {
             let mut workers = self.state.workers();
             let found = workers.find(|worker| worker.name == *name || worker.address == *name);

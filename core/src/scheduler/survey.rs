@@ -37,7 +37,7 @@ impl Scheduler {
 
     /// How large each table is that belongs to tasks: all are empty when every key is released.
     #[must_use]
-    pub fn sizes(&self) -> [(&'static str, usize); 9] {
+    pub fn sizes(&self) -> [(&'static str, usize); 10] {
         let index = self.state.index();
         [
             ("tasks", self.state.tasks().len()),
@@ -47,6 +47,7 @@ impl Scheduler {
             ("graces", self.graces.len()),
             ("wishes for copies", self.copies.wished.len()),
             ("copies on their way", self.copies.acquiring.len()),
+            ("values that move", self.copies.moves.len()),
             ("questions", self.waiting_queries.len() + self.topics.waiting().count()),
             ("watches for workers", usize::from(self.no_workers_since.is_some())),
         ]

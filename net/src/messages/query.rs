@@ -57,6 +57,17 @@ pub enum Query {
         /// Keys that the client wants; at most [`MAX_KEYS`](crate::limits::MAX_KEYS).
         keys: Vec<Key>,
     },
+    /// Move values from workers that hold much to workers that hold little. Values that are in use, or
+    /// of which a number of copies is wished, stay. Answered once no move is left of those that were
+    /// decided on.
+    Rebalance {
+        /// Which values: keys that the client wants, at most [`MAX_KEYS`](crate::limits::MAX_KEYS);
+        /// `None` is all that it wants.
+        keys: Option<Vec<Key>>,
+        /// Between which workers, by name or address; at most
+        /// [`MAX_KEYS`](crate::limits::MAX_KEYS). None is all of them.
+        workers: Vec<String>,
+    },
     /// Have these workers end what they run, hand on what only they hold, and leave. Answered once
     /// they have.
     Retire(
@@ -110,6 +121,13 @@ pub enum QueryAnswer {
     Keys(Vec<Key>),
     /// To [`Query::Datasets`].
     Names(Vec<String>),
+    /// To [`Query::Rebalance`]: what was moved.
+    Rebalanced {
+        /// How many values.
+        values: u64,
+        /// Their bytes together.
+        nbytes: u64,
+    },
     /// To [`Query::Story`]: the last lines, the oldest first.
     Story(Vec<StoryLine>),
     /// To [`Query::Task`], which has none or one, and to [`Query::Tasks`].

@@ -281,6 +281,8 @@ fn query() -> impl Strategy<Value = Query> {
     prop_oneof![
         (key(), any::<u32>()).prop_map(|(key, copies)| Query::Copies { key, copies }),
         (texts(), any::<bool>()).prop_map(|(workers, paused)| Query::Pause { workers, paused }),
+        (option::of(vec(key(), 0..4)), texts())
+            .prop_map(|(keys, workers)| Query::Rebalance { keys, workers }),
         texts().prop_map(Query::Retire),
         Just(Query::Shutdown),
         text().prop_map(Query::Dataset),
@@ -330,6 +332,7 @@ fn answer() -> impl Strategy<Value = QueryAnswer> {
         text().prop_map(QueryAnswer::Explanation),
         vec(key(), 0..4).prop_map(QueryAnswer::Keys),
         vec(event_line(), 0..3).prop_map(QueryAnswer::Events),
+        any::<(u64, u64)>().prop_map(|(values, nbytes)| QueryAnswer::Rebalanced { values, nbytes }),
         vec(story_line(), 0..3).prop_map(QueryAnswer::Story),
         (vec(task_info(), 0..3), option::of(key()))
             .prop_map(|(tasks, next)| QueryAnswer::Tasks { tasks, next }),

@@ -2,12 +2,22 @@
 //!
 //! This module must not know how the scheduler brings it about.
 
-use raddle_net::messages::Query;
+use raddle_net::messages::{Query, QueryAnswer};
 
 use super::Client;
+use super::queries::wrong_answer;
 use crate::error::Result;
 use crate::future::TaskFuture;
 use crate::value::TaskValue;
+
+/// What [`Client::rebalance`] has moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// How many values.
+    pub values: u64,
+    /// Their bytes together, as their workers hold them.
+    pub nbytes: u64,
+}
 
 impl Client {
     /// Keeps `copies` of a value, each on a worker of its own, or as many as there are workers; at
@@ -69,6 +79,60 @@ impl Client {
         let future = self.scatter(value);
         self.replicate(&future, usize::MAX).await?;
         Ok(future)
+    }
+
+    /// Moves values of this client's futures from workers that hold much to workers that hold little,
+    /// until nobody is far from its share: an equal part of all bytes, or as large as the memory that it
+    /// may use. Returns when no move is left, and what was moved.
+    ///
+    /// A value leaves its worker once it is elsewhere, so none is lost. What a task needs that is on its
+    /// way stays, and so does what has a number of copies of its own ([`replicate`](Self::replicate));
+    /// what is not made yet is left out. One call decides on at most 8,192 moves, of the largest values.
+    ///
+    /// ```
+    /// # use raddle::prelude::*;
+    /// # #[raddle::main]
+    /// # async fn main() -> raddle::Result<()> {
+    /// # let cluster = LocalCluster::builder().workers(1).start().await?;
+    /// # let client = cluster.client().await?;
+    /// let parts: Vec<_> = (0..4).map(|n| client.scatter(vec![n; 100])).collect();
+    /// client.wait(&parts, WaitFor::All).await;
+    /// cluster.add_worker().await?; // holds nothing
+    /// let moved = client.rebalance().await?;
+    /// assert_eq!(moved.values, 2);
+    /// # cluster.close().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The connection is gone.
+    pub async fn rebalance(&self) -> Result<Moved> {
+        self.ask_moves(Query::Rebalance { keys: None, workers: Vec::new() }).await
+    }
+
+    /// As [`rebalance`](Self::rebalance), of these futures, and between these workers alone, by name or
+    /// address; between all of them if none is named.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Declined`](crate::Error::Declined) if a future is not of this client, and
+    /// [`Error::Unknown`](crate::Error::Unknown) if a worker is not there: then nothing moves; or the
+    /// connection is gone. More than 16,384 futures break the protocol.
+    pub async fn rebalance_between<T>(
+        &self,
+        futures: &[TaskFuture<T>],
+        workers: &[&str],
+    ) -> Result<Moved> {
+        let keys = Some(futures.iter().map(TaskFuture::key).collect());
+        self.ask_moves(Query::Rebalance { keys, workers: names(workers) }).await
+    }
+
+    async fn ask_moves(&self, query: Query) -> Result<Moved> {
+        let QueryAnswer::Rebalanced { values, nbytes } = self.ask(query).await? else {
+            return Err(wrong_answer());
+        };
+        Ok(Moved { values, nbytes })
     }
 
     /// Has workers leave, by name or address, without losing anything: they are given nothing new,

@@ -216,6 +216,7 @@ impl Client {
                 | QueryAnswer::Explanation(_)
                 | QueryAnswer::Info(_)
                 | QueryAnswer::Keys(_)
+                | QueryAnswer::Rebalanced { .. }
                 | QueryAnswer::Story(_)
                 | QueryAnswer::Tasks { .. }
                 | QueryAnswer::Workers(_) => Ok(answer),

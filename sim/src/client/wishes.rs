@@ -118,6 +118,7 @@ impl World {
         let query = match question {
             Question::Events => Query::Events { topic: TOPIC.to_owned(), after: 0 },
             Question::Copies(key, copies) => Query::Copies { key, copies },
+            Question::Rebalance => Query::Rebalance { keys: None, workers: Vec::new() },
             Question::Rest(number, paused) => Query::Pause { workers: names(number), paused },
             Question::Retire(number) => Query::Retire(names(number)),
             Question::Explain(key) => Query::Explain(key),

@@ -6,6 +6,7 @@
 use raddle_core::random::{below, hash};
 use raddle_net::names::{Key, Session};
 
+use super::insert;
 use crate::body::Body;
 use crate::plan::{Op, Plan, Step, TaskDef};
 use crate::wish::Wish;
@@ -49,11 +50,7 @@ pub(super) fn add(plan: &mut Plan, seed: u64, faults: bool, bodies: bool) {
             wishes.publish(*at, *client, std::slice::from_ref(data));
         }
     }
-    plan.ops.append(&mut wishes.steps);
-    plan.ops.sort_by_key(|step| step.at);
-    for (step, id) in plan.ops.iter_mut().zip(1..) {
-        step.id = id;
-    }
+    insert(plan, wishes.steps);
 }
 
 struct Wishes {

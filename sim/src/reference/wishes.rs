@@ -71,6 +71,7 @@ impl Reference {
             | Query::LogEvent { .. }
             | Query::Logs(_)
             | Query::Pause { .. }
+            | Query::Rebalance { .. }
             | Query::Retire(_)
             | Query::Shutdown
             | Query::Story(_)

@@ -228,6 +228,9 @@ impl User {
                 let copies = copies as usize;
                 drop(tokio::spawn(async move { drop(client.replicate(&future, copies).await) }));
             }
+            Question::Rebalance => {
+                drop(tokio::spawn(async move { drop(client.rebalance().await) }));
+            }
             Question::Rest(worker, rests) => {
                 let workers = nodes::names(worker as u64);
                 drop(tokio::spawn(async move {

@@ -308,6 +308,7 @@ impl Watch {
             // What a worker holds that was told to leave does not count.
             WorkerMessage::Fetched { .. } if self.workers[&worker].leaves => {}
             WorkerMessage::Fetched { run, .. } => {
+                self.ends_copying(*run, worker);
                 let Some(log) = self.run_mut(*run) else { return Cause::Other };
                 match &mut log.state {
                     RunState::Finished(holders) => {
@@ -390,6 +391,8 @@ impl Watch {
     fn lose(&mut self, worker: u32) {
         let Some(log) = self.workers.get_mut(&worker) else { return };
         log.connection = None;
+        self.copies_nothing(worker);
+        let Some(log) = self.workers.get_mut(&worker) else { return };
         for run in std::mem::take(&mut log.runs) {
             let Some(log) = self.run(run) else { continue };
             let task = log.task;

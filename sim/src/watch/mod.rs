@@ -10,11 +10,13 @@
 //! | `says.rs` | what the scheduler says: the life of a run as it must be |
 //! | `told.rs` | what clients are told |
 //! | `bodies.rs` | what workers do |
+//! | `copies.rs` | copies that are made on purpose, or dropped although the value stays |
 //! | `fields.rs` | where runs may go, what they take, how long and how often they may run |
 //! | `wishes.rs` | what is detached, published, called off by force, and run again |
 //! | `quiet.rs` | what must hold when nothing happens any more |
 
 mod bodies;
+mod copies;
 mod fields;
 mod hears;
 mod log;
@@ -32,7 +34,7 @@ use raddle_core::keys::KeyTable;
 use raddle_core::scheduler::{ConnectionId, Effect, Event, Kind, Scheduler};
 use raddle_core::time::{Duration, Instant};
 use raddle_net::messages::TaskSpec;
-use raddle_net::names::{Key, RunId};
+use raddle_net::names::{Key, RunId, WorkerId};
 
 use crate::knobs;
 use crate::limits::Limits;
@@ -84,6 +86,8 @@ pub(crate) struct Watch {
     empty_since: Option<Instant>,
     /// Who asks whom for what, and has no answer yet.
     asking: BTreeSet<Asker>,
+    /// Who is to copy which value, and from whom.
+    copying: BTreeMap<(RunId, u32), WorkerId>,
     /// What has happened that may make a task run again.
     disturbances: u64,
     /// Dependencies of all tasks together.
@@ -114,6 +118,7 @@ impl Watch {
             longest_empty: Duration::ZERO,
             empty_since: Some(Instant::ZERO),
             asking: BTreeSet::new(),
+            copying: BTreeMap::new(),
             disturbances: 0,
             edges: 0,
             wishes: Wishes::default(),

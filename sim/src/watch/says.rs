@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use raddle_core::scheduler::Scheduler;
-use raddle_net::messages::{Compute, Input, SchedulerToWorker};
+use raddle_net::messages::{Compute, SchedulerToWorker};
 use raddle_net::names::RunId;
 
 use super::hears::Heard;
@@ -25,7 +25,7 @@ impl Watch {
         match message {
             SchedulerToWorker::Acquire(input) => self.copies(worker, input),
             SchedulerToWorker::Compute(compute) => self.gives(worker, compute),
-            SchedulerToWorker::Free { run, .. } => self.frees(worker, *run),
+            SchedulerToWorker::Free { run, .. } => self.frees(worker, *run, machine),
             SchedulerToWorker::Leave => self.lets_go(worker),
             SchedulerToWorker::Registered { worker: id } => {
                 self.workers.entry(worker).or_default().id = Some(*id);
@@ -100,21 +100,10 @@ impl Watch {
         }
     }
 
-    /// A worker is to hold a copy of what others hold.
-    fn copies(&self, worker: u32, input: &Input) -> Result<(), Breach> {
-        let state = self.run(input.run).map(|log| &log.state);
-        let lacks =
-            matches!(state, Some(RunState::Finished(holders)) if !holders.contains(&worker));
-        let what =
-            || format!("worker {worker} is to copy {}, of which is known {state:?}", input.run);
-        ensure(lacks, Property::Copies, what)?;
-        let is_full = self.workers.get(&worker).is_some_and(|log| log.is_full);
-        ensure(!is_full, Property::Full, || format!("worker {worker} is to copy {}", input.run))
-    }
-
     /// A worker is to leave: it has nothing to do, and nothing that nobody else holds. From here on
     /// what it holds does not count.
     fn lets_go(&mut self, worker: u32) -> Result<(), Breach> {
+        self.copies_nothing(worker);
         let log = self.workers.entry(worker).or_default();
         log.leaves = true;
         for run in log.runs.clone() {
@@ -157,7 +146,8 @@ impl Watch {
     }
 
     /// A run, or its value, is to go.
-    fn frees(&mut self, worker: u32, run: RunId) -> Result<(), Breach> {
+    fn frees(&mut self, worker: u32, run: RunId, machine: &Scheduler) -> Result<(), Breach> {
+        self.ends_copying(run, worker);
         let Some(log) = self.run_mut(run) else { return Ok(()) };
         let task = log.task;
         match &mut log.state {
@@ -173,6 +163,9 @@ impl Watch {
                     || format!("the value of {} is freed: {:?} want it", log.key, log.wants);
                 // One copy of several is superfluous, whoever wants the value.
                 ensure(is_left || log.wants.is_empty(), Property::Isolation, wanted)?;
+                if is_left {
+                    self.check_drop(worker, run, machine)?;
+                }
             }
             RunState::Finished(_) | RunState::Given | RunState::Over => {}
         }

@@ -81,6 +81,7 @@ impl Watch {
             | Query::LogEvent { .. }
             | Query::Logs(_)
             | Query::Pause { .. }
+            | Query::Rebalance { .. }
             | Query::Retire(_)
             | Query::Shutdown
             | Query::Story(_)
@@ -123,6 +124,7 @@ impl Watch {
             | QueryAnswer::Info(_)
             | QueryAnswer::Events(_)
             | QueryAnswer::Names(_)
+            | QueryAnswer::Rebalanced { .. }
             | QueryAnswer::Story(_)
             | QueryAnswer::Tasks { .. }
             | QueryAnswer::Workers(_) => None,

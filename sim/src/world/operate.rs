@@ -15,6 +15,8 @@ impl World {
         self.report.coverage.see(op);
         if let Op::Wish(_, wish) = op {
             self.report.coverage.see(wish);
+        } else if let Op::Query(_, question) = op {
+            self.report.coverage.see(question);
         }
         match op {
             Op::Ambush(moment, nth) => self.ambushes.push((*moment, *nth)),

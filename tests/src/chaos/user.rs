@@ -196,6 +196,9 @@ impl User {
                 drop(tokio::spawn(async move { drop(client.explain(&future).await) }));
             }
             Question::Info => drop(tokio::spawn(async move { drop(client.info().await) })),
+            Question::Rebalance => {
+                drop(tokio::spawn(async move { drop(client.rebalance().await) }));
+            }
             Question::Copies(..)
             | Question::Events
             | Question::Rest(..)

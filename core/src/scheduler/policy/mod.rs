@@ -4,6 +4,7 @@
 
 mod follow;
 mod kin;
+mod level;
 mod memory;
 mod place;
 mod random;
@@ -15,6 +16,7 @@ use super::Config;
 use super::recall::Recalls;
 use super::state::{State, TaskId};
 
+pub use level::{Pan, Shift, Weight};
 pub use place::{cost, held_bytes, moves_much};
 pub use steal::Moves;
 
@@ -100,6 +102,15 @@ pub fn copy_to(
     match config.policy {
         Policy::EarliestStart => place::copy_to(state, has),
         Policy::Random => random::copy_to(config.seed, state, task, has),
+    }
+}
+
+/// Which of these values are to move, each once, between these workers: from one that holds it to one
+/// that does not and can be given values.
+pub fn rebalance(config: &Config, state: &State, pans: &[Pan], weights: &[Weight]) -> Vec<Shift> {
+    match config.policy {
+        Policy::EarliestStart => level::level(pans, weights),
+        Policy::Random => random::rebalance(config.seed, state, pans, weights),
     }
 }
 

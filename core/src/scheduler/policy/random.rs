@@ -6,6 +6,7 @@ use raddle_net::names::WorkerId;
 
 use super::Placement;
 use super::follow::together;
+use super::level::{Pan, Shift, Weight};
 use super::steal::{Moves, may_move};
 use crate::random;
 use crate::scheduler::recall::Recalls;
@@ -44,6 +45,19 @@ pub(super) fn copy_to(
     let order = u64::from(state.task(task).priority.order);
     let chosen = random::below(bits(seed ^ order, state, 4), without.len().max(1) as u64);
     without.get(usize::try_from(chosen).ok()?).copied()
+}
+
+/// From the first that holds it to any that does not, or nowhere.
+pub(super) fn rebalance(seed: u64, state: &State, pans: &[Pan], weights: &[Weight]) -> Vec<Shift> {
+    let takes_part = |worker: &WorkerId| pans.iter().any(|pan| pan.worker == *worker);
+    let shift = |(n, weight): (u64, &Weight)| {
+        let from = weight.holders.iter().copied().find(takes_part)?;
+        let chosen = random::below(bits(seed ^ n, state, 8), pans.len() as u64);
+        let to = pans[usize::try_from(chosen).ok()?];
+        let can = to.receives && !weight.holders.contains(&to.worker);
+        can.then_some(Shift { task: weight.task, from, to: to.worker })
+    };
+    (0..).zip(weights).filter_map(shift).collect()
 }
 
 /// Now and then one of the last tasks of a worker, for any other.

@@ -44,6 +44,8 @@ pub enum Violation {
     Missing(Key),
     /// A task waits for a worker although one qualifies. (L2)
     NoWorkerThoughQualified(Key),
+    /// A value is to move that is not on its way, or a request counts other moves than it has. (S19)
+    Moves,
     /// A processing task has an input that is neither in memory nor processing on the same worker.
     /// (S6)
     ProcessingInput(Key),
@@ -117,6 +119,7 @@ impl Violation {
             Self::Holders(_) => "S15-holders",
             Self::MemoryUnneeded(_) => "S35-memory-unneeded",
             Self::Missing(_) => "S15-missing",
+            Self::Moves => "S19-moves",
             Self::NoWorkerThoughQualified(_) => "L2-no-worker",
             Self::ProcessingInput(_) => "S6-processing-input",
             Self::ProcessingOn(..) => "S21-processing-on",

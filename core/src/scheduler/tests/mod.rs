@@ -34,6 +34,7 @@ mod place;
 mod priority;
 mod queries;
 mod random;
+mod rebalance;
 mod registration;
 mod release;
 mod resources;

@@ -15,7 +15,7 @@ fn pause(cluster: &mut Cluster, worker: u32, paused: bool) -> Vec<Effect> {
     cluster.ask(ANN, Query::Pause { workers: vec![address(worker)], paused })
 }
 
-fn leave(worker: u32) -> Effect {
+pub fn leave(worker: u32) -> Effect {
     told(worker, SchedulerToWorker::Leave)
 }
 

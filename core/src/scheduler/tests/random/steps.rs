@@ -273,6 +273,10 @@ impl Play<'_> {
             Says::Publish { name, keys } => {
                 query(Query::Publish { name: name.to_string(), keys: keys_of(keys) })
             }
+            Says::Rebalance { key } => {
+                let keys = key.map(|key| vec![key_of(key)]);
+                query(Query::Rebalance { keys, workers: Vec::new() })
+            }
             Says::Release { keys, answer } => {
                 ClientMessage::Release { keys: keys_of(keys), answer: *answer }
             }
