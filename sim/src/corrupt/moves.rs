@@ -8,6 +8,7 @@ use raddle_net::names::{Key, RunId};
 
 use super::Cause;
 use crate::plant::Plant;
+use crate::worker::SimWorker;
 use crate::world::World;
 
 impl World {
@@ -26,7 +27,7 @@ impl World {
             }
             Cause::Fetched(run) if plant == Plant::DropUsed => {
                 let Some((key, connection)) = self.memory.moves.remove(run) else { return };
-                if self.has(connection, *run) && !out.contains(&free(key, *run, connection)) {
+                if self.is_one_of_several(connection, *run) {
                     out.push(free(key, *run, connection));
                 }
             }
@@ -43,12 +44,13 @@ impl World {
         Some((input.key, input.run, source.connection))
     }
 
-    /// Whether the scheduler takes this worker to hold the value.
-    fn has(&self, connection: ConnectionId, run: RunId) -> bool {
+    /// Whether the scheduler takes this worker to hold the value, and others too.
+    fn is_one_of_several(&self, connection: ConnectionId, run: RunId) -> bool {
         let node = self.workers.values().find(|node| node.connection == connection);
-        let mut replicas = self.scheduler.machine.replicas();
-        replicas
-            .any(|(_, made, holder)| made == run && node.is_some_and(|n| n.id() == Some(&holder)))
+        let replicas = self.scheduler.machine.replicas().filter(|(_, made, _)| *made == run);
+        let holders: Vec<_> = replicas.map(|(.., holder)| holder).collect();
+        let holds = node.and_then(SimWorker::id).is_some_and(|id| holders.contains(id));
+        holds && holders.len() > 1
     }
 }
 
