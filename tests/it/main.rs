@@ -24,6 +24,7 @@ mod loaded;
 mod memory;
 mod nested;
 mod options;
+mod rebalancing;
 mod relaying;
 mod retiring;
 mod retrying;

@@ -9,6 +9,7 @@ mod balance;
 mod deaths;
 mod fair;
 mod overproduction;
+mod rebalance;
 mod resources;
 mod retire;
 mod sessions;
