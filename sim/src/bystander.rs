@@ -183,6 +183,7 @@ impl World {
         let key = Key::numbered(Session::truncate(STRANGERS), 1);
         let define =
             ClientMessage::Define { id: SpecId(0), spec: (*spec(TaskOptions::default())).clone() };
+        let rebalance = Query::Rebalance { keys: None, workers: Vec::new() };
         for message in [
             define,
             ClientMessage::Submit { submission: 1, tasks: Vec::new() },
@@ -193,6 +194,7 @@ impl World {
             ClientMessage::Retry { keys: vec![key] },
             ClientMessage::Want { keys: vec![key] },
             ClientMessage::Query { id: 1, query: Query::Info },
+            ClientMessage::Query { id: 2, query: rebalance },
             ClientMessage::Goodbye,
         ] {
             self.stranger_says(connection, message);

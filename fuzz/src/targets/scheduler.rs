@@ -428,7 +428,10 @@ fn lengthen(message: &mut ClientMessage, count: usize) {
     match message {
         ClientMessage::Cancel { keys, .. }
         | ClientMessage::Detach { keys }
-        | ClientMessage::Query { query: Query::Publish { keys, .. }, .. }
+        | ClientMessage::Query {
+            query: Query::Publish { keys, .. } | Query::Rebalance { keys: Some(keys), .. },
+            ..
+        }
         | ClientMessage::Release { keys, .. }
         | ClientMessage::Retry { keys }
         | ClientMessage::Want { keys } => {

@@ -291,6 +291,15 @@ mod tests {
     }
 
     #[test]
+    fn one_request_moves_so_many_values_and_the_largest() {
+        let sizes: Vec<u64> = (1..=40_000).map(|n| 1_000_000 + n).collect();
+        let (pans, weights) = scale(&[&sizes, &[]], &[0]);
+        let shifts = level(&pans, &weights);
+        let largest = weights.iter().rev().take(MAX_SHIFTS).map(|weight| weight.task);
+        assert!(shifts.iter().map(|shift| shift.task).eq(largest));
+    }
+
+    #[test]
     fn values_without_bytes_stay() {
         assert_eq!(level_of(&[&[0, 0, 0], &[]], &[0]), []);
     }

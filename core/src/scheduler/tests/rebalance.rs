@@ -133,6 +133,15 @@ fn no_copy_is_dropped_for_one_on_a_worker_that_leaves_or_is_away() {
     cluster.ask(ANN, all());
     assert_eq!(cluster.ask(ANN, Query::Retire(vec!["w2".to_owned()])), vec![leave(2), moved(0, 0)]);
 
+    // It has something to do before it leaves, and gets the value meanwhile.
+    let mut cluster = with_values(2, 2);
+    cluster.submit(ANN, &[task_of(ONLY_W2, 3, &[])]);
+    cluster.ask(ANN, all());
+    let asks_back = told(2, SchedulerToWorker::Recall { key: key(3), run: run_id(3) });
+    let retire = Query::Retire(vec!["w2".to_owned()]);
+    assert_eq!(cluster.ask(ANN, retire), vec![asks_back]);
+    assert_eq!(cluster.fetch(2, 1, 1), vec![moved(0, 0)]);
+
     let mut cluster = Cluster::with(Config::default(), &[1]);
     cluster.submit(ANN, &[task(1, &[]), task(2, &[])]);
     cluster.finish(1, 1, 1);
@@ -177,6 +186,7 @@ fn two_requests_are_answered_each_for_itself() {
     let one = |n| Query::Rebalance { keys: Some(vec![key(n)]), workers: Vec::new() };
     let first = copied(2, 1, 1, 1);
     assert_eq!(cluster.ask(ANN, one(1)), first);
+    assert_eq!(cluster.ask(ANN, one(1)), vec![moved(0, 0)]);
     assert_eq!(cluster.ask(ANN, one(2)), vec![copies(2, 2, 2, 1)]);
     assert_eq!(cluster.fetch(2, 2, 2), vec![free(1, 2, 2), moved(1, 8)]);
     assert_eq!(cluster.fetch(2, 1, 1), vec![free(1, 1, 1), moved(1, 8)]);
