@@ -37,7 +37,6 @@ pub(super) struct Copies {
 
 /// Who holds a value.
 struct Holders {
-    run: RunId,
     all: SmallVec<[WorkerId; 2]>,
     /// Those that stay.
     staying: usize,
@@ -175,7 +174,7 @@ impl Scheduler {
         if !self.state.is_known(task) {
             return None;
         }
-        let TaskState::Memory { run, holders, .. } = self.state.task(task).state() else {
+        let TaskState::Memory { holders, .. } = self.state.task(task).state() else {
             return None;
         };
         let (mut staying, mut here) = (0, 0);
@@ -183,7 +182,7 @@ impl Scheduler {
             staying += usize::from(worker.stays());
             here += usize::from(worker.stays() && worker.presence == Presence::Here);
         }
-        Some(Holders { run: *run, all: holders.clone(), staying, here })
+        Some(Holders { all: holders.clone(), staying, here })
     }
 
     fn review(&mut self, task: TaskId, turn: &mut Turn<'_>) {
@@ -264,11 +263,17 @@ impl Scheduler {
         };
         let dropped: Vec<WorkerId> =
             holders.all.iter().rev().filter(can_drop).take(superfluous).copied().collect();
-        let (key, run) = (self.key(task), holders.run);
         for worker in dropped {
-            self.state.remove_replica(task, worker);
-            self.to_worker(worker, SchedulerToWorker::Free { key, run }, turn);
+            self.drop_copy(task, worker, turn);
         }
+    }
+
+    /// One copy of several goes.
+    pub(super) fn drop_copy(&mut self, task: TaskId, worker: WorkerId, turn: &mut Turn<'_>) {
+        let TaskState::Memory { run, .. } = *self.state.task(task).state() else { return };
+        self.state.remove_replica(task, worker);
+        let key = self.key(task);
+        self.to_worker(worker, SchedulerToWorker::Free { key, run }, turn);
     }
 
     /// Whether a retiring worker has nothing to do, and nothing that nobody else has.

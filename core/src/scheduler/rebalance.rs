@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use raddle_net::messages::{QueryAnswer, SchedulerToWorker};
+use raddle_net::messages::QueryAnswer;
 use raddle_net::names::{Key, WorkerId};
 
 use super::Scheduler;
@@ -64,11 +64,11 @@ impl Moves {
     }
 
     /// Takes in the moves of a request; its number.
-    fn begin(&mut self, moves: &[(Shift, u64)]) -> u64 {
+    fn begin(&mut self, shifts: &[Shift]) -> u64 {
         let request = self.requests.last_key_value().map_or(0, |(last, _)| last + 1);
-        let left = moves.len();
+        let left = shifts.len();
         self.requests.insert(request, Request { left, ..Request::default() });
-        for &(Shift { task, from, to }, nbytes) in moves {
+        for &Shift { task, nbytes, from, to } in shifts {
             self.under_way.insert(task, Move { from, to, nbytes, request });
         }
         request
@@ -106,13 +106,11 @@ impl Scheduler {
         let pans = self.pans(workers)?;
         let weights = self.weights(client, keys)?;
         let shifts = policy::rebalance(&self.config, &self.state, &pans, &weights);
-        let nbytes: BTreeMap<TaskId, u64> = weights.iter().map(|w| (w.task, w.nbytes)).collect();
-        let moves: Vec<_> = shifts.into_iter().map(|shift| (shift, nbytes[&shift.task])).collect();
-        if moves.is_empty() {
+        if shifts.is_empty() {
             return Err(QueryAnswer::Rebalanced { values: 0, nbytes: 0 });
         }
-        let request = self.copies.moves.begin(&moves);
-        for (Shift { task, from, to }, _) in moves {
+        let request = self.copies.moves.begin(&shifts);
+        for Shift { task, from, to, .. } in shifts {
             self.acquire(task, to, from, turn);
         }
         Ok(request)
@@ -122,11 +120,12 @@ impl Scheduler {
     /// stay. What is on its way counts as moved.
     fn pans(&self, names: &[String]) -> Result<Vec<Pan>, QueryAnswer> {
         let named = self.named(names)?;
-        let mut leaving: BTreeMap<WorkerId, u64> = BTreeMap::new();
-        let mut coming = leaving.clone();
+        let (mut leaving, mut coming) = (BTreeMap::new(), BTreeMap::new());
         for Move { from, to, nbytes, .. } in self.copies.moves.under_way.values() {
-            *leaving.entry(*from).or_default() += nbytes;
-            *coming.entry(*to).or_default() += nbytes;
+            for (sums, worker) in [(&mut leaving, from), (&mut coming, to)] {
+                let sum: &mut u64 = sums.entry(*worker).or_default();
+                *sum = sum.saturating_add(*nbytes);
+            }
         }
         let takes_part = |worker: &&Worker| {
             is_reliable(worker) && (names.is_empty() || named.contains(&worker.id))
@@ -181,11 +180,9 @@ impl Scheduler {
         if self.is_coming(task, from, to) {
             return;
         }
-        let is_moved = self.state.is_known(task) && self.is_superfluous(task, from, to);
-        if is_moved && let TaskState::Memory { run, .. } = *self.state.task(task).state() {
-            let key = self.key(task);
-            self.state.remove_replica(task, from);
-            self.to_worker(from, SchedulerToWorker::Free { key, run }, turn);
+        let is_moved = self.is_superfluous(task, from, to);
+        if is_moved {
+            self.drop_copy(task, from, turn);
         }
         self.copies.moves.end(task, is_moved);
     }

@@ -48,6 +48,8 @@ pub struct Weight {
 pub struct Shift {
     /// Whose it is.
     pub task: TaskId,
+    /// Its size.
+    pub nbytes: u64,
     /// Who has it.
     pub from: WorkerId,
     /// Who is to have it.
@@ -79,7 +81,7 @@ pub(super) fn level(pans: &[Pan], weights: &[Weight]) -> Vec<Shift> {
         && let Some((excess, Reverse(from))) = scale.senders.pop_last()
     {
         if let Some((weight, to)) = scale.next_of(from, excess) {
-            shifts.push(Shift { task: weight.task, from, to });
+            shifts.push(Shift { task: weight.task, nbytes: weight.nbytes, from, to });
             scale.shift(weight, from, to);
         }
     }
@@ -221,10 +223,9 @@ mod tests {
         (pans, weights)
     }
 
-    /// Bytes and worker pairs of what moves.
+    /// What moves, as bytes, from whom and to whom.
     fn moves(pans: &[Pan], weights: &[Weight]) -> Vec<(u64, u32, u32)> {
-        let nbytes = |task| weights.iter().find(|weight| weight.task == task).unwrap().nbytes;
-        let of = |shift: Shift| (nbytes(shift.task), shift.from.0, shift.to.0);
+        let of = |shift: Shift| (shift.nbytes, shift.from.0, shift.to.0);
         level(pans, weights).into_iter().map(of).collect()
     }
 

@@ -55,7 +55,8 @@ pub(super) fn rebalance(seed: u64, state: &State, pans: &[Pan], weights: &[Weigh
         let chosen = random::below(bits(seed ^ n, state, 8), pans.len() as u64);
         let to = pans[usize::try_from(chosen).ok()?];
         let can = to.receives && !weight.holders.contains(&to.worker);
-        can.then_some(Shift { task: weight.task, from, to: to.worker })
+        let &Weight { task, nbytes, .. } = weight;
+        can.then_some(Shift { task, nbytes, from, to: to.worker })
     };
     (0..).zip(weights).filter_map(shift).collect()
 }
