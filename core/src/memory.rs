@@ -1,10 +1,13 @@
 //! When a worker has too much in memory, and what it does then: values go to disk, or nothing new
-//! comes.
+//! comes, or it ends.
 //!
 //! Thresholds are Dask's. What differs: a worker that has nothing to wait for, no body and no value on
 //! its way to disk, is not full, however much its process has; it goes on, with one thing after the
-//! other, since nothing else would free any memory. This module must not know where bytes are
-//! counted, or whose they are.
+//! other, since nothing else would free any memory. Nor does it end while no body runs: it has no more
+//! then from one look to the next, and its end would cost all that it holds. This module must not know
+//! where bytes are counted, or whose they are.
+
+use crate::time::{Duration, Instant};
 
 /// The whole of a limit.
 pub const WHOLE: u64 = 1_000;
@@ -14,6 +17,10 @@ const TARGET: u64 = 600;
 const SPILL: u64 = 700;
 /// How much may be filled before nothing new comes.
 const PAUSE: u64 = 800;
+/// How much a process may fill before the worker ends.
+const TERMINATE: u64 = 950;
+/// How long it may fill more: less than that may have been a peak.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What a worker may have in memory, in bytes, in ascending order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +31,8 @@ pub struct Limits {
     pub spill: u64,
     /// With more than this it is full, until it has no more than `spill`.
     pub pause: u64,
+    /// If its process has more than this for a while, beside values on their way to disk, it ends.
+    pub terminate: u64,
 }
 
 /// What a worker has in memory.
@@ -46,34 +55,52 @@ pub struct Pressure {
     pub is_spilling: bool,
     /// It is to be given nothing new.
     pub is_full: bool,
+    /// Since when there has been so much in its process that it will end.
+    pub beyond_since: Option<Instant>,
+    /// It is to end.
+    pub is_over: bool,
 }
 
 impl Limits {
     /// There are none.
-    pub const NONE: Self = Self { target: u64::MAX, spill: u64::MAX, pause: u64::MAX };
+    pub const NONE: Self =
+        Self { target: u64::MAX, spill: u64::MAX, pause: u64::MAX, terminate: u64::MAX };
 
-    /// Those of a worker that may use so many bytes, and fills this share of them, in thousandths,
-    /// with values.
+    /// Those of a worker that may use so many bytes, fills the share `target` of them, in thousandths,
+    /// with values, and ends if its process has the share `terminate`; 0: it never does.
     #[must_use]
-    pub fn of(limit: u64, target: Option<u64>) -> Self {
+    pub fn of(limit: u64, target: Option<u64>, terminate: Option<u64>) -> Self {
         let bytes = |share: u64| {
             let bytes = u128::from(limit) * u128::from(share) / u128::from(WHOLE);
             u64::try_from(bytes).unwrap_or(u64::MAX)
         };
         let target = target.unwrap_or(TARGET);
         let spill = SPILL.max(target);
-        Self { target: bytes(target), spill: bytes(spill), pause: bytes(PAUSE.max(spill)) }
+        let pause = PAUSE.max(spill);
+        let terminate = match terminate.unwrap_or(TERMINATE) {
+            0 => u64::MAX,
+            terminate => bytes(terminate.max(pause)),
+        };
+        Self { target: bytes(target), spill: bytes(spill), pause: bytes(pause), terminate }
     }
 
-    /// What follows from `reading` for a worker that has behaved like `before`.
+    /// What follows from what is seen `now` for a worker that has behaved like `before`.
     #[must_use]
-    pub fn judge(&self, reading: Reading, before: Pressure) -> Pressure {
+    pub fn judge(&self, now: Instant, reading: Reading, before: Pressure) -> Pressure {
         let used = reading.used();
         let stays = used.saturating_sub(reading.leaving);
         let to_spill = if before.is_spilling { self.target } else { self.spill };
         let to_pause = if before.is_full { self.spill } else { self.pause };
         let can_wait = reading.bodies > 0 || reading.leaving > 0;
-        Pressure { is_spilling: stays > to_spill, is_full: used > to_pause && can_wait }
+        let own = reading.process.unwrap_or(0).saturating_sub(reading.leaving);
+        let is_beyond = own > self.terminate && reading.bodies > 0;
+        let beyond_since = is_beyond.then(|| before.beyond_since.unwrap_or(now));
+        Pressure {
+            is_spilling: stays > to_spill,
+            is_full: used > to_pause && can_wait,
+            beyond_since,
+            is_over: beyond_since.is_some_and(|since| now - since >= PATIENCE),
+        }
     }
 
     /// Bytes of values that may stay in memory. While a worker spills, they are what its target leaves
@@ -96,10 +123,13 @@ impl Reading {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { target: 600, spill: 700, pause: 800 };
-    const CALM: Pressure = Pressure { is_spilling: false, is_full: false };
-    const SPILLING: Pressure = Pressure { is_spilling: true, is_full: false };
-    const FULL: Pressure = Pressure { is_spilling: true, is_full: true };
+    const NOW: Instant = Instant::ZERO;
+    const LIMITS: Limits = Limits { target: 600, spill: 700, pause: 800, terminate: 950 };
+    const CALM: Pressure =
+        Pressure { is_spilling: false, is_full: false, beyond_since: None, is_over: false };
+    const SPILLING: Pressure = Pressure { is_spilling: true, ..CALM };
+    const FULL: Pressure = Pressure { is_full: true, ..SPILLING };
+    const BEYOND: Pressure = Pressure { beyond_since: Some(NOW), ..FULL };
 
     /// Of a process with a body and with values.
     fn reading(process: u64, values: u64) -> Reading {
@@ -108,17 +138,21 @@ mod tests {
 
     #[test]
     fn thresholds_are_shares_of_the_limit_in_ascending_order() {
-        assert_eq!(Limits::of(1_000, None), LIMITS);
-        let all = |bytes| Limits { target: bytes, spill: bytes, pause: bytes };
-        assert_eq!(Limits::of(1_000, Some(900)), all(900));
-        assert_eq!(Limits::of(u64::MAX, Some(WHOLE)), all(u64::MAX));
-        let low = Limits { target: 100, spill: 700, pause: 800 };
-        assert_eq!(Limits::of(1_000, Some(100)), low);
+        assert_eq!(Limits::of(1_000, None, None), LIMITS);
+        let all = |bytes| Limits { target: bytes, spill: bytes, pause: bytes, terminate: bytes };
+        assert_eq!(Limits::of(1_000, Some(960), None), all(960));
+        assert_eq!(Limits::of(1_000, Some(900), None), Limits { terminate: 950, ..all(900) });
+        assert_eq!(Limits::of(u64::MAX, Some(WHOLE), None), all(u64::MAX));
+        assert_eq!(Limits::of(1_000, Some(100), None), Limits { target: 100, ..LIMITS });
+        let ends_at = |share| Limits::of(1_000, None, Some(share));
+        assert_eq!(ends_at(900), Limits { terminate: 900, ..LIMITS });
+        assert_eq!(ends_at(1), Limits { terminate: 800, ..LIMITS });
+        assert_eq!(ends_at(0), Limits { terminate: u64::MAX, ..LIMITS });
     }
 
     #[test]
     fn spilling_begins_above_one_threshold_and_ends_at_a_lower_one() {
-        let judge = |process, before| LIMITS.judge(reading(process, 500), before);
+        let judge = |process, before| LIMITS.judge(NOW, reading(process, 500), before);
         assert_eq!(judge(700, CALM), CALM);
         assert_eq!(judge(701, CALM), SPILLING);
         assert_eq!(judge(601, SPILLING), SPILLING);
@@ -127,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_worker_is_full_above_one_threshold_until_it_is_at_a_lower_one() {
-        let judge = |process, before| LIMITS.judge(reading(process, 0), before);
+        let judge = |process, before| LIMITS.judge(NOW, reading(process, 0), before);
         assert_eq!(judge(800, SPILLING), SPILLING);
         assert_eq!(judge(801, SPILLING), FULL);
         assert_eq!(judge(801, CALM), FULL);
@@ -137,23 +171,50 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_ends_when_its_process_has_been_beyond_a_threshold_for_a_while() {
+        let judge = |now, process, before| LIMITS.judge(now, reading(process, 0), before);
+        assert_eq!(judge(NOW, 950, FULL), FULL);
+        assert_eq!(judge(NOW, 951, FULL), BEYOND);
+        let soon = NOW + PATIENCE / 2;
+        assert_eq!(judge(soon, 951, BEYOND), BEYOND);
+        assert_eq!(judge(soon, 950, BEYOND), FULL, "it was a peak");
+        let later = NOW + PATIENCE;
+        assert_eq!(judge(later, 951, BEYOND), Pressure { is_over: true, ..BEYOND });
+        assert_eq!(judge(later, 951, FULL), Pressure { beyond_since: Some(later), ..FULL });
+    }
+
+    #[test]
+    fn only_a_process_in_which_bodies_run_ends_and_not_for_what_is_on_its_way_to_disk() {
+        let later = NOW + PATIENCE;
+        let over = Pressure { is_over: true, ..BEYOND };
+        let judge = |reading| LIMITS.judge(later, reading, BEYOND);
+        let heavy = reading(1_000, 500);
+        assert_eq!(judge(heavy), over);
+        assert_eq!(judge(Reading { bodies: 0, ..heavy }), SPILLING);
+        assert_eq!(judge(Reading { leaving: 49, ..heavy }), over);
+        assert_eq!(judge(Reading { leaving: 50, ..heavy }), FULL);
+        let values = Reading { process: None, values: 1_000, ..heavy };
+        assert_eq!(judge(values), FULL, "nobody measures its process");
+    }
+
+    #[test]
     fn who_has_nothing_to_wait_for_is_not_full() {
         let idle = Reading { bodies: 0, ..reading(900, 0) };
-        assert_eq!(LIMITS.judge(idle, FULL), SPILLING);
-        assert_eq!(LIMITS.judge(idle, CALM), SPILLING);
+        assert_eq!(LIMITS.judge(NOW, idle, FULL), SPILLING);
+        assert_eq!(LIMITS.judge(NOW, idle, CALM), SPILLING);
         let writes = Reading { values: 100, leaving: 1, ..idle };
-        assert_eq!(LIMITS.judge(writes, CALM), FULL);
-        assert_eq!(LIMITS.judge(writes, FULL), FULL);
+        assert_eq!(LIMITS.judge(NOW, writes, CALM), FULL);
+        assert_eq!(LIMITS.judge(NOW, writes, FULL), FULL);
     }
 
     #[test]
     fn what_is_on_its_way_to_disk_is_not_spilled_for_again_but_fills_memory_until_it_is_there() {
         let leaves = |leaving| Reading { leaving, ..reading(850, 500) };
-        assert_eq!(LIMITS.judge(leaves(149), CALM), FULL);
-        let waits = Pressure { is_spilling: false, is_full: true };
-        assert_eq!(LIMITS.judge(leaves(150), CALM), waits);
-        assert_eq!(LIMITS.judge(leaves(250), FULL), waits);
-        assert_eq!(LIMITS.judge(leaves(249), FULL), FULL);
+        assert_eq!(LIMITS.judge(NOW, leaves(149), CALM), FULL);
+        let waits = Pressure { is_spilling: false, ..FULL };
+        assert_eq!(LIMITS.judge(NOW, leaves(150), CALM), waits);
+        assert_eq!(LIMITS.judge(NOW, leaves(250), FULL), waits);
+        assert_eq!(LIMITS.judge(NOW, leaves(249), FULL), FULL);
     }
 
     #[test]
@@ -167,17 +228,17 @@ mod tests {
     #[test]
     fn without_a_measure_values_count_alone() {
         let unmeasured = |values| Reading { process: None, ..reading(0, values) };
-        assert_eq!(LIMITS.judge(unmeasured(700), CALM), CALM);
-        assert_eq!(LIMITS.judge(unmeasured(801), CALM), FULL);
+        assert_eq!(LIMITS.judge(NOW, unmeasured(700), CALM), CALM);
+        assert_eq!(LIMITS.judge(NOW, unmeasured(801), CALM), FULL);
         assert_eq!(LIMITS.allowed(unmeasured(801), FULL), 600);
         let less = reading(10, 750);
-        assert_eq!(LIMITS.judge(less, CALM), SPILLING);
+        assert_eq!(LIMITS.judge(NOW, less, CALM), SPILLING);
     }
 
     #[test]
     fn nothing_is_too_much_without_limits() {
         let most = Reading { process: Some(u64::MAX), values: u64::MAX, leaving: 0, bodies: 1 };
-        assert_eq!(Limits::NONE.judge(most, CALM), CALM);
+        assert_eq!(Limits::NONE.judge(NOW, most, CALM), CALM);
         assert_eq!(Limits::NONE.allowed(most, CALM), u64::MAX);
     }
 }

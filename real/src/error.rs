@@ -88,6 +88,19 @@ pub enum Error {
          `.processes(false)`"
     )]
     NotInitialized,
+    /// A worker has ended because of what its process had in memory.
+    #[error(
+        "the worker's process had {} MiB in memory, more than the {} MiB at which it ends; what ran \
+         on it runs elsewhere",
+        process >> 20,
+        most >> 20
+    )]
+    OutOfMemory {
+        /// Bytes that it had.
+        process: u64,
+        /// Bytes that it may have at most.
+        most: u64,
+    },
     /// The peer sent what it must not.
     #[error("{peer} broke the protocol: {reason}; does everybody run the same raddle?")]
     Protocol {

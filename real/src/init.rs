@@ -43,7 +43,9 @@ pub(crate) mod flags {
     pub(crate) const MEMORY_LIMIT: &str = "--raddle-memory-limit";
     /// Followed by how much of that values may fill before some go to disk, as `0.6`.
     pub(crate) const MEMORY_TARGET: &str = "--raddle-memory-target";
-    /// Followed by the folder to which they go.
+    /// Followed by how much of that its process may fill before it ends, as `0.95`.
+    pub(crate) const MEMORY_TERMINATE: &str = "--raddle-memory-terminate";
+    /// Followed by the folder to which values go.
     pub(crate) const SPILL_DIRECTORY: &str = "--raddle-spill-directory";
     /// Followed by how many bytes may be there at a time, as `4GiB`.
     pub(crate) const SPILL_LIMIT: &str = "--raddle-spill-limit";
@@ -181,6 +183,7 @@ impl Request {
         let mut death_timeout = variable("RADDLE_WORKER_DEATH_TIMEOUT");
         let mut memory_limit = variable("RADDLE_WORKER_MEMORY_LIMIT");
         let mut memory_target = variable("RADDLE_WORKER_MEMORY_TARGET");
+        let mut memory_terminate = variable("RADDLE_WORKER_MEMORY_TERMINATE");
         let mut spill_directory = variable("RADDLE_WORKER_SPILL_DIRECTORY");
         let mut spill_limit = variable("RADDLE_WORKER_SPILL_LIMIT");
         let mut arguments = arguments.take_while(|argument| argument != "--");
@@ -208,6 +211,7 @@ impl Request {
                 flags::DEATH_TIMEOUT => death_timeout = Some(value()?),
                 flags::MEMORY_LIMIT => memory_limit = Some(value()?),
                 flags::MEMORY_TARGET => memory_target = Some(value()?),
+                flags::MEMORY_TERMINATE => memory_terminate = Some(value()?),
                 flags::SPILL_DIRECTORY => spill_directory = Some(value()?),
                 flags::SPILL_LIMIT => spill_limit = Some(value()?),
                 flags::PIPE => request.pipe = true,
@@ -223,6 +227,8 @@ impl Request {
         request.reach.ports = ports.map(|text| text.parse()).transpose()?;
         request.memory.limit = memory_limit.map(|text| memory::parse(&text)).transpose()?;
         request.memory.target = memory_target.map(|text| memory::parse_share(&text)).transpose()?;
+        request.memory.terminate =
+            memory_terminate.map(|text| memory::parse_share(&text)).transpose()?;
         request.memory.spill_directory = spill_directory.map(PathBuf::from);
         request.memory.spill_limit = spill_limit.map(|text| memory::parse(&text)).transpose()?;
         request.grace = grace.map(|text| parse_seconds(&text)).transpose()?;

@@ -20,6 +20,8 @@ pub(crate) struct MemoryOptions {
     pub(crate) limit: Option<u64>,
     /// How much of them it fills with values before some go to disk, in thousandths; 0: none ever go.
     pub(crate) target: Option<u64>,
+    /// How much of them its process fills before it ends, in thousandths; 0: it never does.
+    pub(crate) terminate: Option<u64>,
     /// Where they go; if none, where temporary files are.
     pub(crate) spill_directory: Option<PathBuf>,
     /// Bytes of values that may be there at a time; if none, as many as the disk takes.
@@ -45,7 +47,7 @@ impl MemoryOptions {
             // In the simulation nothing may wait for a disk.
             _ if cfg!(madsim) => Limits::NONE,
             (None, _) | (_, Some(0)) => Limits::NONE,
-            (Some(limit), target) => Limits::of(limit, target),
+            (Some(limit), target) => Limits::of(limit, target, self.terminate),
         }
     }
 
@@ -69,9 +71,15 @@ impl MemoryOptions {
 /// What is wrong, in words.
 pub(crate) fn parse_share(text: &str) -> Result<u64, String> {
     match text.parse::<f64>() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok((share * WHOLE as f64).round() as u64),
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(thousandths(share)),
         Ok(_) | Err(_) => Err(format!("`{text}` is not a share: expected 0 to 1, such as 0.6")),
     }
+}
+
+/// A share in thousandths; no less than one of them, unless it is 0.
+pub(crate) fn thousandths(share: f64) -> u64 {
+    let least = u64::from(share > 0.0);
+    ((share * WHOLE as f64).round() as u64).clamp(least, WHOLE)
 }
 
 /// What the operating system has to say is below this folder.

@@ -88,9 +88,12 @@ impl Program {
         if let Some(limit) = self.memory.limit {
             command.arg(flags::MEMORY_LIMIT).arg(limit.to_string());
         }
-        if let Some(target) = self.memory.target {
-            let share = target as f64 / WHOLE as f64;
-            command.arg(flags::MEMORY_TARGET).arg(share.to_string());
+        let (target, terminate) = (self.memory.target, self.memory.terminate);
+        let shares = [(flags::MEMORY_TARGET, target), (flags::MEMORY_TERMINATE, terminate)];
+        for (flag, share) in shares {
+            if let Some(share) = share {
+                command.arg(flag).arg((share as f64 / WHOLE as f64).to_string());
+            }
         }
         if let Some(folder) = &self.memory.spill_directory {
             command.arg(flags::SPILL_DIRECTORY).arg(folder);

@@ -127,7 +127,7 @@ impl WorkerOptions {
 /// # Errors
 ///
 /// It cannot listen, or the connection to the scheduler cannot be made, or whoever is there later is
-/// no scheduler any more.
+/// no scheduler any more; or its process has too much in memory.
 pub(crate) async fn run_worker(options: WorkerOptions) -> Result<()> {
     let mut grace = options.death_timeout;
     for incarnation in 1.. {
@@ -219,11 +219,13 @@ async fn live(
         end = converse(options, &shell, &line, connection) => end,
         () = shell.keep_time() => unreachable!("time does not end"),
         never = options.parting.ask(&shell) => match never {},
+        () = shell.last_words() => Ok(Life::Ended),
     };
+    let over = shell.is_over();
     drop(close);
     // The next life may have to listen at the same port. An error is the end that is waited for.
     let _ = closed.await;
-    end
+    over.map_or(end, Err)
 }
 
 /// How the machine of a worker behaves that may use so much memory.

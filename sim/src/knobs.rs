@@ -50,7 +50,7 @@ pub(crate) fn worker(plan: &Plan, nthreads: u32, depth: Depth) -> WorkerConfig {
 
 /// When a worker of this plan says that its memory is full.
 pub(crate) fn memory(plan: &Plan) -> Limits {
-    turn(plan, 12, [Limits::NONE, Limits::NONE, Limits::of(2_000, None)])
+    turn(plan, 12, [Limits::NONE, Limits::NONE, Limits::of(2_000, None, None)])
 }
 
 /// Whether a client comes to a worker only through the scheduler: of all pairs none, a few, or most.

@@ -1,14 +1,17 @@
 //! How much memory workers have: what a process holds and what its bodies make is counted, and who
-//! needs more than there is, is killed, as an operating system does.
+//! needs more than there is, is killed, as an operating system does, or says so and ends itself.
 //!
 //! It must not know what the scheduler makes of such a death.
 
 use raddle_core::random::{below, hash};
+use raddle_core::time::Duration;
+use raddle_net::messages::{MemoryUse, WorkerMessage};
 
 use crate::client::entity;
 use crate::plan::{Plan, TaskDef};
 use crate::probe::Probe;
-use crate::world::{Delivery, World};
+use crate::worker::Said;
+use crate::world::{Delivery, Node, World};
 
 /// The stream of chance that belongs to memory.
 const MEMORY: u64 = 0x6d65_6d6f;
@@ -16,6 +19,8 @@ const MEMORY: u64 = 0x6d65_6d6f;
 const PLANS: u64 = 8;
 /// In these, one task of so many makes more than fits.
 const TASKS: u64 = 30;
+/// What a worker says leaves its process before this is over.
+const LAST_WORDS: Duration = Duration::from_micros(100);
 /// No limit is above this, so that a value can be.
 const MOST: u64 = 3_000_000_000;
 
@@ -73,8 +78,19 @@ impl World {
         let dies = self.plan().memory_of(worker).is_some_and(|limit| bytes > limit);
         if dies {
             self.probe(Probe::OutOfMemory);
-            self.at(self.now, Delivery::Die(worker));
+            self.ends_for_memory(worker, bytes);
         }
         dies
+    }
+
+    /// At once, or when it has said why.
+    fn ends_for_memory(&mut self, worker: u32, process: u64) {
+        if self.chance(Node::Worker(worker).number(), 2) == 0 {
+            return self.at(self.now, Delivery::Die(worker));
+        }
+        self.probe(Probe::OutOfMemoryTold);
+        let memory = MemoryUse { process, is_over: true, ..MemoryUse::default() };
+        self.say(worker, Said::Message(WorkerMessage::Memory(memory)));
+        self.at(self.now + LAST_WORDS, Delivery::Die(worker));
     }
 }

@@ -67,6 +67,7 @@ probes! {
     LostOnce "a task that runs at most once is needed again",
     Moved "values have moved to workers that held less",
     OutOfMemory "a worker needs more memory than it has",
+    OutOfMemoryTold "a worker needs more memory than it has, and says so before it ends",
     PushedDead "a client's data is sent to a worker that is no more",
     Recalled "a run is given back before it has begun",
     RecalledLate "a run is asked back that has begun",

@@ -140,7 +140,11 @@ impl World {
             // Who died is waited for, and given up in the end; who left is let go.
             Effect::Close {
                 connection,
-                reason: reason @ (PeerError::Away | PeerError::DeclaredLost | PeerError::Left),
+                reason:
+                    reason @ (PeerError::Away
+                    | PeerError::DeclaredLost(_)
+                    | PeerError::Left
+                    | PeerError::OutOfMemory { .. }),
             } => self.close_line(connection, &reason),
             Effect::Close { connection, reason } => {
                 let node = self.behind(connection);

@@ -297,7 +297,7 @@ impl World {
         }
     }
 
-    fn say(&mut self, worker: u32, said: Said) {
+    pub(crate) fn say(&mut self, worker: u32, said: Said) {
         let delay = Duration::from_nanos(self.chance(Node::Worker(worker).number(), 60_000));
         let node = self.workers.get_mut(&worker).expect("it has just had an effect");
         node.outbox.push(said);

@@ -140,7 +140,9 @@ fn a_task_that_ends_its_process_fails_and_what_waited_behind_it_does_not() {
         let dependent = client.submit(add(&guilty, 1));
         gate.open();
         let error = guilty.await.unwrap_err();
-        let TaskError::WorkerDied { deaths: 2, last_worker } = &error else { panic!("{error:?}") };
+        let TaskError::WorkerDied { deaths: 2, last_worker, .. } = &error else {
+            panic!("{error:?}")
+        };
         assert!(last_worker.starts_with("tcp://127.0.0.1:"), "{last_worker}");
         assert!(error.to_string().starts_with("2 workers died while running the task"), "{error}");
         assert_eq!(dependent.await, Err(error));

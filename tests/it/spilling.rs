@@ -8,7 +8,8 @@ use rustix::process::Signal;
 
 use crate::support::{APP, Program, Scratch, test, threads, until};
 
-/// What each of two workers may use.
+/// What each of two workers may use. A process has as much before it holds anything, so that none may
+/// end for that.
 const LIMIT: u64 = 16 << 20;
 /// Bytes of a value.
 const PART: usize = 1 << 20;
@@ -17,7 +18,7 @@ const PARTS: usize = 128;
 
 async fn cluster(folder: &str) -> raddle::Result<(LocalCluster, Client)> {
     let builder = LocalCluster::builder().program(APP).workers(2).threads_per_worker(1);
-    let builder = builder.memory_limit(LIMIT);
+    let builder = builder.memory_limit(LIMIT).memory_terminate(0.0);
     let cluster = match folder {
         "" => builder.start().await?,
         folder => builder.spill_directory(folder).start().await?,
@@ -108,8 +109,9 @@ fn a_disk_that_is_full_loses_nothing_and_is_told_of_once() {
         let (folder, limit) = (scratch.path("spilled"), LIMIT.to_string());
         let folder = folder.to_str().expect("it is text");
         let arguments = ["-c", full, APP, "--raddle-worker", cluster.address()];
-        let memory = ["--raddle-memory-limit", &limit, "--raddle-spill-directory", folder];
-        let worker = Program::start("sh", &[&arguments[..], &memory].concat())?;
+        let memory = ["--raddle-memory-limit", &limit, "--raddle-memory-terminate", "0"];
+        let disk = ["--raddle-spill-directory", folder];
+        let worker = Program::start("sh", &[&arguments[..], &memory, &disk].concat())?;
         let parts = client.map(blob, [PART; PARTS]);
         let checks = client.submit_all(parts.iter().map(verify));
         assert_eq!(client.gather(&checks).await?, [Some(PART); PARTS]);
@@ -132,7 +134,8 @@ fn no_more_goes_to_disk_than_may_and_more_when_there_is_room_again() {
     test(async || {
         const MOST: u64 = 4 << 20;
         let builder = LocalCluster::builder().workers(1).threads_per_worker(1).program(APP);
-        let cluster = builder.memory_limit(LIMIT).spill_limit(MOST).start().await?;
+        let cluster = builder.memory_limit(LIMIT).memory_terminate(0.0);
+        let cluster = cluster.spill_limit(MOST).start().await?;
         let client = cluster.client().await?;
         let parts = client.map(blob, [PART; 32]);
         client.wait(&parts, WaitFor::All).await;

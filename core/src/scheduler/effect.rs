@@ -46,8 +46,8 @@ pub enum PeerError {
     AddressTaken(String),
     /// Its connection broke, and it did not come back in time.
     Away,
-    /// The worker was declared lost.
-    DeclaredLost,
+    /// The worker was declared lost, for this reason.
+    DeclaredLost(String),
     /// It said goodbye.
     Left,
     /// A number, list or text beyond a limit of the wire.
@@ -58,6 +58,13 @@ pub enum PeerError {
     NameTaken(String),
     /// A worker offered no threads.
     NoThreads,
+    /// The worker has too much in memory, and ends.
+    OutOfMemory {
+        /// Bytes of its process.
+        process: u64,
+        /// Bytes that it may use; 0 if it never said.
+        limit: u64,
+    },
     /// A worker reported a run that was never given to it.
     NotItsRun,
     /// A message for the other role.
@@ -75,9 +82,9 @@ impl std::fmt::Display for PeerError {
                 f,
                 "another worker serves values at {address}: give each worker an address of its own"
             ),
-            Self::Away => f.write_str("it was away for too long"),
+            Self::Away => f.write_str("its connection broke, and it did not come back in time"),
             Self::BeyondLimit(what) => write!(f, "{what} beyond the limit of the protocol"),
-            Self::DeclaredLost => f.write_str("the worker was declared lost"),
+            Self::DeclaredLost(reason) => f.write_str(reason),
             Self::Left => f.write_str("it said goodbye"),
             Self::NotRegistered => {
                 f.write_str("a worker's first message, and no other, is its registration")
@@ -87,6 +94,12 @@ impl std::fmt::Display for PeerError {
                 "another worker is called `{name}`: give each worker a name of its own, or none"
             ),
             Self::NoThreads => f.write_str("a worker needs at least one thread"),
+            Self::OutOfMemory { process, limit } => write!(
+                f,
+                "its process ran out of memory: it had {} MiB of the {} MiB that it may use",
+                process >> 20,
+                limit >> 20
+            ),
             Self::NotItsRun => f.write_str("a report of a run that was never given to this worker"),
             Self::NotItsRole => f.write_str("a message that does not belong to the peer's role"),
             Self::Superseded => f.write_str("another one has come in its place"),

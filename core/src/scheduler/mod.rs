@@ -210,15 +210,17 @@ impl Scheduler {
             Event::FromWorker { connection, message } => {
                 self.on_from_worker(connection, message, turn);
             }
-            Event::SessionEnded { connection, .. } => self.end_session(connection, turn),
+            Event::SessionEnded { connection, reason } => {
+                self.end_session(connection, &reason, turn);
+            }
             Event::Tick => self.on_tick(turn),
             Event::WorkerConnected { connection, session } => {
                 self.on_worker_connected(connection, session, turn);
             }
-            Event::WorkerLost { worker, .. } => {
+            Event::WorkerLost { worker, reason } => {
                 let connection = self.state.worker(worker).map(|worker| worker.connection);
                 if let Some(connection) = connection {
-                    self.close(connection, PeerError::DeclaredLost, turn);
+                    self.close(connection, PeerError::DeclaredLost(reason), turn);
                 }
             }
         }

@@ -44,8 +44,8 @@ impl Scheduler {
         })
     }
 
-    /// A worker is gone, and with it its runs and replicas.
-    pub(super) fn lose_worker(&mut self, worker: WorkerId, turn: &mut Turn<'_>) {
+    /// A worker is gone, for this reason, and with it its runs and replicas.
+    pub(super) fn lose_worker(&mut self, worker: WorkerId, why: &str, turn: &mut Turn<'_>) {
         self.state.suspend_worker(worker, Presence::Gone);
         self.forget_acquirer(worker);
         self.forget_thief(worker);
@@ -54,7 +54,7 @@ impl Scheduler {
             self.lose_replica(task, worker, turn);
         }
         for task in load.processing.iter() {
-            self.lose_run(task, worker, turn);
+            self.lose_run(task, worker, why, turn);
         }
         self.settle(turn);
         self.announce_worker(worker, "left", turn);
@@ -64,7 +64,7 @@ impl Scheduler {
 
     /// The worker of a processing task died. Only an announced run that has started is charged; any
     /// other is a suspect, whose next run is announced.
-    fn lose_run(&mut self, task: TaskId, worker: WorkerId, turn: &mut Turn<'_>) {
+    fn lose_run(&mut self, task: TaskId, worker: WorkerId, why: &str, turn: &mut Turn<'_>) {
         let TaskState::Processing { worker: on, started, .. } = *self.state.task(task).state()
         else {
             return;
@@ -82,7 +82,8 @@ impl Scheduler {
         if deaths > allowed || once {
             let last_worker = self.state.worker(worker).map(|w| w.address.clone());
             let last_worker = last_worker.unwrap_or_default();
-            let failure = Arc::new(Failure::WorkerDied { deaths, last_worker });
+            let reason = why.to_owned();
+            let failure = Arc::new(Failure::WorkerDied { deaths, last_worker, reason });
             let blame = self.key(task);
             self.step(task, Goal::Erred { blame, failure }, turn);
         } else {
@@ -119,6 +120,11 @@ impl Scheduler {
             WorkerMessage::Locate { key, run } => {
                 self.judge_run(run)?;
                 self.on_worker_locate(worker, key, run, turn);
+            }
+            WorkerMessage::Memory(memory) if memory.is_over => {
+                let limit = self.state.worker(worker).and_then(|worker| worker.memory_limit);
+                let (process, limit) = (memory.process, limit.unwrap_or(0));
+                return Err(PeerError::OutOfMemory { process, limit });
             }
             WorkerMessage::Memory(memory) => self.on_memory(worker, memory, turn),
             WorkerMessage::Note { key, run, note } => {

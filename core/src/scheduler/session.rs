@@ -85,20 +85,21 @@ impl Scheduler {
         turn: &mut Turn<'_>,
     ) {
         if self.peers.contains_key(&connection) {
+            let why = reason.to_string();
             turn.out.push(Effect::Close { connection, reason });
-            self.end_session(connection, turn);
+            self.end_session(connection, &why, turn);
         }
     }
 
-    /// A session is over, and what its process was here goes with it.
-    pub(super) fn end_session(&mut self, connection: ConnectionId, turn: &mut Turn<'_>) {
+    /// A session is over, for this reason, and what its process was here goes with it.
+    pub(super) fn end_session(&mut self, connection: ConnectionId, why: &str, turn: &mut Turn<'_>) {
         self.graces.remove(&connection);
         match self.peers.remove(&connection) {
             Some(Peer::Client(client)) => {
                 self.announce_client(client, "left", turn);
                 self.end_client(client, turn);
             }
-            Some(Peer::Worker(worker)) => self.lose_worker(worker, turn),
+            Some(Peer::Worker(worker)) => self.lose_worker(worker, why, turn),
             Some(Peer::Newcomer(_)) | None => {}
         }
     }

@@ -411,7 +411,11 @@ impl Play {
 fn blamed(effect: &Effect) -> Option<ConnectionId> {
     let Effect::Close { connection, reason } = effect else { return None };
     match reason {
-        PeerError::Away | PeerError::DeclaredLost | PeerError::Left | PeerError::Superseded => None,
+        PeerError::Away
+        | PeerError::DeclaredLost(_)
+        | PeerError::Left
+        | PeerError::OutOfMemory { .. }
+        | PeerError::Superseded => None,
         PeerError::AddressTaken(_)
         | PeerError::BeyondLimit(_)
         | PeerError::NameTaken(_)

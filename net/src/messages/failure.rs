@@ -71,6 +71,8 @@ pub enum Failure {
         deaths: u32,
         /// Address of the last of them.
         last_worker: String,
+        /// How that one died, in words.
+        reason: String,
     },
 }
 
@@ -92,7 +94,9 @@ impl Failure {
             Self::Failed { message, .. } => message.clone(),
             Self::Reschedule => "asked to be run again".to_owned(),
             Self::TimedOut => "timed out".to_owned(),
-            Self::WorkerDied { deaths, .. } => format!("{deaths} workers died while running it"),
+            Self::WorkerDied { deaths, reason, .. } => {
+                format!("{deaths} workers died while running it: {reason}")
+            }
         };
         let line = text.chars().map(|c| if c.is_control() { ' ' } else { c });
         line.take(limit).collect()

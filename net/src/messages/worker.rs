@@ -39,6 +39,8 @@ pub struct MemoryUse {
     pub is_full: bool,
     /// Nothing can be written to disk now: its values stay in memory.
     pub is_disk_refusing: bool,
+    /// There is so much in memory that it ends, with all that it has: nobody waits for it.
+    pub is_over: bool,
 }
 
 /// A native function that a worker offers.

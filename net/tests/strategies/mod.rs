@@ -89,9 +89,10 @@ pub fn worker_message() -> impl Strategy<Value = WorkerMessage> {
     prop_oneof![
         Just(WorkerMessage::Goodbye),
         Just(WorkerMessage::Retire),
-        any::<(u64, u64, bool, bool)>().prop_map(
-            |(process, spilled, is_full, is_disk_refusing)| {
-                WorkerMessage::Memory(MemoryUse { process, spilled, is_full, is_disk_refusing })
+        any::<(u64, u64, [bool; 3])>().prop_map(
+            |(process, spilled, [is_full, is_disk_refusing, is_over])| {
+                let memory = MemoryUse { process, spilled, is_full, is_disk_refusing, is_over };
+                WorkerMessage::Memory(memory)
             }
         ),
         registration().prop_map(WorkerMessage::Register),
@@ -421,8 +422,9 @@ pub fn failure() -> impl Strategy<Value = Arc<Failure>> {
         text().prop_map(|reason| Failure::Rejected { reason }),
         Just(Failure::Reschedule),
         Just(Failure::TimedOut),
-        (any::<u32>(), text())
-            .prop_map(|(deaths, last_worker)| Failure::WorkerDied { deaths, last_worker }),
+        (any::<u32>(), text(), text()).prop_map(|(deaths, last_worker, reason)| {
+            Failure::WorkerDied { deaths, last_worker, reason }
+        }),
     ];
     failure.prop_map(Arc::new)
 }

@@ -60,6 +60,7 @@ const SETTINGS: &[Setting] = &[
     worker("resources"),
     worker("memory-limit"),
     worker("memory-target"),
+    worker("memory-terminate"),
     worker("spill-directory"),
     worker("spill-limit"),
     worker("program"),

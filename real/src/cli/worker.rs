@@ -47,13 +47,18 @@ pub(super) struct WorkerArgs {
     threads: Option<usize>,
     /// Memory that it may use, as 4GiB; if not given, what its control group or the machine allows. If
     /// the process fills 70 % of it, values go to disk; beyond 80 % the worker is given nothing new
-    /// while it has something to do
+    /// while it has something to do; beyond 95 % it ends
     #[arg(long, value_name = "BYTES", value_parser = memory::parse)]
     memory_limit: Option<u64>,
     /// How much of that it fills with values before some go to disk, 0 to 1, usually 0.6; 0: none ever
     /// go, and what the process fills does not matter
     #[arg(long, value_name = "SHARE", value_parser = memory::parse_share)]
     memory_target: Option<u64>,
+    /// How much of that its process may fill before the worker ends with all that it holds, 0 to 1,
+    /// usually 0.95, and no less than where it is given nothing new; 0: it never ends for that. Bodies
+    /// that ran then are charged as for any death of their worker
+    #[arg(long, value_name = "SHARE", value_parser = memory::parse_share)]
+    memory_terminate: Option<u64>,
     /// Folder of values that go to disk; if not given, that of temporary files
     #[arg(long, value_name = "DIR")]
     spill_directory: Option<PathBuf>,
@@ -96,12 +101,12 @@ impl WorkerArgs {
     }
 
     fn memory(&self) -> MemoryOptions {
-        let Self { memory_limit, memory_target, spill_directory, spill_limit, .. } = self;
         MemoryOptions {
-            limit: *memory_limit,
-            target: *memory_target,
-            spill_directory: spill_directory.clone(),
-            spill_limit: *spill_limit,
+            limit: self.memory_limit,
+            target: self.memory_target,
+            terminate: self.memory_terminate,
+            spill_directory: self.spill_directory.clone(),
+            spill_limit: self.spill_limit,
         }
     }
 

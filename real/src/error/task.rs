@@ -78,6 +78,8 @@ pub enum TaskError {
         deaths: u32,
         /// Address of the last of them.
         last_worker: String,
+        /// How that one died.
+        reason: String,
     },
 }
 
@@ -108,7 +110,9 @@ impl TaskError {
                 blame,
             },
             Failure::TimedOut => Self::TimedOut,
-            Failure::WorkerDied { deaths, last_worker } => Self::WorkerDied { deaths, last_worker },
+            Failure::WorkerDied { deaths, last_worker, reason } => {
+                Self::WorkerDied { deaths, last_worker, reason }
+            }
         }
     }
 
@@ -131,7 +135,9 @@ impl TaskError {
             Self::NoWorker { reason } => Failure::NoWorker { reason },
             Self::Rejected { reason } => Failure::Rejected { reason },
             Self::TimedOut => Failure::TimedOut,
-            Self::WorkerDied { deaths, last_worker } => Failure::WorkerDied { deaths, last_worker },
+            Self::WorkerDied { deaths, last_worker, reason } => {
+                Failure::WorkerDied { deaths, last_worker, reason }
+            }
         };
         (root, failure)
     }
@@ -185,10 +191,10 @@ impl fmt::Display for TaskError {
             Self::NoWorker { reason } => write!(f, "no worker can run the task: {reason}"),
             Self::Rejected { reason } => write!(f, "the task was rejected: {reason}"),
             Self::TimedOut => f.write_str("the task ran longer than it was allowed to"),
-            Self::WorkerDied { deaths, last_worker } => write!(
+            Self::WorkerDied { deaths, last_worker, reason } => write!(
                 f,
-                "{deaths} workers died while running the task, the last one at {last_worker}; does \
-                 it need too much memory, or abort?"
+                "{deaths} workers died while running the task, the last one at {last_worker}: \
+                 {reason}; does it need too much memory, or abort?"
             ),
         }
     }
@@ -245,7 +251,8 @@ mod tests {
     #[test]
     fn an_error_keeps_all_that_the_failure_said() {
         let decode = Failure::Decode { expected: "u64".into(), found: "text".into() };
-        let died = Failure::WorkerDied { deaths: 3, last_worker: "tcp://h:1".into() };
+        let (last_worker, reason) = ("tcp://h:1".into(), "it was killed".into());
+        let died = Failure::WorkerDied { deaths: 3, last_worker, reason };
         let no_worker = Failure::NoWorker { reason: "none".into() };
         let rejected = Failure::Rejected { reason: "too long".into() };
         let lost = Failure::Lost { reason: "w1 died".into() };

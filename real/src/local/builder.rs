@@ -7,7 +7,7 @@ use super::LocalCluster;
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::init;
-use crate::memory::MemoryOptions;
+use crate::memory::{self, MemoryOptions};
 use crate::resources::{self, Resources};
 use crate::scheduler::SchedulerOptions;
 
@@ -93,6 +93,20 @@ impl LocalClusterBuilder {
     /// disk that is full loses nothing: values stay in memory, and the log and the worker's note say so.
     pub const fn memory_limit(mut self, bytes: u64) -> Self {
         self.memory.limit = Some(bytes);
+        self
+    }
+
+    /// How much of its memory the process of a worker may fill, 0 to 1: if it fills more for a while,
+    /// beside values on their way to disk, and bodies run, the worker ends with all that it holds, and is
+    /// started again ([`restart`](Self::restart)). 0.95, unless this says otherwise, and no less than the
+    /// share at which it is given nothing new; 0: it never ends for that.
+    ///
+    /// What it ran runs elsewhere. A task that does this to one worker after the other fails with
+    /// [`TaskError::WorkerDied`](crate::TaskError::WorkerDied), which says that memory was the reason.
+    /// Workers that are threads never end like this, and processes that a
+    /// [`Command`](crate::Command) starts are not counted.
+    pub fn memory_terminate(mut self, share: f64) -> Self {
+        self.memory.terminate = Some(memory::thousandths(share));
         self
     }
 

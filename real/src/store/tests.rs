@@ -18,7 +18,7 @@ fn value(letter: u8, kib: usize) -> Arc<Value> {
 
 fn store(target: u64) -> Store {
     let pause = (target << 10) + (target << 8);
-    Store::new(Limits { target: target << 10, spill: pause, pause })
+    Store::new(Limits { target: target << 10, spill: pause, pause, ..Limits::NONE })
 }
 
 fn spill() -> Spill {

@@ -1,5 +1,5 @@
 //! What a worker has in memory, looked at now and then while something happens, and what it makes of
-//! it: values leave memory, and the scheduler hears that it is full.
+//! it: values leave memory, and the scheduler hears that it is full, or that it ends.
 //!
 //! A look costs a system call, so that none is on the way of a task. This module must not know how
 //! values leave memory, or what the scheduler does.
@@ -11,14 +11,16 @@ use raddle_core::time::{Duration, Instant};
 use raddle_net::messages::{MemoryUse, WorkerMessage};
 
 use super::shell::Shell;
-use crate::clock;
+use crate::error::Error;
 use crate::hub::lock;
-use crate::memory;
+use crate::{clock, memory, rt};
 
 /// How long after something has happened it is looked, and again while bodies run.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often numbers are told that change nothing.
 const TELL: Duration = Duration::from_secs(1);
+/// How long a worker that ends waits for the scheduler to end its session.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What was seen last, and what was told.
 #[derive(Debug)]
@@ -55,16 +57,22 @@ impl Gauge {
         self.next_look
     }
 
+    /// Why the worker is to end, if it is.
+    pub(super) fn is_over(&self) -> Option<Error> {
+        let (process, most) = (self.told.process, self.limits.terminate);
+        self.pressure.is_over.then_some(Error::OutOfMemory { process, most })
+    }
+
     /// A body begins, or a value has come.
     pub(super) fn has_more(&mut self, now: Instant) {
-        if self.next_look.is_none() && self.limits != Limits::NONE {
+        if self.next_look.is_none() && self.limits != Limits::NONE && !self.pressure.is_over {
             self.next_look = Some(now + LOOK);
         }
     }
 
     /// A body has ended, or a value is on disk: it may be over at once that the worker is full.
     pub(super) fn has_less(&mut self, now: Instant) {
-        match self.pressure.is_full {
+        match self.pressure.is_full && !self.pressure.is_over {
             true => self.next_look = Some(now),
             false => self.has_more(now),
         }
@@ -79,18 +87,21 @@ impl Gauge {
         reading: Reading,
         on_disk: (u64, bool),
     ) -> (u64, Option<MemoryUse>) {
-        self.pressure = self.limits.judge(reading, self.pressure);
-        let is_full = self.pressure.is_full;
+        self.pressure = self.limits.judge(now, reading, self.pressure);
+        let Pressure { is_full, is_over, .. } = self.pressure;
         let (process, (spilled, is_disk_refusing)) = (reading.process.unwrap_or(0), on_disk);
-        let memory = MemoryUse { process, spilled, is_full, is_disk_refusing };
-        let is_news =
-            self.told.is_full != is_full || self.told.is_disk_refusing != is_disk_refusing;
+        let memory = MemoryUse { process, spilled, is_full, is_disk_refusing, is_over };
+        let is_news = is_over
+            || self.told.is_full != is_full
+            || self.told.is_disk_refusing != is_disk_refusing;
         let differs = memory != self.told;
         let tells = is_news || (differs && now - self.told_at >= TELL);
         if tells {
             (self.told, self.told_at) = (memory, now);
         }
-        self.next_look = if reading.bodies > 0 || reading.leaving > 0 {
+        self.next_look = if is_over {
+            None
+        } else if reading.bodies > 0 || reading.leaving > 0 {
             Some(now + LOOK)
         } else if differs && !tells {
             Some(self.told_at + TELL)
@@ -120,10 +131,27 @@ impl Shell {
         let on_disk = (core.store.spilled(), core.store.is_disk_refusing());
         let (allowed, tells) = core.gauge.judge(now, reading, on_disk);
         core.store.allow(allowed);
+        let is_over = core.gauge.is_over();
         if let Some(memory) = tells {
             turn.say(&WorkerMessage::Memory(memory));
         }
         turn.end();
+        if let Some(error) = is_over {
+            tracing::error!(%error, "this worker ends");
+            self.over.notify_one();
+        }
+    }
+
+    /// Until the worker is to end because of what it has in memory, and the scheduler has had some time
+    /// to hear of it.
+    pub(super) async fn last_words(&self) {
+        self.over.notified().await;
+        rt::sleep(LAST_WORDS).await;
+    }
+
+    /// Why the worker is to end, if it is because of what it has in memory.
+    pub(super) fn is_over(&self) -> Option<Error> {
+        lock(&self.core).gauge.is_over()
     }
 }
 
@@ -135,7 +163,7 @@ mod tests {
     const IDLE: Reading = Reading { process: Some(100), values: 0, leaving: 0, bodies: 0 };
 
     fn gauge() -> Gauge {
-        Gauge { told_at: START, ..Gauge::new(Limits::of(1_000, None), true) }
+        Gauge { told_at: START, ..Gauge::new(Limits::of(1_000, None, None), true) }
     }
 
     fn used(process: u64) -> MemoryUse {
@@ -174,6 +202,21 @@ mod tests {
         assert_eq!(gauge.next_look(), Some(START + TELL));
         let told = MemoryUse { spilled: 7, ..used(100) };
         assert_eq!(gauge.judge(START + TELL, IDLE, (7, false)), (600, Some(told)));
+        assert_eq!(gauge.next_look(), None);
+    }
+
+    #[test]
+    fn that_it_ends_is_told_at_the_second_look_and_then_nobody_looks() {
+        let mut gauge = gauge();
+        let heavy = Reading { process: Some(951), values: 0, leaving: 0, bodies: 1 };
+        let full = MemoryUse { is_full: true, ..used(951) };
+        assert_eq!(gauge.judge(START, heavy, (0, false)), (0, Some(full)));
+        assert_eq!(gauge.next_look(), Some(START + LOOK));
+        let over = MemoryUse { is_over: true, ..full };
+        assert_eq!(gauge.judge(START + LOOK, heavy, (0, false)), (0, Some(over)));
+        assert_eq!(gauge.next_look(), None);
+        gauge.has_more(START + LOOK);
+        gauge.has_less(START + LOOK);
         assert_eq!(gauge.next_look(), None);
     }
 

@@ -63,6 +63,8 @@ pub(super) struct Shell {
     room: Notify,
     /// More is kept for the scheduler than may be while it is away.
     too_much: Notify,
+    /// There is so much in memory that the worker ends.
+    pub(super) over: Notify,
     /// The next deadline is earlier than it was.
     timer: Notify,
     ended: Ended,
@@ -108,6 +110,7 @@ impl Shell {
             words: Notify::new(),
             room: Notify::new(),
             too_much: Notify::new(),
+            over: Notify::new(),
             timer: Notify::new(),
             ended: Ended::default(),
             runtime,

@@ -13,7 +13,7 @@ use crate::world::World;
 impl World {
     /// Says whether there is too much, when that changes.
     pub(super) fn judge_memory(&mut self, worker: u32) {
-        let limits = knobs::memory(self.plan());
+        let (limits, now) = (knobs::memory(self.plan()), self.now);
         let Some(node) = self.workers.get_mut(&worker).filter(|node| node.is_registered()) else {
             return;
         };
@@ -22,7 +22,7 @@ impl World {
         let bodies = node.running.len() - node.nested.len();
         let reading = Reading { process: None, values, leaving: 0, bodies };
         let before = node.pressure;
-        node.pressure = limits.judge(reading, before);
+        node.pressure = limits.judge(now, reading, before);
         let is_full = node.pressure.is_full;
         if is_full == before.is_full {
             return;

@@ -321,8 +321,8 @@ fn failure(error: &TaskError) -> Option<(Option<Key>, Failure)> {
             Some((Some(blame), failure))
         }
         TaskError::Lost { reason } => Some((None, Failure::Lost { reason })),
-        TaskError::WorkerDied { deaths, last_worker } => {
-            Some((None, Failure::WorkerDied { deaths, last_worker }))
+        TaskError::WorkerDied { deaths, last_worker, reason } => {
+            Some((None, Failure::WorkerDied { deaths, last_worker, reason }))
         }
         TaskError::Decode { .. }
         | TaskError::Disconnected { .. }

@@ -239,12 +239,13 @@ impl Scheduler {
                     Err(
                         PeerError::Away
                         | PeerError::BeyondLimit(_)
-                        | PeerError::DeclaredLost
+                        | PeerError::DeclaredLost(_)
                         | PeerError::Left
                         | PeerError::NoThreads
                         | PeerError::NotItsRole
                         | PeerError::NotItsRun
                         | PeerError::NotRegistered
+                        | PeerError::OutOfMemory { .. }
                         | PeerError::Superseded
                         | PeerError::UnknownSpec,
                     ) => Word::RegisterWrong,
@@ -271,14 +272,17 @@ impl Scheduler {
                 (Report::Finished, *key, *run)
             }
             WorkerMessage::FromRun { key, run, .. } => (Report::FromRun, *key, *run),
-            WorkerMessage::Goodbye => {
+            WorkerMessage::Memory(memory) if !memory.is_over => {
+                return visit(Cell::Peer(Standing::Worker, word));
+            }
+            WorkerMessage::Goodbye | WorkerMessage::Memory(_) => {
                 visit(Cell::Peer(Standing::Worker, word));
                 return self.worker_goes(worker, visit);
             }
             WorkerMessage::Locate { key, run } => (Report::Locate, *key, *run),
             WorkerMessage::Note { key, run, .. } => (Report::Note, *key, *run),
             WorkerMessage::Recalled { key, run, .. } => (Report::Recalled, *key, *run),
-            WorkerMessage::Memory(_) | WorkerMessage::Register(_) | WorkerMessage::Retire => {
+            WorkerMessage::Register(_) | WorkerMessage::Retire => {
                 return visit(Cell::Peer(Standing::Worker, word));
             }
             WorkerMessage::Started { key, run } => (Report::Started, *key, *run),

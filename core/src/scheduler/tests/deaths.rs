@@ -6,8 +6,14 @@ fn announced(number: u64, run: u64) -> Compute {
     Compute { announce: true, ..run_of(number, run, &[]) }
 }
 
+/// Of workers, the last of which was not seen again.
 fn died(deaths: u32, worker: u32) -> Arc<Failure> {
-    Arc::new(Failure::WorkerDied { deaths, last_worker: address(worker) })
+    died_of(&PeerError::Away, deaths, worker)
+}
+
+fn died_of(cause: &PeerError, deaths: u32, worker: u32) -> Arc<Failure> {
+    let (last_worker, reason) = (address(worker), cause.to_string());
+    Arc::new(Failure::WorkerDied { deaths, last_worker, reason })
 }
 
 #[test]
@@ -56,6 +62,39 @@ fn a_task_that_kills_every_worker_fails_after_the_deaths_it_is_allowed() {
         let out = cluster.drop_worker(worker);
         assert_eq!(out, if worker == 5 { last } else { vec![] });
     }
+}
+
+#[test]
+fn a_task_that_fills_the_memory_of_every_worker_fails_and_the_error_says_so() {
+    let mut cluster = Cluster::of(&[1, 1, 1]);
+    cluster.submit(ANN, &[task_of(FRAGILE, 1, &[]), task(2, &[])]);
+    let over = MemoryUse { process: 1 << 30, is_over: true, ..MemoryUse::default() };
+    let cause = PeerError::OutOfMemory { process: 1 << 30, limit: 1 << 30 };
+    let ends = |worker| close(wire(worker), cause.clone());
+    let out = cluster.reports(1, WorkerMessage::Memory(over));
+    let again = Compute { spec: FRAGILE, ..announced(1, 3) };
+    assert_eq!(out, vec![ends(1), define(3, FRAGILE), compute(3, again)]);
+    cluster.start(3, 1, 3);
+    let out = cluster.reports(3, WorkerMessage::Memory(over));
+    assert_eq!(out, vec![ends(3), tells(ANN, erred(1, 1, &died_of(&cause, 1, 3)))]);
+    let text = "its process ran out of memory: it had 1024 MiB of the 1024 MiB that it may use";
+    assert_eq!(cause.to_string(), text);
+    assert_eq!(cluster.reports(1, WorkerMessage::Memory(over)), vec![], "it is gone already");
+}
+
+#[test]
+fn how_the_last_worker_died_is_told() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task_of(FRAGILE, 1, &[])]);
+    cluster.drop_worker(1);
+    cluster.join(2, 1);
+    cluster.start(2, 1, 2);
+    let reason = "its process ended: signal: 9".to_owned();
+    let lost = Event::WorkerLost { worker: WorkerId(2), reason: reason.clone() };
+    let cause = PeerError::DeclaredLost(reason);
+    let failure = died_of(&cause, 1, 2);
+    let out = cluster.handle(lost);
+    assert_eq!(out, vec![close(wire(2), cause), tells(ANN, erred(1, 1, &failure))]);
 }
 
 #[test]

@@ -124,7 +124,8 @@ fn why_a_task_waits_while_everybody_is_full() {
 #[test]
 fn what_a_worker_says_of_its_memory_is_shown() {
     let mut cluster = Cluster::of(&[1]);
-    let memory = MemoryUse { process: 5, spilled: 3, is_full: false, is_disk_refusing: true };
+    let memory =
+        MemoryUse { process: 5, spilled: 3, is_disk_refusing: true, ..MemoryUse::default() };
     assert_eq!(says(&mut cluster, 1, memory), vec![]);
     let info = cluster.scheduler.info().workers.remove(0);
     assert_eq!((info.process_bytes, info.spilled_bytes), (5, 3));

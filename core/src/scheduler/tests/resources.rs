@@ -80,7 +80,8 @@ fn a_host_names_all_its_workers() {
 
 #[test]
 fn what_must_run_at_most_once_fails_when_it_may_have_run() {
-    let died = Arc::new(Failure::WorkerDied { deaths: 1, last_worker: address(1) });
+    let (last_worker, reason) = (address(1), PeerError::Away.to_string());
+    let died = Arc::new(Failure::WorkerDied { deaths: 1, last_worker, reason });
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task_of(ONCE, 1, &[])]);
     assert_eq!(cluster.drop_worker(1), vec![tells(ANN, erred(1, 1, &died))]);

@@ -196,10 +196,10 @@ fn a_worker_that_is_known_to_have_exited_is_not_waited_for() {
     cluster.submit(ANN, &[task(1, &[])]);
     cluster.drop_worker(1);
     let reason = "exited".to_owned();
-    let out = cluster.handle(Event::WorkerLost { worker: WorkerId(1), reason });
+    let out = cluster.handle(Event::WorkerLost { worker: WorkerId(1), reason: reason.clone() });
     let again = Compute { announce: true, ..run_of(1, 2, &[]) };
-    let elsewhere =
-        vec![close(wire(1), PeerError::DeclaredLost), define(2, PLAIN), compute(2, again)];
+    let lost = PeerError::DeclaredLost(reason);
+    let elsewhere = vec![close(wire(1), lost), define(2, PLAIN), compute(2, again)];
     assert_eq!(out, elsewhere);
     assert_eq!(cluster.scheduler.next_deadline(), None);
 }

@@ -81,8 +81,8 @@ fn a_worker_that_is_known_to_be_lost_is_closed() {
     let reason = "exited".to_owned();
     let out = cluster.handle(Event::WorkerLost { worker: WorkerId(1), reason: reason.clone() });
     let again = Compute { announce: true, ..run_of(1, 2, &[]) };
-    let elsewhere =
-        vec![close(wire(1), PeerError::DeclaredLost), define(2, PLAIN), compute(2, again)];
+    let lost = PeerError::DeclaredLost(reason.clone());
+    let elsewhere = vec![close(wire(1), lost), define(2, PLAIN), compute(2, again)];
     assert_eq!(out, elsewhere);
     assert_eq!(cluster.handle(Event::WorkerLost { worker: WorkerId(1), reason }), vec![]);
     assert_eq!(cluster.finish(1, 1, 1), vec![], "its last words come too late");

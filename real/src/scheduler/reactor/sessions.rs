@@ -137,12 +137,16 @@ impl Reactor {
         let Some(mut peer) = self.remove(connection) else { return };
         match reason {
             // If it is still there, it finds out when it comes back, and starts anew.
-            PeerError::Away | PeerError::DeclaredLost | PeerError::Superseded => {
+            PeerError::Away | PeerError::DeclaredLost(_) | PeerError::Superseded => {
                 self.log.log(|| tracing::info!(peer = peer.label, %reason, "a peer is gone"));
                 peer.detach();
             }
             PeerError::Left => {
                 tracing::debug!(peer = peer.label, "a peer has left");
+                drop(peer.close());
+            }
+            PeerError::OutOfMemory { .. } => {
+                self.log.log(|| tracing::warn!(peer = peer.label, %reason, "a worker ends"));
                 drop(peer.close());
             }
             PeerError::AddressTaken(_)

@@ -49,9 +49,11 @@ impl Prediction {
 /// Whether a session was ended for what the peer did wrong, or was set up wrongly.
 fn is_fault(reason: &PeerError) -> bool {
     match reason {
-        PeerError::Away | PeerError::DeclaredLost | PeerError::Left | PeerError::Superseded => {
-            false
-        }
+        PeerError::Away
+        | PeerError::DeclaredLost(_)
+        | PeerError::Left
+        | PeerError::OutOfMemory { .. }
+        | PeerError::Superseded => false,
         PeerError::AddressTaken(_)
         | PeerError::BeyondLimit(_)
         | PeerError::NameTaken(_)

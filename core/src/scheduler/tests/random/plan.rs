@@ -131,6 +131,7 @@ pub enum Report {
     },
     Memory {
         is_full: bool,
+        is_over: bool,
     },
     Fetched,
     Finished {
@@ -294,7 +295,8 @@ fn report() -> impl Strategy<Value = Report> {
         4 => Just(Report::Fetched),
         3 => Just(Report::Locate),
         6 => any::<bool>().prop_map(|returned| Report::Recalled { returned }),
-        2 => prop::bool::weighted(0.3).prop_map(|is_full| Report::Memory { is_full }),
+        2 => (prop::bool::weighted(0.3), prop::bool::weighted(0.1))
+            .prop_map(|(is_full, is_over)| Report::Memory { is_full, is_over }),
         1 => Just(Report::Register),
     ]
 }

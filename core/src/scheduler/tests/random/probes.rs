@@ -93,8 +93,10 @@ impl Play<'_> {
         let registrations = [registration(1, 1), registration(50, 1), registration(50, 0)];
         messages.extend(registrations.map(WorkerMessage::Register));
         messages.extend([WorkerMessage::Goodbye, WorkerMessage::Retire]);
-        let memory = |is_full| WorkerMessage::Memory(MemoryUse { is_full, ..MemoryUse::default() });
-        messages.extend([true, false].map(memory));
+        let memory = |is_full, is_over| {
+            WorkerMessage::Memory(MemoryUse { is_full, is_over, ..MemoryUse::default() })
+        };
+        messages.extend([memory(true, false), memory(false, false), memory(false, true)]);
         messages
     }
 

@@ -202,8 +202,8 @@ impl Play<'_> {
                 worker.values.remove(&(key, run));
                 WorkerMessage::Locate { key, run }
             }
-            Report::Memory { is_full } => {
-                WorkerMessage::Memory(MemoryUse { is_full, ..MemoryUse::default() })
+            Report::Memory { is_full, is_over } => {
+                WorkerMessage::Memory(MemoryUse { is_full, is_over, ..MemoryUse::default() })
             }
             Report::Recalled { returned } => {
                 if worker.recalls.remove(&run) && returned {
