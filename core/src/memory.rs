@@ -7,6 +7,9 @@
 //! then from one look to the next, and its end would cost all that it holds. This module must not know
 //! where bytes are counted, or whose they are.
 
+mod store;
+
+pub use self::store::{Fault, REST, Relief, Removed, Store, Ticket, Unwritten};
 use crate::time::{Duration, Instant};
 
 /// The whole of a limit.

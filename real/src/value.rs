@@ -59,13 +59,6 @@ pub(crate) struct OnDisk {
     pub(crate) piece: Arc<Piece>,
 }
 
-impl OnDisk {
-    /// Its size as a value.
-    pub(crate) const fn nbytes(&self) -> u64 {
-        self.nbytes
-    }
-}
-
 impl Value {
     /// The value of a type that serde can measure; see [`Self::checked`].
     pub(crate) fn new<T: TaskValue>(value: T) -> Self {

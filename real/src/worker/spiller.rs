@@ -8,8 +8,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use raddle_core::memory::{REST, Ticket, Unwritten};
 use raddle_core::time::Instant;
-use raddle_net::names::RunId;
 
 use super::shell::{Shell, discard};
 use crate::clock;
@@ -17,7 +17,6 @@ use crate::error::{Error, TaskError};
 use crate::executor::panics;
 use crate::hub::lock;
 use crate::spill::{Piece, Spill};
-use crate::store::{REST, Unwritten};
 use crate::throttle::Throttle;
 use crate::value::Value;
 
@@ -30,8 +29,8 @@ pub(super) enum Job {
     Free(Arc<Piece>),
     /// Read these values, and then do this.
     Read(Vec<Arc<Value>>, Box<dyn FnOnce(Result<(), TaskError>) + Send>),
-    /// Write what this run made.
-    Write(RunId, Arc<Value>),
+    /// Write this value.
+    Write(Ticket, Arc<Value>),
 }
 
 /// The way to the thread, which there is from the first job on.
@@ -98,13 +97,13 @@ pub(super) fn read<'a>(values: impl IntoIterator<Item = &'a Arc<Value>>) -> Resu
 
 /// For values that go to disk and come back.
 impl Shell {
-    /// What `run` made is on disk now, too.
-    fn spilled(self: &Arc<Self>, run: RunId, value: &Arc<Value>, piece: Arc<Piece>) {
+    /// `value` is on disk now, too.
+    fn spilled(self: &Arc<Self>, ticket: Ticket, value: &Arc<Value>, piece: Arc<Piece>) {
         let mut turn = self.turn();
         let now = turn.now();
         let core = turn.core();
         let refused = core.store.is_disk_refusing();
-        let removed = core.store.written(run, value, piece);
+        let removed = core.store.written(ticket, value, piece);
         core.gauge.has_less(now);
         turn.give_up(removed);
         turn.end();
@@ -114,13 +113,13 @@ impl Shell {
         }
     }
 
-    /// What `run` made stays in memory.
-    fn not_spilled(self: &Arc<Self>, run: RunId, value: &Arc<Value>, why: Unwritten, reason: &str) {
+    /// The value of this ticket stays in memory.
+    fn not_spilled(self: &Arc<Self>, ticket: Ticket, why: Unwritten, reason: &str) {
         let mut turn = self.turn();
         let now = turn.now();
         let core = turn.core();
         let refused = core.store.is_disk_refusing();
-        core.store.not_written(run, value, why, now);
+        core.store.not_written(ticket, why, now);
         core.gauge.has_less(now);
         turn.end();
         self.relieved.notify_all();
@@ -131,7 +130,7 @@ impl Shell {
                 tracing::warn!(reason, "values cannot be written to disk and stay in memory");
             }
             Unwritten::Value => self.spiller.log.log(|| {
-                tracing::warn!(%run, reason, "a value has no bytes and stays in memory");
+                tracing::warn!(run = %ticket.run, reason, "a value has no bytes and stays in memory");
             }),
         }
     }
@@ -166,12 +165,12 @@ fn work(shell: &Arc<Shell>, jobs: &Receiver<Job>) {
             None => {}
             Some(Job::Free(piece)) => kept.push(piece),
             Some(Job::Read(values, then)) => then(read(&values)),
-            Some(Job::Write(run, value)) => {
+            Some(Job::Write(ticket, value)) => {
                 let now = clock::now();
                 if failed.is_some_and(|failed| now - failed < REST) {
-                    shell.not_spilled(run, &value, Unwritten::Disk, "it has just failed");
+                    shell.not_spilled(ticket, Unwritten::Disk, "it has just failed");
                 } else {
-                    failed = write(shell, run, &value).is_err().then_some(now);
+                    failed = write(shell, ticket, &value).is_err().then_some(now);
                 }
                 discard(vec![value]);
             }
@@ -204,7 +203,7 @@ fn free(piece: Arc<Piece>) -> Option<Arc<Piece>> {
 }
 
 /// Has a value written; an error means that the disk failed.
-fn write(shell: &Arc<Shell>, run: RunId, value: &Arc<Value>) -> Result<(), ()> {
+fn write(shell: &Arc<Shell>, ticket: Ticket, value: &Arc<Value>) -> Result<(), ()> {
     // The value's `Serialize` is somebody else's code.
     let bytes = match panics::catch(|| value.bytes()) {
         Ok(Ok(bytes)) => Ok(bytes),
@@ -214,13 +213,13 @@ fn write(shell: &Arc<Shell>, run: RunId, value: &Arc<Value>) -> Result<(), ()> {
     let written = bytes.map(|bytes| shell.spiller.spill.write(&bytes));
     let (why, reason) = match written {
         Ok(Ok(piece)) => {
-            shell.spilled(run, value, Arc::new(piece));
+            shell.spilled(ticket, value, Arc::new(piece));
             return Ok(());
         }
         Ok(Err(error)) => (Unwritten::Disk, error.to_string()),
         Err(reason) => (Unwritten::Value, reason),
     };
-    shell.not_spilled(run, value, why, &reason);
+    shell.not_spilled(ticket, why, &reason);
     if why == Unwritten::Disk { Err(()) } else { Ok(()) }
 }
 
@@ -229,6 +228,6 @@ fn refuse(shell: &Arc<Shell>, job: Job, reason: &str) {
     match job {
         Job::Free(_) => {}
         Job::Read(_, then) => then(Err(TaskError::Lost { reason: reason.to_owned() })),
-        Job::Write(run, value) => shell.not_spilled(run, &value, Unwritten::Disk, reason),
+        Job::Write(ticket, _) => shell.not_spilled(ticket, Unwritten::Disk, reason),
     }
 }

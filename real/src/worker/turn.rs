@@ -237,7 +237,7 @@ impl<'a> Turn<'a> {
         self.later.forgotten.extend(dropped);
         self.later
             .disk
-            .extend(writes.into_iter().map(|(run, value)| spiller::Job::Write(run, value)));
+            .extend(writes.into_iter().map(|(ticket, value)| spiller::Job::Write(ticket, value)));
         if self.core.store.is_choked() {
             self.shell.choked.store(true, Ordering::Relaxed);
         }
