@@ -31,6 +31,7 @@ pub fn without_races(case: &Case) -> Case {
         | Op::Cancel(..)
         | Op::Clog(..)
         | Op::Cut(..)
+        | Op::Disk(..)
         | Op::Join(_)
         | Op::Kill(_)
         | Op::Leave(_)

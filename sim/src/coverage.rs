@@ -178,7 +178,7 @@ macro_rules! kinds {
 
 kinds! {
     "operation" Op:
-        Ambush Cancel Clog Cut Goodbye Join Kill Leave Meddle Pause Query Release Scatter Submit Vanish
+        Ambush Cancel Clog Cut Disk Goodbye Join Kill Leave Meddle Pause Query Release Scatter Submit Vanish
         Wish;
     "question" Question: Copies Explain Events Info Rebalance Rest Retire Say Workers;
     "wish" Wish: Detach Force Publish Retry Take Unpublish;

@@ -3,6 +3,7 @@
 //!
 //! It must not know how a plan is run.
 
+mod disks;
 mod rebalance;
 mod style;
 mod tasks;
@@ -292,6 +293,9 @@ impl<'a> Generator<'a> {
             plan.limit_memory(self.seed);
             plan.limit(self.seed);
         }
+        if style.limits_memory && self.mix.faults {
+            disks::spoil(&mut plan, self.seed);
+        }
         plan
     }
 
@@ -379,15 +383,6 @@ impl<'a> Generator<'a> {
             }
         }
         keys
-    }
-}
-
-/// Puts further operations into a plan, each at its time.
-fn insert(plan: &mut Plan, mut steps: Vec<Step>) {
-    plan.ops.append(&mut steps);
-    plan.ops.sort_by_key(|step| step.at);
-    for (step, id) in plan.ops.iter_mut().zip(1..) {
-        step.id = id;
     }
 }
 

@@ -10,6 +10,7 @@ use raddle_core::time::Duration;
 use raddle_core::worker::Config as WorkerConfig;
 
 use crate::plan::Plan;
+use crate::worker::Speed;
 use crate::world::Depth;
 
 /// The stream of chance that belongs to knobs.
@@ -50,7 +51,15 @@ pub(crate) fn worker(plan: &Plan, nthreads: u32, depth: Depth) -> WorkerConfig {
 
 /// When a worker of this plan says that its memory is full.
 pub(crate) fn memory(plan: &Plan) -> Limits {
-    turn(plan, 12, [Limits::NONE, Limits::NONE, Limits::of(2_000, None, None)])
+    turn(plan, 12, [Limits::NONE, Limits::NONE, Limits::of(2_000, None, Some(0))])
+}
+
+/// What the disk of a worker of this plan can do; none, if values do not go there.
+pub(crate) fn disk(plan: &Plan) -> Option<Speed> {
+    let fast = Speed { seek: Duration::from_micros(20), bytes: 1_000, room: u64::MAX };
+    let slow = Speed { seek: Duration::from_micros(1_000), bytes: 100, room: 40_000 };
+    let disk = turn(plan, 13, [None, Some(fast), Some(slow)]);
+    disk.filter(|_| memory(plan) != Limits::NONE)
 }
 
 /// Whether a client comes to a worker only through the scheduler: of all pairs none, a few, or most.

@@ -9,7 +9,7 @@
 //! | file | story |
 //! |---|---|
 //! | `plan.rs`, `text.rs`, `case.rs` | what happens from outside; as text; as a file with its seed |
-//! | `generate.rs` | a seed becomes a plan |
+//! | `generate.rs`, `generate/` | a seed becomes a plan |
 //! | `minimise.rs` | a case that fails becomes a small one |
 //! | `body.rs`, `bytes.rs` | what a simulated task does, written in its arguments; values as bytes |
 //! | `memory.rs` | how much memory workers have, and what becomes of who needs more |
@@ -93,7 +93,7 @@ pub use matrix::{Visits, why_unvisited};
 pub use minimise::minimise;
 pub use novelty::Novelty;
 pub use oracle::{Oracle, Verdict};
-pub use plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
+pub use plan::{DiskFault, Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 pub use plant::Plant;
 pub use profile::Profile;
 pub use property::{Cost, Property};

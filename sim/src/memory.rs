@@ -72,7 +72,7 @@ impl World {
             return false;
         }
         let Some(node) = self.workers.get(&worker) else { return false };
-        let held: u64 = node.store.values().map(|(_, nbytes)| u64::from(*nbytes)).sum();
+        let (held, _) = node.store.in_memory();
         let bytes = held + node.making.values().sum::<u64>();
         self.report.peak_bytes = self.report.peak_bytes.max(bytes);
         let dies = self.plan().memory_of(worker).is_some_and(|limit| bytes > limit);

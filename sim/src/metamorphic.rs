@@ -219,6 +219,7 @@ fn is_fault(op: &Op) -> bool {
         Op::Ambush(..)
         | Op::Clog(..)
         | Op::Cut(..)
+        | Op::Disk(..)
         | Op::Kill(_)
         | Op::Leave(_)
         | Op::Meddle(_)

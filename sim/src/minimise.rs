@@ -12,7 +12,7 @@ use crate::case::Case;
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::limits::Limits;
-use crate::plan::{Latency, Op, Place, TaskDef};
+use crate::plan::{DiskFault, Latency, Op, Place, TaskDef};
 
 /// The smallest case found that fails like `case` did, and its failure. `run` says how a case fails,
 /// if it does; before each run, `goes_on` says whether there may be another.
@@ -166,6 +166,12 @@ impl Shrinker<'_> {
                     round(noticed);
                     round(away);
                 }
+                Op::Disk(number, fault) => {
+                    *number = 0;
+                    if let DiskFault::Full(micros) = fault {
+                        round(micros);
+                    }
+                }
                 Op::Join(nthreads) => *nthreads = 1,
                 Op::Cancel(..)
                 | Op::Goodbye(_)
@@ -262,6 +268,7 @@ fn lists_of_keys(op: &mut Op) -> Vec<&mut Vec<Key>> {
         Op::Ambush(..)
         | Op::Clog(..)
         | Op::Cut(..)
+        | Op::Disk(..)
         | Op::Goodbye(_)
         | Op::Join(_)
         | Op::Kill(_)
@@ -300,6 +307,7 @@ fn clients_of(op: &mut Op) -> Vec<&mut usize> {
         Op::Cut(Place::Client(client), ..) => vec![client],
         Op::Cut(Place::Scheduler | Place::Worker(_), ..) => Vec::new(),
         Op::Ambush(..)
+        | Op::Disk(..)
         | Op::Join(_)
         | Op::Kill(_)
         | Op::Leave(_)

@@ -153,9 +153,12 @@ impl World {
     }
 
     pub(crate) fn stop(&mut self, worker: u32, run: RunId) {
-        if let Some(nested) =
-            self.workers.get_mut(&worker).and_then(|node| node.nested.get_mut(&run))
-        {
+        let Some(node) = self.workers.get_mut(&worker) else { return };
+        if let Some(key) = node.calls_off(run) {
+            let ended = Ended::Failed(Some(key), Arc::new(TaskFailure::Cancelled));
+            return self.at(self.now, Delivery::BodyEnds(worker, run, ended));
+        }
+        if let Some(nested) = node.nested.get_mut(&run) {
             let key = nested.key;
             nested.error.get_or_insert_with(|| (key, Arc::new(TaskFailure::Cancelled)));
             self.wake_nested(worker, run);

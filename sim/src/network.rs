@@ -152,6 +152,7 @@ impl World {
         let node = match &delivery {
             Delivery::BodyEnds(worker, ..)
             | Delivery::Depart(worker)
+            | Delivery::Disk(worker, _)
             | Delivery::Worker(worker, _) => Some(Node::Worker(*worker)),
             Delivery::Reply(request, _) => {
                 self.requests.get(request).map(|request| request.asker.node())

@@ -68,6 +68,15 @@ impl Plan {
         ops.flat_map(|step| step.op.tasks_mut())
     }
 
+    /// Puts steps among those that are there, when it is their time; all are numbered anew.
+    pub(crate) fn add(&mut self, steps: Vec<Step>) {
+        self.ops.extend(steps);
+        self.ops.sort_by_key(|step| step.at);
+        for (step, id) in self.ops.iter_mut().zip(1..) {
+            step.id = id;
+        }
+    }
+
     /// When the last operation happens, in microseconds from the start.
     #[must_use]
     pub fn end(&self) -> u64 {
@@ -124,6 +133,8 @@ pub enum Op {
     /// The connection of a client or worker with the scheduler breaks. The scheduler notices after
     /// so many microseconds; the other side dials again after so many.
     Cut(Place, u64, u64),
+    /// The disk of the worker fails.
+    Disk(usize, DiskFault),
     /// The client closes: it says so, and drops everything.
     Goodbye(usize),
     /// A worker with so many threads joins.
@@ -188,6 +199,7 @@ impl Op {
             Self::Ambush(..)
             | Self::Clog(..)
             | Self::Cut(..)
+            | Self::Disk(..)
             | Self::Join(_)
             | Self::Kill(_)
             | Self::Leave(_)
@@ -195,6 +207,15 @@ impl Op {
             | Self::Pause(..) => None,
         }
     }
+}
+
+/// What befalls a disk on which a worker has values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFault {
+    /// Nothing more fits for so many microseconds.
+    Full(u64),
+    /// What is there can never be read again, and nothing can be written.
+    Gone,
 }
 
 /// A moment in the life of a worker at which its death, or the end of its session, is worst.

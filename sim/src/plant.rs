@@ -167,6 +167,12 @@ plants! {
     SkipServed "skip-served",
     /// A body that has what it awaited does not say so.
     SkipUnblocked "skip-unblocked",
+    /// What a worker writes to disk is not there.
+    SpillForget "spill-forget",
+    /// Nothing leaves the memory of a worker that has too much there.
+    SpillNothing "spill-nothing",
+    /// What is read from disk is something else that is there.
+    SpillSwap "spill-swap",
     /// A report of a run that is over is taken for one of the run that is valid.
     StaleRun "stale-run",
     /// A body is given its inputs in another order.
@@ -267,7 +273,9 @@ impl Plant {
             Self::SilentRetry => Some(Property::Cancelled),
             Self::SkipServed => Some(Property::Tables),
             Self::StaleRun => Some(Property::Stale),
-            Self::SwapInputs => Some(Property::Value),
+            Self::SpillForget => Some(Property::Spilled),
+            Self::SpillNothing => Some(Property::Memory),
+            Self::SpillSwap | Self::SwapInputs => Some(Property::Value),
             Self::TellReleased => Some(Property::Released),
             Self::TellStranger => Some(Property::Phantom),
             Self::TooFewRetries => Some(Property::Retries),
@@ -398,6 +406,9 @@ impl Plant {
             | Self::SkipResumed
             | Self::SkipServed
             | Self::SkipUnblocked
+            | Self::SpillForget
+            | Self::SpillNothing
+            | Self::SpillSwap
             | Self::SwapInputs
             | Self::WrongBlame
             | Self::WrongRun => (Fate::Once, false),

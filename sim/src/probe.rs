@@ -53,6 +53,10 @@ probes! {
     DiesUnheard "a worker dies with words that have not left it",
     FetchBroken "a client asks a holder that dies",
     Relayed "a client comes to a worker through the scheduler",
+    Choked "a body waits until values have left memory",
+    DiskGone "a worker cannot read back what it holds, and ends",
+    DiskRefuses "a value cannot be written to disk",
+    Dropped "a value leaves memory that is on disk already",
     FetchMissing "a client asks for a value that is not there any more",
     ForcedShared "a future that another client waits for is called off by force",
     FreedNested "a body that awaits tasks of its own is called off",
@@ -69,6 +73,7 @@ probes! {
     OutOfMemory "a worker needs more memory than it has",
     OutOfMemoryTold "a worker needs more memory than it has, and says so before it ends",
     PushedDead "a client's data is sent to a worker that is no more",
+    ReadBack "a body needs a value that is on disk alone",
     Recalled "a run is given back before it has begun",
     RecalledLate "a run is asked back that has begun",
     RecalledDead "a worker dies that was asked for a run back",
@@ -77,6 +82,9 @@ probes! {
     Retried "a body runs that has failed before",
     SecondDeath "a task's worker dies, as one did before",
     SentFor "a worker comes for a task that nobody may run",
+    ServedFromDisk "a value is served that is on disk alone",
+    Spilled "a value leaves memory for disk",
+    SpilledForNothing "a value is on disk that nobody holds any more",
     TimedOut "a future fails by a body that took too long",
     ToldDead "the scheduler tells a worker that is no more",
     ValueLost "a future that was done is computed again",
@@ -109,8 +117,8 @@ impl World {
             gathers |= matches!(request.asker, Asker::Worker(asker, _) if asker == worker);
             serves |= request.holder == worker && matches!(request.asker, Asker::Worker(..));
         }
-        let (key, held) = dead.store.first_key_value().map_or((None, false), |(run, _)| {
-            (Some(run), self.workers.values().any(|other| other.store.contains_key(run)))
+        let (key, held) = dead.store.iter().next().map_or((None, false), |(run, _)| {
+            (Some(run), self.workers.values().any(|other| other.store.contains(run)))
         });
         let second = dead.running.values().any(|(key, _)| self.probes.deaths.contains_key(key));
         for (key, _) in dead.running.values() {

@@ -95,6 +95,9 @@ impl World {
             }
             Delivery::Dial(node) => at(*node, "dials".to_owned()),
             Delivery::Die(worker) => at(Node::Worker(*worker), "dies of its task".to_owned()),
+            Delivery::Disk(worker, job) => {
+                at(Node::Worker(*worker), format!("its disk has done job {job}"))
+            }
             Delivery::Ended(node, _) => (*node, scheduler, "its session cannot go on".to_owned()),
             Delivery::Heal => at(scheduler, "no more faults".to_owned()),
             Delivery::Join(nthreads) => at(scheduler, format!("worker comes: {nthreads} threads")),

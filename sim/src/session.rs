@@ -116,6 +116,7 @@ impl World {
             | Delivery::Depart(_)
             | Delivery::Dial(_)
             | Delivery::Die(_)
+            | Delivery::Disk(..)
             | Delivery::Ended(..)
             | Delivery::Heal
             | Delivery::Join(_)

@@ -59,7 +59,7 @@ use raddle_net::names::Key;
 use crate::body::Body;
 use crate::fields::{Fields, Target};
 use crate::limits::Limits;
-use crate::plan::{Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
+use crate::plan::{DiskFault, Latency, Moment, Op, Place, Plan, Question, Step, TaskDef};
 use crate::wish::Wish;
 
 /// What a duration must be.
@@ -146,6 +146,8 @@ impl fmt::Display for Op {
             Self::Cancel(client, keys) => keyed(f, "cancel", client, keys),
             Self::Clog(from, to, micros) => write!(f, "clog {from} {to} {micros}"),
             Self::Cut(place, noticed, away) => write!(f, "cut {place} {noticed} {away}"),
+            Self::Disk(worker, DiskFault::Full(micros)) => write!(f, "disk {worker} full {micros}"),
+            Self::Disk(worker, DiskFault::Gone) => write!(f, "disk {worker} gone"),
             Self::Goodbye(client) => write!(f, "goodbye {client}"),
             Self::Join(nthreads) => write!(f, "join {nthreads}"),
             Self::Kill(worker) => write!(f, "kill {worker}"),
@@ -376,6 +378,7 @@ impl<'a> Words<'a> {
                 Op::Clog(from, to, self.next(MICROS)?)
             }
             "cut" => Op::Cut(self.place(clients)?, self.next(MICROS)?, self.next(MICROS)?),
+            "disk" => Op::Disk(self.next("a number of a worker")?, self.disk_fault()?),
             "detach" => Op::Wish(self.client(clients)?, Wish::Detach(self.rest("a key")?)),
             "force" => Op::Wish(self.client(clients)?, Wish::Force(self.rest("a key")?)),
             "goodbye" => Op::Goodbye(self.client(clients)?),
@@ -402,6 +405,14 @@ impl<'a> Words<'a> {
             other => return Err(self.wrong(other, "an operation")),
         };
         Ok(Step { id, at, op })
+    }
+
+    fn disk_fault(&mut self) -> Result<DiskFault, ParseError> {
+        Ok(match self.word("what befalls the disk")? {
+            "full" => DiskFault::Full(self.next(MICROS)?),
+            "gone" => DiskFault::Gone,
+            other => return Err(self.wrong(other, "`full` or `gone`")),
+        })
     }
 
     fn moment(&mut self) -> Result<Moment, ParseError> {

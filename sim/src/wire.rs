@@ -69,6 +69,7 @@ fn through(delivery: &Delivery, cuts: u64) -> Result<Delivery, String> {
         | Delivery::Depart(_)
         | Delivery::Dial(_)
         | Delivery::Die(_)
+        | Delivery::Disk(..)
         | Delivery::Ended(..)
         | Delivery::Heal
         | Delivery::Join(_)

@@ -2,6 +2,7 @@
 //! die. Bodies that submit tasks are in `nested.rs`.
 
 mod bodies;
+mod disk;
 mod pressure;
 mod process;
 mod values;
@@ -10,13 +11,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use raddle_core::client::Event as ClientEvent;
-use raddle_core::memory::Pressure;
+use raddle_core::memory::{Pressure, Store};
 use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
 use raddle_core::time::{Duration, Instant};
 use raddle_core::worker::{Effect, Event, RequestId, Timer, Violation, Worker};
 use raddle_net::messages::{Failure as TaskFailure, SchedulerToWorker, WorkerMessage};
 use raddle_net::names::{Key, RunId, WorkerId};
 
+pub(crate) use self::disk::Speed;
+use self::disk::{Disk, Value};
 use crate::bystander::{passes, passes_soon};
 use crate::corrupt::{corrupt_worker_effects, corrupt_worker_event};
 use crate::failure::Failure;
@@ -40,9 +43,10 @@ pub(crate) struct SimWorker {
     pub(crate) gpu: u64,
     /// Bytes that each of its bodies makes.
     pub(crate) making: BTreeMap<RunId, u64>,
-    pub(crate) store: BTreeMap<RunId, (u64, u32)>,
+    pub(crate) store: Store<Value, u64>,
+    disk: Disk,
     /// Scattered values that have come and were not judged yet.
-    pub(crate) offered: BTreeMap<RequestId, (u64, u32)>,
+    pub(crate) offered: BTreeMap<RequestId, Value>,
     pub(crate) outbox: Vec<Said>,
     pub(crate) nested: BTreeMap<RunId, Nested>,
     /// Bodies that were entered: whose, and when.
@@ -50,6 +54,8 @@ pub(crate) struct SimWorker {
     pub(crate) children: u64,
     /// What it makes of what it has in memory.
     pressure: Pressure,
+    /// Whether it has said that it is full, and that its disk refuses values.
+    told: (bool, bool),
     /// When it is woken next, at the latest.
     alarm: Option<Instant>,
     /// The kind of its last event.
@@ -84,12 +90,24 @@ impl SimWorker {
 
     /// Whether a value is in its store.
     pub(crate) fn holds(&self, run: RunId) -> bool {
-        self.store.contains_key(&run)
+        self.store.contains(run)
+    }
+
+    /// One of the values in its store.
+    fn any_value(&self) -> Option<Value> {
+        let mut store = self.store.clone();
+        let run = store.iter().next().map(|(run, _)| run)?;
+        store.get(run, |_| (0, 0))
+    }
+
+    /// Whether the body of a run waits for the disk, which it does no longer.
+    pub(crate) fn calls_off(&mut self, run: RunId) -> Option<Key> {
+        self.disk.calls_off(run)
     }
 
     /// Runs whose values are in its store.
     pub(crate) fn stored(&self) -> impl Iterator<Item = RunId> + '_ {
-        self.store.keys().copied()
+        self.store.iter().map(|(run, _)| run)
     }
 
     /// Whether the scheduler has registered it.
@@ -118,13 +136,17 @@ impl SimWorker {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.store.is_empty() && self.nested.is_empty() && self.machine.is_empty()
+        self.store.is_empty()
+            && self.disk.is_empty()
+            && self.nested.is_empty()
+            && self.machine.is_empty()
     }
 
     pub(crate) fn holdings(&self) -> String {
         format!(
-            "{} values, {} nested bodies, machine {:?}",
+            "{} values, {:?}, {} nested bodies, machine {:?}",
             self.store.len(),
+            self.disk,
             self.nested.len(),
             self.machine
         )
@@ -172,7 +194,7 @@ impl World {
         let mut out = std::mem::take(&mut self.spare_worker_effects);
         node.machine.handle(now, event, &mut out);
         corrupt_worker_effects(self.settings.plant, &mut self.memory, &mut out);
-        let holds = |run| node.store.contains_key(&run);
+        let holds = |run| node.store.contains(run);
         let observation = self.watch.worker_did(now, worker, &out, holds);
         let alarm = node.machine.next_deadline();
         let alarm = alarm.and_then(|(at, _)| wake(&mut node.alarm, at, now));
@@ -256,7 +278,7 @@ impl World {
             Effect::Accept { request, run } => {
                 let node = self.workers.get_mut(&worker).expect("it has just had an effect");
                 if let Some(value) = node.offered.remove(&request) {
-                    node.store.insert(run, value);
+                    node.keep(run, value);
                 }
                 self.account(worker);
                 self.answer(worker, request, Reply::Stored(true));
@@ -272,7 +294,7 @@ impl World {
             Effect::Forget { .. } if self.harms(Plant::KeepForgotten) => {}
             Effect::Forget { run } => {
                 let node = self.workers.get_mut(&worker).expect("it has just had an effect");
-                if node.store.remove(&run).is_none() {
+                if !node.drop_value(run) {
                     self.fail(Failure::Protocol(format!("worker {worker} forgets {run} twice")));
                 }
             }

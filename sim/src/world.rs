@@ -130,6 +130,8 @@ pub(crate) enum Delivery {
     Dial(Node),
     /// A worker's process dies.
     Die(u32),
+    /// The disk of a worker has done the job of this number.
+    Disk(u32, u64),
     /// The scheduler's side of a session cannot go on.
     Ended(Node, ConnectionId),
     /// The faults are over.
@@ -195,6 +197,8 @@ pub struct World {
     /// Who is behind each connection to the scheduler.
     pub(crate) connections: Vec<Node>,
     pub(crate) next_request: u64,
+    /// Jobs of disks so far.
+    pub(crate) next_job: u64,
     next_worker: u32,
     /// Decisions so far about each entity.
     decided: BTreeMap<u64, u64>,
@@ -242,6 +246,7 @@ impl World {
             queue: Queue::default(),
             connections: Vec::new(),
             next_request: 0,
+            next_job: 0,
             next_worker: 0,
             decided: BTreeMap::new(),
             max_events: 20_000 + 1_000 * plan.tasks(),
@@ -381,6 +386,7 @@ impl World {
             Delivery::Depart(worker) => self.depart(worker),
             Delivery::Dial(node) => self.dial(node),
             Delivery::Die(worker) => self.die(worker),
+            Delivery::Disk(worker, job) => self.disk_did(worker, job),
             Delivery::Ended(node, connection) => self.end_line(node, connection),
             Delivery::Heal => self.heal(),
             Delivery::Join(nthreads) => self.join(nthreads),

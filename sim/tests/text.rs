@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use raddle_core::scheduler::Policy;
 use raddle_net::names::{Key, Session};
 use raddle_sim::{
-    Body, Case, Fields, Latency, Limits, Mix, Moment, Op, ParseError, Place, Plan, Question, Step,
-    Target, TaskDef, Wish,
+    Body, Case, DiskFault, Fields, Latency, Limits, Mix, Moment, Op, ParseError, Place, Plan,
+    Question, Step, Target, TaskDef, Wish,
 };
 
 fn keys() -> impl Strategy<Value = Key> {
@@ -56,6 +56,8 @@ fn ops() -> impl Strategy<Value = Op> {
         (places(), places(), any::<u64>()).prop_map(|(from, to, n)| Op::Clog(from, to, n)),
         (places(), any::<(u64, u64)>())
             .prop_map(|(at, (noticed, away))| Op::Cut(at, noticed, away)),
+        any::<(usize, u64)>().prop_map(|(worker, n)| Op::Disk(worker, DiskFault::Full(n))),
+        any::<usize>().prop_map(|worker| Op::Disk(worker, DiskFault::Gone)),
         client.clone().prop_map(Op::Goodbye),
         client.clone().prop_map(Op::Vanish),
         any::<u32>().prop_map(Op::Join),

@@ -47,5 +47,5 @@ pub(super) fn add(plan: &mut Plan, seed: u64) {
             steps.push(Step { id: 0, at, op: Op::Query(client, Question::Rebalance) });
         }
     }
-    insert(plan, steps);
+    plan.add(steps);
 }

@@ -50,7 +50,7 @@ pub(super) fn add(plan: &mut Plan, seed: u64, faults: bool, bodies: bool) {
             wishes.publish(*at, *client, std::slice::from_ref(data));
         }
     }
-    insert(plan, wishes.steps);
+    plan.add(wishes.steps);
 }
 
 struct Wishes {

@@ -225,6 +225,8 @@ fn operate(op: &Op, weather: &Weather, users: &[mpsc::UnboundedSender<Ask>]) {
         Op::Cut(place, ..) => {
             nodes::suffer(Fault::Reset(Place::from(*place), Place::Scheduler), Duration::ZERO);
         }
+        // In a simulated process nothing may wait for a disk: it has none.
+        Op::Disk(..) => {}
         Op::Join(threads) => nodes::join(*threads),
         Op::Kill(worker) => nodes::kill(*worker as u64),
         Op::Leave(worker) => nodes::leave(*worker as u64),

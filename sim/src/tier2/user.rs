@@ -144,6 +144,7 @@ impl User {
             Op::Ambush(..)
             | Op::Clog(..)
             | Op::Cut(..)
+            | Op::Disk(..)
             | Op::Goodbye(_)
             | Op::Join(_)
             | Op::Kill(_)

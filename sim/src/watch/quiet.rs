@@ -9,7 +9,7 @@ use raddle_net::names::{RunId, WorkerId};
 
 use super::log::RunState;
 use super::{Breach, Watch, ensure};
-use crate::plan::{Op, Plan};
+use crate::plan::{DiskFault, Op, Plan};
 use crate::property::Property;
 use crate::wish::Wish;
 use crate::world::World;
@@ -91,13 +91,17 @@ impl World {
         let calm = plan.memory.is_empty()
             && plan.ops.iter().all(|step| match &step.op {
                 Op::Submit(_, tasks) => tasks.iter().all(|task| !task.body.poison),
-                Op::Clog(..) | Op::Join(_) | Op::Pause(..) | Op::Query(..) | Op::Scatter(..) => {
-                    true
-                }
+                Op::Clog(..)
+                | Op::Disk(_, DiskFault::Full(_))
+                | Op::Join(_)
+                | Op::Pause(..)
+                | Op::Query(..)
+                | Op::Scatter(..) => true,
                 Op::Wish(_, wish) => !matches!(wish, Wish::Force(_) | Wish::Retry(_)),
                 Op::Ambush(..)
                 | Op::Cancel(..)
                 | Op::Cut(..)
+                | Op::Disk(_, DiskFault::Gone)
                 | Op::Goodbye(_)
                 | Op::Kill(_)
                 | Op::Leave(_)

@@ -10,6 +10,7 @@ use raddle_net::messages::{Failure as TaskFailure, Note};
 use raddle_net::names::{Key, RunId};
 
 use super::Ended;
+use super::disk::{Begin, Taken};
 use crate::body::{Body, Refusal};
 use crate::client::small;
 use crate::failure::Failure;
@@ -23,15 +24,24 @@ impl World {
         self.report.executions += 1;
         let Execute { key, run, inputs, args, .. } = execute;
         let body = Body::decode(&args);
-        let delay = Duration::from_micros(u64::from(body.micros));
         let now = self.now;
+        let (mut values, mut away) = (Vec::new(), None);
+        for input in inputs {
+            let node = self.workers.get_mut(&worker).expect("it has just had an effect");
+            match node.take_up(input) {
+                Ok(Some(Taken { value: (value, _), away: None })) => values.push(value),
+                Ok(Some(Taken { value: (value, _), away: Some(nbytes) })) => {
+                    away = Some(away.unwrap_or(0) + nbytes);
+                    values.push(self.mix_up(worker, value));
+                }
+                Ok(None) => {
+                    let missing = format!("worker {worker} runs {key} without its inputs");
+                    return self.fail(Failure::Broken(Property::Inputs, missing));
+                }
+                Err(failure) => return self.fail(failure),
+            }
+        }
         let node = self.workers.get_mut(&worker).expect("it has just had an effect");
-        let values: Option<Vec<u64>> =
-            inputs.iter().map(|input| node.store.get(input).map(|(value, _)| *value)).collect();
-        let Some(mut values) = values else {
-            let missing = format!("worker {worker} runs {key} without its inputs");
-            return self.fail(Failure::Broken(Property::Inputs, missing));
-        };
         node.running.insert(run, (key, now));
         let executing = node.running.len() - node.nested.len();
         if executing > node.nthreads as usize {
@@ -46,6 +56,13 @@ impl World {
         if self.harms(Plant::SwapInputs) {
             values.reverse();
         }
+        self.enter(worker, run, (key, body, values), away);
+    }
+
+    /// The body of a run is entered.
+    pub(super) fn begin(&mut self, worker: u32, run: RunId, begin: Begin) {
+        let Begin { key, body, inputs: values, .. } = begin;
+        let delay = Duration::from_micros(u64::from(body.micros));
         let refusal = self.refuses(key, body);
         let note = match refusal {
             Some(Refusal::Reschedule) => Note::Log("not now".to_owned()),
@@ -95,7 +112,7 @@ impl World {
         let outcome = match ended {
             Ended::Failed(blame, failure) => Outcome::Failed { blame: wrong.or(blame), failure },
             Ended::Value(value, nbytes) => {
-                node.store.insert(run, (value, nbytes));
+                node.keep(run, (value, nbytes));
                 let (value, nbytes) = (small(value, nbytes), u64::from(nbytes));
                 let duration = self.now.as_nanos().saturating_sub(since.as_nanos());
                 Outcome::Finished { nbytes, duration, value }

@@ -1,8 +1,9 @@
-//! A simulated worker that says when its memory is full, by the values that it holds and makes.
+//! A simulated worker looks how much is in its memory, by the values that it holds and makes: some go
+//! to disk, and it says when it is full.
 //!
 //! It must not know what the scheduler makes of that.
 
-use raddle_core::memory::Reading;
+use raddle_core::memory::{Limits, Reading};
 use raddle_net::messages::{MemoryUse, WorkerMessage};
 
 use super::Said;
@@ -11,29 +12,50 @@ use crate::probe::Probe;
 use crate::world::World;
 
 impl World {
-    /// Says whether there is too much, when that changes.
+    /// Has values leave memory, and says whether there is too much, when that changes.
     pub(super) fn judge_memory(&mut self, worker: u32) {
         let (limits, now) = (knobs::memory(self.plan()), self.now);
+        let Some(node) = self.workers.get_mut(&worker).filter(|_| limits != Limits::NONE) else {
+            return;
+        };
+        let (values, leaving) = node.store.in_memory();
+        let process = Some(values + node.making.values().sum::<u64>());
+        let bodies = node.running.len() - node.nested.len();
+        let reading = Reading { process, values, leaving, bodies };
+        node.pressure = limits.judge(now, reading, node.pressure);
+        node.store.allow(limits.allowed(reading, node.pressure));
+        self.relieve(worker);
+        self.check_store(worker);
+        self.tell_memory(worker);
+    }
+
+    fn check_store(&mut self, worker: u32) {
+        let node = &self.workers[&worker];
+        if self.checks_wholly(node.store.len() as u64)
+            && let Err(failure) = node.check_store(self.now)
+        {
+            self.fail(failure);
+        }
+    }
+
+    /// Says how it is, if something has changed.
+    fn tell_memory(&mut self, worker: u32) {
         let Some(node) = self.workers.get_mut(&worker).filter(|node| node.is_registered()) else {
             return;
         };
-        let held: u64 = node.store.values().map(|(_, nbytes)| u64::from(*nbytes)).sum();
-        let values = held + node.making.values().sum::<u64>();
-        let bodies = node.running.len() - node.nested.len();
-        let reading = Reading { process: None, values, leaving: 0, bodies };
-        let before = node.pressure;
-        node.pressure = limits.judge(now, reading, before);
-        let is_full = node.pressure.is_full;
-        if is_full == before.is_full {
+        let (is_full, is_disk_refusing) = (node.pressure.is_full, node.store.is_disk_refusing());
+        let told = std::mem::replace(&mut node.told, (is_full, is_disk_refusing));
+        if told == node.told {
             return;
         }
-        if is_full {
+        let spilled = node.store.spilled();
+        if is_full && !told.0 {
             self.probe(Probe::Full);
             if self.workers.values().all(|node| node.pressure.is_full) {
                 self.probe(Probe::FullWhole);
             }
         }
-        let memory = MemoryUse { is_full, ..MemoryUse::default() };
+        let memory = MemoryUse { spilled, is_full, is_disk_refusing, ..MemoryUse::default() };
         self.say(worker, Said::Message(WorkerMessage::Memory(memory)));
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use raddle_core::memory::Pressure;
+use raddle_core::memory::{Limits, Pressure, Store};
 use raddle_core::scheduler::{ConnectionId, Event as SchedulerEvent};
 use raddle_core::time::Duration;
 use raddle_core::worker::{RequestId, Worker};
@@ -12,6 +12,7 @@ use raddle_net::messages::{FunctionName, Registration, WorkerMessage};
 use raddle_net::names::Session;
 
 use super::SimWorker;
+use super::disk::Disk;
 use crate::fields;
 use crate::knobs;
 use crate::plant::Plant;
@@ -37,7 +38,8 @@ impl World {
             nthreads,
             gpu,
             making: BTreeMap::new(),
-            store: BTreeMap::new(),
+            store: Store::new(self.store_limits(), 0),
+            disk: Disk::new(knobs::disk(self.plan())),
             offered: BTreeMap::new(),
             outbox: Vec::new(),
             nested: BTreeMap::new(),
@@ -45,11 +47,20 @@ impl World {
             // Names that nobody of this number had before.
             children: self.report.events,
             pressure: Pressure::default(),
+            told: (false, false),
             alarm: None,
             last: 0,
         };
         self.workers.insert(number, worker);
         self.register(number);
+    }
+
+    /// How much a worker keeps in memory: without a disk everything.
+    fn store_limits(&self) -> Limits {
+        match knobs::disk(self.plan()) {
+            Some(_) => knobs::memory(self.plan()),
+            None => Limits::NONE,
+        }
     }
 
     /// A worker's process begins a session.
@@ -58,6 +69,7 @@ impl World {
         self.open_line(Node::Worker(number), connection);
         let node = self.workers.get_mut(&number).expect("it registers");
         (node.connection, node.pressure) = (connection, Pressure::default());
+        node.told = (false, false);
         let (nthreads, gpu) = (node.nthreads, node.gpu);
         let session = Session::truncate(1 << 32 | connection.0);
         let event = SchedulerEvent::WorkerConnected { connection, session };

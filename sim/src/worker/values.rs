@@ -7,6 +7,7 @@ use raddle_core::worker::{Event, GatherOutcome, RequestId};
 use raddle_net::messages::Item;
 use raddle_net::names::WorkerId;
 
+use super::disk::Value;
 use crate::failure::Failure;
 use crate::fields;
 use crate::plant::Plant;
@@ -31,13 +32,33 @@ impl World {
     }
 
     pub(super) fn serve(&mut self, worker: u32, request: RequestId, items: Vec<(Item, bool)>) {
-        let node = &self.workers[&worker];
-        let values = items.iter().map(|(item, held)| {
-            (*item, held.then(|| node.store.get(&item.run).copied()).flatten())
-        });
-        let mut values: Vec<_> = values.collect();
-        let other = node.store.values().next().copied();
+        let node = self.workers.get_mut(&worker).expect("it has just had an effect");
+        let (mut values, mut away) = (Vec::new(), None);
+        for (item, held) in items {
+            match if held { node.take_up(item.run) } else { Ok(None) } {
+                Ok(taken) => {
+                    let nbytes = taken.and_then(|taken| taken.away);
+                    away = nbytes.map(|nbytes| away.unwrap_or(0) + nbytes).or(away);
+                    values.push((item, taken.map(|taken| taken.value)));
+                }
+                Err(failure) => return self.fail(failure),
+            }
+        }
+        match away {
+            Some(nbytes) => self.serve_from_disk(worker, request, values, nbytes),
+            None => self.reply_values(worker, request, values),
+        }
+    }
+
+    /// What was asked for is in memory.
+    pub(super) fn reply_values(
+        &mut self,
+        worker: u32,
+        request: RequestId,
+        mut values: Vec<(Item, Option<Value>)>,
+    ) {
         if self.harms(Plant::WrongRun) {
+            let other = self.workers[&worker].any_value();
             values.iter_mut().for_each(|(_, value)| *value = value.and(other));
         }
         self.answer(worker, request, Reply::Items(values));
@@ -65,7 +86,7 @@ impl World {
                 for (item, value) in items {
                     match value {
                         Some((value, nbytes)) => {
-                            node.store.insert(item.run, (value, nbytes));
+                            node.keep(item.run, (value, nbytes));
                             found.push((item.run, u64::from(nbytes)));
                         }
                         None => missing.push(item.run),

@@ -26,6 +26,9 @@ impl World {
                 let [noticed, away] = [*noticed, *away].map(Duration::from_micros);
                 self.cut(*place, noticed, away);
             }
+            Op::Disk(number, fault) => {
+                self.alive(*number).into_iter().for_each(|w| self.spoil(w, *fault));
+            }
             Op::Goodbye(client) => self.close_client(*client, true),
             Op::Join(nthreads) => self.join(*nthreads),
             Op::Kill(number) => self.alive(*number).into_iter().for_each(|w| self.die(w)),
@@ -49,10 +52,11 @@ impl World {
         self.workers.keys().nth(number % self.workers.len().max(1)).copied()
     }
 
-    /// What is needed so that work is done again: somebody who does it, whoever rests or is to leave. What stands still goes on by
-    /// itself; who left has left.
+    /// What is needed so that work is done again: somebody who does it, whoever rests or is to leave,
+    /// and disks. What stands still goes on by itself; who left has left.
     pub(super) fn heal(&mut self) {
         self.ambushes.clear();
+        self.replace_disks();
         if self.workers.is_empty() || self.plan.holds_workers_back() {
             self.join(1);
         }

@@ -147,6 +147,7 @@ fn client(op: &Op) -> Option<usize> {
         Op::Ambush(..)
         | Op::Clog(..)
         | Op::Cut(..)
+        | Op::Disk(..)
         | Op::Join(_)
         | Op::Kill(_)
         | Op::Leave(_)

@@ -134,6 +134,7 @@ impl User {
             Op::Ambush(..)
             | Op::Clog(..)
             | Op::Cut(..)
+            | Op::Disk(..)
             | Op::Join(_)
             | Op::Kill(_)
             | Op::Leave(_)
