@@ -93,7 +93,7 @@ impl SimWorker {
         self.store.contains(run)
     }
 
-    /// One of the values in its store.
+    /// One of the values in its store, or what none of them is; no use of it.
     fn any_value(&self) -> Option<Value> {
         let mut store = self.store.clone();
         let run = store.iter().next().map(|(run, _)| run)?;

@@ -90,7 +90,8 @@ impl LocalClusterBuilder {
     /// happens when a worker's process fills 70 %, until it fills no more than 60 %. A worker whose
     /// process fills 80 % is given nothing new while bodies run or values go to disk; what it has begun
     /// goes on. (Of workers that are threads, values are counted alone: the process has others, too.) A
-    /// disk that is full loses nothing: values stay in memory, and the log and the worker's note say so.
+    /// disk that is full loses nothing: values stay in memory, and the log and the worker's note say so,
+    /// until there is too much for [the worker to go on](Self::memory_terminate).
     pub const fn memory_limit(mut self, bytes: u64) -> Self {
         self.memory.limit = Some(bytes);
         self

@@ -103,7 +103,7 @@ impl Disk {
         self.begins.remove(&run).map(|begin| begin.key)
     }
 
-    /// What is on it now, and how much more fits.
+    /// Whether a value of so many bytes cannot be written now.
     fn refuses(&self, now: Instant, nbytes: u32) -> bool {
         let used: u64 = self.pieces.values().map(|(_, nbytes)| u64::from(*nbytes)).sum();
         let room = self.speed.map_or(0, |speed| speed.room);
