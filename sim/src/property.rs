@@ -160,9 +160,9 @@ properties! {
         "A worker whose memory is full is given nothing, not even a copy, until it says otherwise.",
     Drops "s52-drops" Event
         "Of several copies of a value, one is dropped only if no task on its way needs it, and nobody is to copy that one.",
-    Spilled "s52-spilled" Structural
+    Spilled "s53-spilled" Structural
         "What a worker holds is in its memory, on its disk, or both.",
-    Memory "s53-memory" Structural
+    Memory "s54-memory" Structural
         "A worker has no more in memory than it may, while something there could leave it and the disk takes it.",
     Settles "l1-settles" Quiescence
         "When nothing happens any more, everything that is wanted has settled.",

@@ -4,7 +4,6 @@
 
 use raddle_core::random::{below, hash};
 
-use super::insert;
 use crate::plan::{Op, Plan, Question, Step};
 
 /// The stream of chance that belongs to it.
@@ -31,6 +30,7 @@ pub(super) fn add(plan: &mut Plan, seed: u64) {
             | Op::Cancel(..)
             | Op::Clog(..)
             | Op::Cut(..)
+            | Op::Disk(..)
             | Op::Goodbye(_)
             | Op::Kill(_)
             | Op::Leave(_)

@@ -6,7 +6,6 @@
 use raddle_core::random::{below, hash};
 use raddle_net::names::{Key, Session};
 
-use super::insert;
 use crate::body::Body;
 use crate::plan::{Op, Plan, Step, TaskDef};
 use crate::wish::Wish;

@@ -68,7 +68,7 @@ pub(super) fn all(filter: &str) -> Vec<Instance> {
 
 /// A graph on every cluster.
 fn one(graph: &Graph) -> Vec<Instance> {
-    let order = static_order(graph, Knowledge::Learned);
+    let order = static_order(graph);
     let mut instances = Vec::new();
     for shape in Cluster::SHAPES {
         for mib in Cluster::BANDWIDTHS {

@@ -79,7 +79,7 @@ fn rehearse_one(mut graph: Graph, shape: (usize, usize), bound: Duration) -> Reh
     for task in &mut graph.tasks {
         task.nanos = (task.nanos as f64 * factor) as u64;
     }
-    let order = static_order(&graph, Knowledge::Learned);
+    let order = static_order(&graph);
     let mut planner = Kind::Ours.planner(&graph, &order, cluster, Knowledge::Learned);
     let outcome = run(&graph, cluster, Knowledge::Learned, &mut *planner);
     let parts = graph.tasks.iter().map(|task| Part {

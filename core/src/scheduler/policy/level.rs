@@ -160,7 +160,7 @@ fn levels(pans: &[Pan]) -> BTreeMap<WorkerId, Level> {
     };
     let level = |pan: &Pan| {
         let share = share(pan);
-        let fits = pan.limit.map_or(u64::MAX, |limit| Limits::of(limit, None).target);
+        let fits = pan.limit.map_or(u64::MAX, |limit| Limits::of(limit, None, None).target);
         let level = Level {
             excess: i128::from(pan.nbytes) - i128::from(share),
             slack: i128::from(share / NEAR),
