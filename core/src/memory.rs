@@ -2,8 +2,8 @@
 //! comes, or it ends.
 //!
 //! Thresholds are Dask's. What differs: a worker that has nothing to wait for, no body and no value on
-//! its way to disk, is not full, however much its process has; it goes on, with one thing after the
-//! other, since nothing else would free any memory. Nor does it end while no body runs: it has no more
+//! its way to a disk that takes it, is not full, however much its process has; it goes on, with one
+//! thing after the other, since nothing else would free any memory. Nor does it end while no body runs: it has no more
 //! then from one look to the next, and its end would cost all that it holds. This module must not know
 //! where bytes are counted, or whose they are.
 
@@ -47,6 +47,8 @@ pub struct Reading {
     pub values: u64,
     /// Those of them that are on their way to disk.
     pub leaving: u64,
+    /// The disk took nothing when it was last asked to, so that they may never get there.
+    pub is_disk_refusing: bool,
     /// Bodies that run. One that waits for tasks of its own does not.
     pub bodies: usize,
 }
@@ -94,7 +96,7 @@ impl Limits {
         let stays = used.saturating_sub(reading.leaving);
         let to_spill = if before.is_spilling { self.target } else { self.spill };
         let to_pause = if before.is_full { self.spill } else { self.pause };
-        let can_wait = reading.bodies > 0 || reading.leaving > 0;
+        let can_wait = reading.bodies > 0 || (reading.leaving > 0 && !reading.is_disk_refusing);
         let own = reading.process.unwrap_or(0).saturating_sub(reading.leaving);
         let is_beyond = own > self.terminate && reading.bodies > 0;
         let beyond_since = is_beyond.then(|| before.beyond_since.unwrap_or(now));
@@ -136,7 +138,7 @@ mod tests {
 
     /// Of a process with a body and with values.
     fn reading(process: u64, values: u64) -> Reading {
-        Reading { process: Some(process), values, leaving: 0, bodies: 1 }
+        Reading { process: Some(process), values, bodies: 1, ..Reading::default() }
     }
 
     #[test]
@@ -208,6 +210,10 @@ mod tests {
         let writes = Reading { values: 100, leaving: 1, ..idle };
         assert_eq!(LIMITS.judge(NOW, writes, CALM), FULL);
         assert_eq!(LIMITS.judge(NOW, writes, FULL), FULL);
+        // Otherwise each vain try would be one more time that it is full.
+        let tries = Reading { is_disk_refusing: true, ..writes };
+        assert_eq!(LIMITS.judge(NOW, tries, FULL), SPILLING);
+        assert_eq!(LIMITS.judge(NOW, Reading { bodies: 1, ..tries }, CALM), FULL);
     }
 
     #[test]
@@ -240,7 +246,7 @@ mod tests {
 
     #[test]
     fn nothing_is_too_much_without_limits() {
-        let most = Reading { process: Some(u64::MAX), values: u64::MAX, leaving: 0, bodies: 1 };
+        let most = Reading { values: u64::MAX, ..reading(u64::MAX, 0) };
         assert_eq!(Limits::NONE.judge(NOW, most, CALM), CALM);
         assert_eq!(Limits::NONE.allowed(most, CALM), u64::MAX);
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use raddle_net::messages::Failure;
 use raddle_net::names::Key;
 
+use crate::knobs;
 use crate::memory::is_too_large;
 use crate::plan::{Plan, TaskDef};
 
@@ -29,6 +30,8 @@ pub struct Oracle {
     rejects: bool,
     /// Bytes that fit into any worker's memory, if all have limits.
     memory: Option<u64>,
+    /// Whether bodies may have to wait for values on disk.
+    has_disks: bool,
     /// Whether a body that takes too long may end before anybody has noticed.
     lenient: bool,
 }
@@ -62,6 +65,7 @@ impl Oracle {
             memory: plan.largest_memory(),
             turned_away: plan.limits.turn_work_away(),
             rejects: plan.limits.quota > 0,
+            has_disks: knobs::disk(plan).is_some(),
             ..Self::default()
         }
     }
@@ -238,6 +242,12 @@ impl Oracle {
         match failure {
             Failure::Cancelled if self.cancelled.contains(&blame) => Verdict::Right,
             Failure::Failed { .. } if *hopeless && !root.body.poison && fails_for_good(root) => {
+                Verdict::Right
+            }
+            // That it took too long, waiting for the disk, has cost it a retry.
+            Failure::Failed { .. }
+                if self.has_disks && root.fields.limit > 0 && root.body.failures > 0 =>
+            {
                 Verdict::Right
             }
             // The observer has seen that it was begun, or over its time.

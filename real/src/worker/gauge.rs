@@ -79,17 +79,12 @@ impl Gauge {
     }
 
     /// What follows from what is seen now: bytes of values that may stay in memory, and what the
-    /// scheduler is to be told. `on_disk` says how many bytes of values are on disk alone, and whether
-    /// the disk takes no more.
-    fn judge(
-        &mut self,
-        now: Instant,
-        reading: Reading,
-        on_disk: (u64, bool),
-    ) -> (u64, Option<MemoryUse>) {
+    /// scheduler is to be told. Of values, `spilled` bytes are on disk alone.
+    fn judge(&mut self, now: Instant, reading: Reading, spilled: u64) -> (u64, Option<MemoryUse>) {
         self.pressure = self.limits.judge(now, reading, self.pressure);
         let Pressure { is_full, is_over, .. } = self.pressure;
-        let (process, (spilled, is_disk_refusing)) = (reading.process.unwrap_or(0), on_disk);
+        let Reading { process, is_disk_refusing, .. } = reading;
+        let process = process.unwrap_or(0);
         let memory = MemoryUse { process, spilled, is_full, is_disk_refusing, is_over };
         let is_news = is_over
             || self.told.is_full != is_full
@@ -127,9 +122,10 @@ impl Shell {
         let now = turn.now();
         let core = turn.core();
         let (values, leaving) = core.store.in_memory();
-        let reading = Reading { process, values, leaving, bodies: core.machine.executing() };
-        let on_disk = (core.store.spilled(), core.store.is_disk_refusing());
-        let (allowed, tells) = core.gauge.judge(now, reading, on_disk);
+        let (bodies, is_disk_refusing) = (core.machine.executing(), core.store.is_disk_refusing());
+        let reading = Reading { process, values, leaving, is_disk_refusing, bodies };
+        let spilled = core.store.spilled();
+        let (allowed, tells) = core.gauge.judge(now, reading, spilled);
         core.store.allow(allowed);
         let is_over = core.gauge.is_over();
         if let Some(memory) = tells {
@@ -160,7 +156,8 @@ mod tests {
     use super::*;
 
     const START: Instant = Instant::ZERO;
-    const IDLE: Reading = Reading { process: Some(100), values: 0, leaving: 0, bodies: 0 };
+    const IDLE: Reading =
+        Reading { process: Some(100), values: 0, leaving: 0, is_disk_refusing: false, bodies: 0 };
 
     fn gauge() -> Gauge {
         Gauge { told_at: START, ..Gauge::new(Limits::of(1_000, None, None), true) }
@@ -178,12 +175,12 @@ mod tests {
         gauge.has_more(START + LOOK / 2);
         assert_eq!(gauge.next_look(), Some(START + LOOK));
         let later = START + TELL;
-        assert_eq!(gauge.judge(later, IDLE, (0, false)), (600, Some(used(100))));
+        assert_eq!(gauge.judge(later, IDLE, 0), (600, Some(used(100))));
         assert_eq!(gauge.next_look(), None);
         gauge.has_less(later);
         assert_eq!(gauge.next_look(), Some(later + LOOK), "it was not full");
         let busy = Reading { bodies: 1, ..IDLE };
-        assert_eq!(gauge.judge(later, busy, (0, false)), (600, None));
+        assert_eq!(gauge.judge(later, busy, 0), (600, None));
         assert_eq!(gauge.next_look(), Some(later + LOOK));
     }
 
@@ -198,22 +195,22 @@ mod tests {
     fn numbers_are_told_in_their_time_and_the_last_ones_too() {
         let mut gauge = gauge();
         let soon = START + LOOK;
-        assert_eq!(gauge.judge(soon, IDLE, (0, false)), (600, None));
+        assert_eq!(gauge.judge(soon, IDLE, 0), (600, None));
         assert_eq!(gauge.next_look(), Some(START + TELL));
         let told = MemoryUse { spilled: 7, ..used(100) };
-        assert_eq!(gauge.judge(START + TELL, IDLE, (7, false)), (600, Some(told)));
+        assert_eq!(gauge.judge(START + TELL, IDLE, 7), (600, Some(told)));
         assert_eq!(gauge.next_look(), None);
     }
 
     #[test]
     fn that_it_ends_is_told_at_the_second_look_and_then_nobody_looks() {
         let mut gauge = gauge();
-        let heavy = Reading { process: Some(951), values: 0, leaving: 0, bodies: 1 };
+        let heavy = Reading { process: Some(951), bodies: 1, ..IDLE };
         let full = MemoryUse { is_full: true, ..used(951) };
-        assert_eq!(gauge.judge(START, heavy, (0, false)), (0, Some(full)));
+        assert_eq!(gauge.judge(START, heavy, 0), (0, Some(full)));
         assert_eq!(gauge.next_look(), Some(START + LOOK));
         let over = MemoryUse { is_over: true, ..full };
-        assert_eq!(gauge.judge(START + LOOK, heavy, (0, false)), (0, Some(over)));
+        assert_eq!(gauge.judge(START + LOOK, heavy, 0), (0, Some(over)));
         assert_eq!(gauge.next_look(), None);
         gauge.has_more(START + LOOK);
         gauge.has_less(START + LOOK);
@@ -223,16 +220,17 @@ mod tests {
     #[test]
     fn what_changes_something_is_told_at_once() {
         let mut gauge = gauge();
-        let full = Reading { process: Some(900), values: 500, leaving: 0, bodies: 1 };
+        let full = Reading { process: Some(900), values: 500, bodies: 1, ..IDLE };
         let told = MemoryUse { is_full: true, ..used(900) };
-        assert_eq!(gauge.judge(START, full, (0, false)), (200, Some(told)));
+        assert_eq!(gauge.judge(START, full, 0), (200, Some(told)));
         let refuses = MemoryUse { is_disk_refusing: true, ..told };
-        assert_eq!(gauge.judge(START, full, (0, true)), (200, Some(refuses)));
+        let full = Reading { is_disk_refusing: true, ..full };
+        assert_eq!(gauge.judge(START, full, 0), (200, Some(refuses)));
         let soon = START + LOOK / 2;
         gauge.has_less(soon);
         assert_eq!(gauge.next_look(), Some(soon));
         let over = MemoryUse { is_full: false, ..refuses };
         let ended = Reading { bodies: 0, ..full };
-        assert_eq!(gauge.judge(soon, ended, (0, true)), (200, Some(over)));
+        assert_eq!(gauge.judge(soon, ended, 0), (200, Some(over)));
     }
 }

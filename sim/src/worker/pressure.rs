@@ -21,7 +21,8 @@ impl World {
         let (values, leaving) = node.store.in_memory();
         let process = Some(values + node.making.values().sum::<u64>());
         let bodies = node.running.len() - node.nested.len();
-        let reading = Reading { process, values, leaving, bodies };
+        let is_disk_refusing = node.store.is_disk_refusing();
+        let reading = Reading { process, values, leaving, is_disk_refusing, bodies };
         node.pressure = limits.judge(now, reading, node.pressure);
         node.store.allow(limits.allowed(reading, node.pressure));
         self.relieve(worker);
