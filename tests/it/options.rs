@@ -1,6 +1,7 @@
 //! How a task is run: priority, retries, restriction to workers.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use raddle::prelude::*;
@@ -23,6 +24,24 @@ fn higher_priorities_run_first_and_equal_ones_in_order() {
         let order: Vec<_> = stream.then(|future| future).collect().await;
         let order: Result<Vec<u64>, _> = order.into_iter().collect();
         assert_eq!(order?, [7, 3, 5, 1, 4, 2, 6]);
+        cluster.close().await
+    });
+}
+
+#[test]
+fn what_is_expected_to_take_longest_runs_first() {
+    test(async || {
+        let (cluster, client) = threads(1).await?;
+        let mut gate = Gate::new().await?;
+        let _held = client.submit(gate.call(0));
+        gate.entered().await?;
+        let times = [(1, 10), (2, 300), (3, 20), (4, 100)];
+        let calls = times.map(|(name, ms)| add(name, 0).expected(Duration::from_millis(ms)));
+        let stream = as_completed(client.submit_all(calls));
+        gate.open();
+        let order: Vec<_> = stream.then(|future| future).collect().await;
+        let order: Result<Vec<u64>, _> = order.into_iter().collect();
+        assert_eq!(order?, [2, 4, 3, 1]);
         cluster.close().await
     });
 }
@@ -153,7 +172,7 @@ fn a_task_that_takes_too_long_has_failed_and_says_so_to_its_body() {
         assert_eq!((&over).await, Err(TaskError::TimedOut));
         // Its thread comes back when it has seen that.
         assert_eq!(client.submit(add(1, 2)).await?, 3);
-        let far = std::time::Duration::from_secs(3600);
+        let far = Duration::from_secs(3600);
         assert_eq!(client.submit(add(1, 2).timeout(far)).await?, 3);
         cluster.close().await
     });
