@@ -5,7 +5,7 @@ use raddle_core::scheduler::Policy;
 use raddle_sim::{Case, Depth, Failure, Mix, Mode, Plan, Plant, Property};
 
 /// Seeds within which a planted bug must be found.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 1_000;
 
 fn case(plant: Option<Plant>, seed: u64) -> Case {
     let mix = Mix { tasks: 60, faults: true, bodies: true, swarm: true };

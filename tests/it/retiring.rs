@@ -1,5 +1,7 @@
 //! Workers that leave on request or rest for a while, and copies made on purpose.
 
+use std::time::Duration;
+
 use raddle::prelude::*;
 use raddle::{Error, Result};
 use raddle_tests::{add, blob, total};
@@ -121,9 +123,11 @@ fn what_a_retiring_worker_has_not_begun_runs_elsewhere_at_once() {
     test(async || {
         let (cluster, client) = threads(1).await?;
         let mut gate = Gate::new().await?;
-        let running = client.submit(gate.call(1));
+        // For so short a time, as it seems, that another is bound behind it.
+        let soon = Duration::from_millis(50);
+        let running = client.submit(gate.call(1).expected(soon));
         gate.entered().await?;
-        let behind = client.submit(add(1, 2));
+        let behind = client.submit(add(1, 2).expected(soon));
         until(&client, |info| tasks_in(info, "processing") == 2).await?;
         cluster.add_worker().await?;
         let moves = async {

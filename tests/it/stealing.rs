@@ -1,5 +1,7 @@
 //! What has not begun goes to workers that have nothing to do.
 
+use std::time::Duration;
+
 use raddle::prelude::*;
 
 use crate::support::{APP, Gate, test};
@@ -11,10 +13,11 @@ fn a_worker_that_is_added_begins_what_another_has_not() {
         let cluster = cluster.start().await?;
         let client = cluster.client().await?;
         let (mut first, mut second) = (Gate::new().await?, Gate::new().await?);
-        let begun = client.submit(first.call(1));
+        // Not for long, as it seems: so another is sent to the one worker there is, and waits there.
+        let soon = Duration::from_millis(50);
+        let begun = client.submit(first.call(1).expected(soon));
         first.entered().await?;
-        // It is sent to the one worker there is, and waits there.
-        let waits = client.submit(second.call(2));
+        let waits = client.submit(second.call(2).expected(soon));
         let text = client.explain(&waits).await?;
         assert!(text.contains(&cluster.workers()[0]), "{text}");
         let added = cluster.add_worker().await?;

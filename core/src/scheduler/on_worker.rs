@@ -204,15 +204,17 @@ impl Scheduler {
         }
     }
 
-    /// What a worker reports but should not have is freed. What it is known to hold is left alone:
-    /// the report came twice.
+    /// What a worker reports but should not have is freed. What it is known to hold is left alone: the
+    /// report came twice; and what it is to hold.
     fn free_unless_held(&self, worker: WorkerId, key: Key, run: RunId, turn: &mut Turn<'_>) {
-        let state = self.state.find(key).map(|task| self.state.task(task).state());
-        let held = matches!(
-            state,
-            Some(TaskState::Memory { run: made, holders, .. })
-                if *made == run && holders.contains(&worker)
-        );
+        let held = self.state.find(key).is_some_and(|task| {
+            matches!(
+                self.state.task(task).state(),
+                TaskState::Memory { run: made, holders, .. } if *made == run
+                    && (holders.contains(&worker)
+                        || self.copies.acquiring.contains_key(&(task, worker)))
+            )
+        });
         if !held {
             self.to_worker(worker, SchedulerToWorker::Free { key, run }, turn);
         }

@@ -33,9 +33,10 @@ type Candidates = SmallVec<[WorkerId; 16]>;
 
 /// A task that is cheap to move is queued: the first worker with room gets it. Another is assigned
 /// now, room or not, where it is estimated to start first; unless tasks of other clients are queued,
-/// which would find no room for as long as it came first.
+/// which would find no room for as long as it came first. What only receives a value needs no room.
 pub(super) fn place(state: &State, task: TaskId) -> Placement {
-    if is_cheap_to_move(state, task) || state.do_others_queue(task) {
+    let takes_turns = is_cheap_to_move(state, task) || state.do_others_queue(task);
+    if takes_turns && !state.spec_of(task).is_receive() {
         return Placement::Queue;
     }
     best(state, task, candidates(state, task, false)).map_or(Placement::NoWorker, Placement::Assign)

@@ -56,6 +56,17 @@ fn a_worker_with_nothing_is_told_to_leave_at_once_and_nobody_waits_for_it() {
 }
 
 #[test]
+fn a_worker_that_says_that_it_made_what_it_is_to_copy_copies_it_all_the_same() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[])]);
+    cluster.finish(1, 1, 1);
+    assert_eq!(retire(&mut cluster, 1), vec![]);
+    cluster.join(2, 1);
+    assert_eq!(cluster.finish(2, 1, 1), vec![], "it is not told to forget it");
+    assert!(cluster.fetch(2, 1, 1).contains(&leave(1)));
+}
+
+#[test]
 fn what_only_it_holds_is_elsewhere_before_it_leaves() {
     let mut cluster = Cluster::of(&[1, 1]);
     cluster.submit(ANN, &[task(1, &[])]);

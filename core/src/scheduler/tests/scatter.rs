@@ -43,6 +43,13 @@ fn data_that_is_on_its_way_takes_no_room() {
 }
 
 #[test]
+fn data_does_not_wait_until_a_worker_has_room() {
+    let mut cluster = Cluster::of(&[1]);
+    cluster.submit(ANN, &[task(1, &[]), task(2, &[]), task(3, &[])]);
+    assert_eq!(cluster.submit(ANN, &[task_of(DATA, 4, &[])]), placed(1, 4, 3));
+}
+
+#[test]
 fn data_whose_client_goes_first_is_lost_to_all() {
     let mut cluster = Cluster::of(&[1]);
     cluster.submit(ANN, &[task_of(DATA, 1, &[])]);
