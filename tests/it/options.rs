@@ -167,7 +167,7 @@ fn workers_that_are_preferred_need_not_be_there() {
 fn a_task_that_takes_too_long_has_failed_and_says_so_to_its_body() {
     test(async || {
         let (cluster, client) = processes(1).await?;
-        let limit = std::time::Duration::from_millis(5);
+        let limit = Duration::from_millis(5);
         let over = client.submit(until_cancelled().timeout(limit));
         assert_eq!((&over).await, Err(TaskError::TimedOut));
         // Its thread comes back when it has seen that.
