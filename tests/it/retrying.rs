@@ -24,7 +24,15 @@ fn a_failure_is_taken_back_for_all_who_want_what_it_failed() {
             tokio::task::yield_now().await;
         }
         other.retry(std::slice::from_ref(&elsewhere));
-        assert_eq!((elsewhere.await?, text.await?, root.await?), (3, 3, 3));
+        assert_eq!(elsewhere.await?, 3);
+        // Nor does another client's success come to all at the same moment.
+        let is_old = |outcome: &Result<u64, TaskError>| {
+            matches!(outcome, Err(TaskError::Failed { attempts: 2, .. }))
+        };
+        while is_old(&(&text).await) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((text.await?, root.await?), (3, 3));
         cluster.close().await
     });
 }
